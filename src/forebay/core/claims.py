@@ -1,0 +1,419 @@
+"""Who may use how much of what exists, and when: contracts, their tranches, and what binds them to racks.
+
+A contract is a versioned document that holds what both sides signed. A tranche promises a shape (racks or nodes of a
+SKU at a site) from an instant to another, at a price per GPU-hour. Signing checks it against supply and refuses to
+oversell, then binds it greedily to whole racks or nodes; at its start the nodes pass from the pool to the tranche, at
+its end they pass back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+from forebay.core import supply, timeline
+from forebay.core.ids import Answer, Command, ContractId, Event, Refusal, SiteId, SkuId, TenantId, TrancheId
+from forebay.core.timeline import Due, Dues, Interval
+from forebay.core.units import MINOR_DIGITS
+
+#: A billion dollars for one GPU-hour: keeps a slip of the pen out of the books.
+PRICE_MICROS_MAX = 10**15
+PPM = 1_000_000
+
+
+class Unit(StrEnum):
+    """What a tranche counts: whole racks (NVLink domains), or nodes anywhere at the site."""
+
+    RACK = "rack"
+    NODE = "node"
+
+
+class Coverage(StrEnum):
+    """What forebay does about a clause that is not part of the model."""
+
+    MODELLED = "modelled"
+    WATCHED = "watched"
+    NOT_HANDLED = "not_handled"
+
+
+@dataclass(slots=True)
+class Lending:
+    """Under which terms idle capacity of a tranche may be lent out."""
+
+    #: From the owner's need to the return of the capacity: grace, tenant scrub and checks included.
+    reclaim_deadline_s: int
+    #: The owner's share of what the borrower pays, parts per million.
+    owner_share_ppm: int
+
+
+@dataclass(slots=True)
+class TranchePlan:
+    """A tranche as a contract states it."""
+
+    id: TrancheId
+    site: SiteId
+    sku: SkuId
+    unit: Unit
+    count: int
+    start_at: int
+    end_at: int
+    price_micros_per_gpu_hour: int
+    #: None where lending is not allowed.
+    lending: Lending | None = None
+
+
+@dataclass(slots=True)
+class Clause:
+    """A clause outside the model, and what is done about it."""
+
+    title: str
+    coverage: Coverage
+
+
+@dataclass(slots=True)
+class ContractPlan:
+    """A contract as its file states it."""
+
+    id: ContractId
+    version: int
+    seller: str
+    tenant: TenantId
+    #: ISO 4217.
+    currency: str
+    tranches: tuple[TranchePlan, ...] = ()
+    #: Whether the tenant may also run on demand, and on spot, at the price list in force.
+    on_demand: bool = False
+    spot: bool = False
+    clauses: tuple[Clause, ...] = ()
+
+
+# Commands
+
+
+@dataclass(slots=True)
+class SignContract(Command):
+    """Both sides signed this document."""
+
+    plan: ContractPlan
+
+
+# Events
+
+
+@dataclass(slots=True)
+class ContractSigned(Event):
+    """A contract binds from here on."""
+
+    plan: ContractPlan
+
+
+@dataclass(slots=True)
+class TrancheBound(Event):
+    """These runs of nodes (first, count) are promised to the tranche for its term."""
+
+    tranche: TrancheId
+    contract: ContractId
+    runs: tuple[tuple[int, int], ...]
+
+
+@dataclass(slots=True)
+class TrancheStarted(Event):
+    """The term began: the bound nodes pass from the pool to the tranche."""
+
+    tranche: TrancheId
+
+
+@dataclass(slots=True)
+class TrancheEnded(Event):
+    """The term is over: the nodes pass back to the pool."""
+
+    tranche: TrancheId
+
+
+# State
+
+
+class Standing(StrEnum):
+    """Where a tranche is in its life."""
+
+    SIGNED = "signed"
+    LIVE = "live"
+    ENDED = "ended"
+
+
+class Tranche(NamedTuple):
+    """A tranche as recorded."""
+
+    plan: TranchePlan
+    contract: ContractId
+    tenant: TenantId
+    standing: Standing
+    runs: tuple[tuple[int, int], ...]
+    gpus: int
+
+
+@dataclass(slots=True)
+class State:
+    """Every contract and tranche."""
+
+    contracts: dict[ContractId, ContractPlan] = field(default_factory=dict)
+    tranches: dict[TrancheId, Tranche] = field(default_factory=dict)
+
+    def fork(self) -> State:
+        """A copy whose containers are its own."""
+        return State(self.contracts.copy(), self.tranches.copy())
+
+
+def term(plan: TranchePlan) -> Interval:
+    """From when to when a tranche may use its capacity."""
+    return Interval(plan.start_at, plan.end_at)
+
+
+def nodes_promised(plan: TranchePlan, supplied: supply.State) -> int:
+    """Nodes that a tranche promises."""
+    return plan.count * (supplied.skus[plan.sku].nodes_per_rack if plan.unit is Unit.RACK else 1)
+
+
+def committed(state: State, supplied: supply.State, sku: SkuId, site: SiteId, window: Interval) -> int:
+    """The most nodes of a SKU at a site that are promised at any instant of `window`."""
+    loads = [
+        (term(tranche.plan), nodes_promised(tranche.plan, supplied))
+        for tranche in state.tranches.values()
+        if tranche.plan.sku == sku and tranche.plan.site == site
+    ]
+    return timeline.peak(loads, window)
+
+
+def tenants(state: State) -> list[TenantId]:
+    """Everybody who has a contract, sorted."""
+    return sorted({plan.tenant for plan in state.contracts.values()})
+
+
+def contract_for(state: State, tenant: TenantId, *, spot: bool) -> ContractPlan | None:
+    """The tenant's first contract (by id) that allows spot, or on demand."""
+    for contract in sorted(state.contracts):
+        plan = state.contracts[contract]
+        if plan.tenant == tenant and (plan.spot if spot else plan.on_demand):
+            return plan
+    return None
+
+
+# Decisions
+
+
+def sign(
+    state: State, supplied: supply.State, command: SignContract, at: int, emit: supply.Emit
+) -> Answer | Refusal:
+    """Sign and bind. Refuses, in this order: contract_differs, bad_quantity, unknown_currency, duplicate_id,
+    unknown_site, unknown_sku, bad_term, bad_price, bad_lending, oversold, no_whole_racks. Signing what is already
+    signed, word for word, changes nothing.
+    """
+    plan = command.plan
+    known = state.contracts.get(plan.id)
+    if known is not None and known == plan:
+        return {"contract": plan.id, "signed": False, "tranches": {}}
+    if known is not None:
+        return Refusal(
+            "contract_differs",
+            f"contract {plan.id} is signed with other terms; an amendment is not this command",
+        )
+    if plan.version != 1:
+        return Refusal(
+            "bad_quantity", f"contract {plan.id}: the first version is 1, not {plan.version}", "version"
+        )
+    if plan.currency not in MINOR_DIGITS:
+        return Refusal(
+            "unknown_currency",
+            f"currency {plan.currency} is not one of {', '.join(MINOR_DIGITS)}",
+            "currency",
+        )
+    taken = set(state.tranches)
+    for place, tranche in enumerate(plan.tranches):
+        where = f"tranches[{place}]"
+        if tranche.id in taken:
+            return Refusal("duplicate_id", f"tranche {tranche.id} exists already", f"{where}.id")
+        taken.add(tranche.id)
+        no = _refuse_tranche(supplied, tranche, at, where)
+        if no is not None:
+            return no
+    bound: dict[TrancheId, tuple[tuple[int, int], ...]] = {}
+    for place, tranche in enumerate(plan.tranches):
+        binding = _bind(state, supplied, tranche, plan.tranches[:place], bound, f"tranches[{place}]")
+        if isinstance(binding, Refusal):
+            return binding
+        bound[tranche.id] = binding
+    emit(ContractSigned(plan))
+    for tranche_id, runs in bound.items():
+        emit(TrancheBound(tranche_id, plan.id, runs))
+    for tranche in plan.tranches:
+        if tranche.start_at <= at:
+            emit(TrancheStarted(tranche.id))
+    return {
+        "contract": plan.id,
+        "signed": True,
+        "tranches": {tranche: list(runs) for tranche, runs in bound.items()},
+    }
+
+
+def _refuse_tranche(supplied: supply.State, plan: TranchePlan, at: int, where: str) -> Refusal | None:
+    if plan.site not in supplied.sites:
+        known = ", ".join(sorted(supplied.sites)) or "none"
+        return Refusal(
+            "unknown_site",
+            f"tranche {plan.id}: there is no site {plan.site} (known: {known})",
+            f"{where}.site",
+        )
+    if plan.sku not in supplied.skus:
+        return Refusal(
+            "unknown_sku", f"tranche {plan.id}: SKU {plan.sku} is not in the catalogue", f"{where}.sku"
+        )
+    if plan.count < 1:
+        return Refusal(
+            "bad_quantity", f"tranche {plan.id}: count is {plan.count}, at least 1 is meant", f"{where}.count"
+        )
+    if plan.end_at <= max(plan.start_at, at):
+        return Refusal("bad_term", f"tranche {plan.id} is over before it starts", f"{where}.end")
+    if not 0 <= plan.price_micros_per_gpu_hour <= PRICE_MICROS_MAX:
+        return Refusal("bad_price", f"tranche {plan.id}: price out of range", f"{where}.price")
+    lending = plan.lending
+    if lending is not None and not (lending.reclaim_deadline_s > 0 and 0 <= lending.owner_share_ppm <= PPM):
+        return Refusal(
+            "bad_lending", f"tranche {plan.id}: reclaim deadline or share out of range", f"{where}.lending"
+        )
+    return None
+
+
+def _bind(
+    state: State,
+    supplied: supply.State,
+    plan: TranchePlan,
+    siblings: tuple[TranchePlan, ...],
+    bound: dict[TrancheId, tuple[tuple[int, int], ...]],
+    where: str,
+) -> tuple[tuple[int, int], ...] | Refusal:
+    """First fit over racks in order: whole racks, or the rest of racks that others have begun."""
+    taken: set[int] = set()
+    others = [(t.plan, t.runs) for t in state.tranches.values()] + [(p, bound[p.id]) for p in siblings]
+    for other, runs in others:
+        if term(other).overlaps(term(plan)):
+            for first, count in runs:
+                taken.update(range(first, first + count))
+    racks = [supplied.racks[r] for r in supplied.rack_order]
+    racks = [rack for rack in racks if rack.sku == plan.sku and rack.site == plan.site]
+    sku = supplied.skus[plan.sku]
+    wanted = nodes_promised(plan, supplied)
+    free = {
+        rack.id: [n for n in range(rack.first_node, rack.first_node + rack.nodes) if n not in taken]
+        for rack in racks
+    }
+    left = sum(map(len, free.values()))
+    if left < wanted:
+        return Refusal(
+            "oversold",
+            f"tranche {plan.id} promises {wanted} nodes of {plan.sku} at {plan.site}; "
+            f"{left} of {sum(rack.nodes for rack in racks)} are not committed over its term",
+            f"{where}.count",
+        )
+    picked: list[int] = []
+    if plan.unit is Unit.RACK:
+        whole = [rack for rack in racks if len(free[rack.id]) == rack.nodes == sku.nodes_per_rack]
+        if len(whole) < plan.count:
+            return Refusal(
+                "no_whole_racks",
+                f"tranche {plan.id} promises {plan.count} whole racks; {len(whole)} are wholly free over its term",
+                f"{where}.count",
+            )
+        picked = [node for rack in whole[: plan.count] for node in free[rack.id]]
+    else:
+        # Fill racks that are already broken into first, so that whole racks stay whole.
+        for rack in sorted(racks, key=lambda rack: len(free[rack.id]) == rack.nodes):
+            picked += free[rack.id][: wanted - len(picked)]
+    return runs_of(picked)
+
+
+def runs_of(nodes: list[int]) -> tuple[tuple[int, int], ...]:
+    """Node indexes as runs (first, count) of neighbours, in order."""
+    runs: list[tuple[int, int]] = []
+    for node in sorted(nodes):
+        if runs and sum(runs[-1]) == node:
+            runs[-1] = (runs[-1][0], runs[-1][1] + 1)
+        else:
+            runs.append((node, 1))
+    return tuple(runs)
+
+
+def wake(state: State, tranche: TrancheId, at: int, emit: supply.Emit) -> None:
+    """A term begins or ends."""
+    held = state.tranches[tranche]
+    if held.standing is Standing.SIGNED and held.plan.start_at <= at:
+        emit(TrancheStarted(tranche))
+    elif held.standing is Standing.LIVE and held.plan.end_at <= at:
+        emit(TrancheEnded(tranche))
+
+
+def due(tranche: Tranche) -> Due | None:
+    """When a tranche next changes by itself."""
+    if tranche.standing is Standing.SIGNED:
+        return Due(tranche.plan.start_at, tranche.plan.id, "tranche_start", 0)
+    if tranche.standing is Standing.LIVE:
+        return Due(tranche.plan.end_at, tranche.plan.id, "tranche_end", 0)
+    return None
+
+
+def meant(state: State, entry: Due) -> bool:
+    """Whether a due time still means something."""
+    return due(state.tranches[TrancheId(entry.about)]) == entry
+
+
+def dues(state: State) -> Dues:
+    """The heap of due times, made again from the state."""
+    return Dues(entry for entry in map(due, state.tranches.values()) if entry is not None)
+
+
+def apply(state: State, supplied: supply.State, heap: Dues, event: Event) -> None:
+    """Apply one event of this stage."""
+    match event:
+        case ContractSigned():
+            state.contracts[event.plan.id] = event.plan
+        case TrancheBound():
+            contract = state.contracts[event.contract]
+            plan = next(plan for plan in contract.tranches if plan.id == event.tranche)
+            nodes = sum(count for _, count in event.runs)
+            gpus = nodes * supplied.skus[plan.sku].gpus_per_node
+            made = Tranche(plan, contract.id, contract.tenant, Standing.SIGNED, event.runs, gpus)
+            state.tranches[event.tranche] = made
+            _push(heap, made)
+        case TrancheStarted():
+            state.tranches[event.tranche] = state.tranches[event.tranche]._replace(standing=Standing.LIVE)
+            _push(heap, state.tranches[event.tranche])
+        case TrancheEnded():
+            state.tranches[event.tranche] = state.tranches[event.tranche]._replace(standing=Standing.ENDED)
+
+
+def _push(heap: Dues, tranche: Tranche) -> None:
+    entry = due(tranche)
+    if entry is not None:
+        heap.push(entry)
+
+
+EVENTS: tuple[type[Event], ...] = (ContractSigned, TrancheBound, TrancheStarted, TrancheEnded)
+
+
+def check(state: State, supplied: supply.State) -> Iterator[str]:
+    """Invariant 4: no node is promised twice at one instant, and no more is promised than stands there."""
+    held = list(state.tranches.values())
+    for place, one in enumerate(held):
+        for other in held[place + 1 :]:
+            if not term(one.plan).overlaps(term(other.plan)):
+                continue
+            for a, m in one.runs:
+                for b, n in other.runs:
+                    if a < b + n and b < a + m:
+                        yield f"tranches {one.plan.id} and {other.plan.id} are bound to the same nodes"
+    for tranche in held:
+        promised = committed(state, supplied, tranche.plan.sku, tranche.plan.site, term(tranche.plan))
+        stands = supply.gpus_at(supplied, tranche.plan.sku, tranche.plan.site)
+        if promised * supplied.skus[tranche.plan.sku].gpus_per_node > stands:
+            yield f"{promised} nodes of {tranche.plan.sku} are promised at {tranche.plan.site}, above what stands there"

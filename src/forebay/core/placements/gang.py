@@ -1,0 +1,358 @@
+"""What a gang is: its specification, its life as the World records it, and what the engine is told and tells.
+
+A gang starts together or not at all. The World picks the nodes; the engine only launches. Every placement of a gang
+has a generation; a report about an older generation is stale and changes nothing.
+
+    pending -> placed -> running -> (ended | pending again)       desired: what we want
+                 \\__________\\_____ stopping __/                 observed: what the engine reported
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+from forebay.core.ids import Command, Effect, Event, GangId, SiteId, SkuId, TenantId, TrancheId
+
+
+class Run(NamedTuple):
+    """`count` neighbouring nodes from `first`, each with the GPUs of `mask` (bit i = GPU i)."""
+
+    first: int
+    count: int
+    mask: int
+
+
+class Level(StrEnum):
+    """How near to each other the GPUs of a gang must be; a rack is one NVLink domain."""
+
+    NODE = "node"
+    RACK = "rack"
+    HALL = "hall"
+    SITE = "site"
+
+
+class Tier(StrEnum):
+    """By which claim a gang runs: its tenant's own tranche, on demand, or spot (may be evicted, may borrow)."""
+
+    DEDICATED = "dedicated"
+    ON_DEMAND = "on_demand"
+    SPOT = "spot"
+
+
+class Ending(StrEnum):
+    """How one generation of a gang came to its end, as the engine saw it."""
+
+    COMPLETED = "completed"
+    #: A rank exited with an error or was killed; the others were stopped with it.
+    FAILED = "failed"
+    #: It stopped because we asked.
+    STOPPED = "stopped"
+    #: It could not be started at all (no such program, no permission): not worth another try.
+    UNSTARTABLE = "unstartable"
+    #: The engine lost it: neither running nor with an outcome on disk (a host that restarted).
+    LOST = "lost"
+
+
+@dataclass(slots=True)
+class Program:
+    """What each rank runs: `argv` is executed as it is, never by a shell."""
+
+    argv: tuple[str, ...]
+    #: Added to the clean environment of each rank. Journaled: not for secrets.
+    env: dict[str, str] = field(default_factory=dict)
+    #: Absolute working folder.
+    folder: str = "/"
+    #: Limits for the whole gang where the system offers them; 0 for none.
+    cpu_millis: int = 0
+    memory_bytes: int = 0
+    #: Size at which a rank's log is rotated, bytes; one older part is kept.
+    log_bytes_max: int = 4_000_000
+
+
+@dataclass(slots=True)
+class Spec:
+    """One gang as asked for. GPUs are packages as the SKU counts them."""
+
+    id: GangId
+    tenant: TenantId
+    tier: Tier
+    sku: SkuId
+    gpus: int
+    walltime_s: int
+    #: Tranche whose capacity it runs on; "" unless the tier is dedicated.
+    tranche: TrancheId = TrancheId("")
+    #: All its GPUs lie within one of these.
+    within: Level = Level.SITE
+    #: Sites it may run in, in order of preference; empty for any.
+    sites: tuple[SiteId, ...] = ()
+    #: Seconds between checkpoints; 0 when it does not checkpoint.
+    checkpoint_s: int = 0
+    #: Between the request to stop (SIGTERM) and the kill.
+    grace_s: int = 30
+    #: Failures after which it is started again, whole, from its checkpoint. Evictions do not count.
+    restarts_max: int = 3
+    #: None for work that a simulated engine stands in for.
+    program: Program | None = None
+    #: Free words for people.
+    title: str = ""
+
+
+# Effects: what the engine is to make true.
+
+
+@dataclass(slots=True)
+class RunGang(Effect):
+    """Generation `generation` of this gang is to run on these nodes, one rank a GPU."""
+
+    gang: GangId
+    generation: int
+    tenant: TenantId
+    runs: tuple[Run, ...]
+    grace_s: int
+    #: How often it has been started before (0 at first): a rank may resume from its checkpoint.
+    starts_before: int
+    program: Program | None
+    #: Sequence of the record that decided it; reports echo it as their cause.
+    cause: int
+
+
+@dataclass(slots=True)
+class StopGang(Effect):
+    """Generation `generation` of this gang is to stop: asked to at once, killed after its grace."""
+
+    gang: GangId
+    generation: int
+    grace_s: int
+    #: Why, in a word for logs ("walltime", "reclaim", "cancelled", "node_failed", "drain").
+    reason: str
+    cause: int
+
+
+# Facts: what the engine reports. `source` is the engine's name.
+
+
+@dataclass(slots=True)
+class ReportGangStarted(Command):
+    """All ranks of this generation are up since `effective_at`."""
+
+    gang: GangId
+    generation: int
+    effective_at: int
+    source: str
+
+
+@dataclass(slots=True)
+class ReportGangEnded(Command):
+    """This generation is over since `effective_at`; no process of it is left."""
+
+    gang: GangId
+    generation: int
+    effective_at: int
+    source: str
+    ending: Ending
+    #: Rank that ended it and its exit status (negative: killed by that signal); -1 and 0 when no one did.
+    rank: int = -1
+    exit_status: int = 0
+    #: One line of evidence for people ("rank 3: No such file or directory: 'trian.py'").
+    evidence: str = ""
+
+
+# Commands people give.
+
+
+@dataclass(slots=True)
+class SubmitGang(Command):
+    """Run this gang when there is room for it. An empty id is filled in by the World."""
+
+    spec: Spec
+
+
+@dataclass(slots=True)
+class CancelGang(Command):
+    """Stop this gang for good, or take it out of the queue."""
+
+    gang: GangId
+
+
+# Events
+
+
+@dataclass(slots=True)
+class GangSubmitted(Event):
+    """A gang waits to be placed."""
+
+    spec: Spec
+
+
+@dataclass(slots=True)
+class GangPlaced(Event):
+    """A gang holds these GPUs from now on; the engine is to start this generation."""
+
+    gang: GangId
+    generation: int
+    runs: tuple[Run, ...]
+    #: Tranche whose idle capacity this is; "" when the capacity is its own claim's or the pool's.
+    lender: TrancheId = TrancheId("")
+
+
+@dataclass(slots=True)
+class GangStarted(Event):
+    """All ranks are up since `effective_at`: use is metered from there."""
+
+    gang: GangId
+    generation: int
+    effective_at: int
+    source: str
+
+
+@dataclass(slots=True)
+class GangStopping(Event):
+    """The engine is to stop this generation; the GPUs are held until it reports the end."""
+
+    gang: GangId
+    generation: int
+    reason: str
+    #: Whether it goes back to the queue afterwards.
+    again: bool
+
+
+@dataclass(slots=True)
+class GangEnded(Event):
+    """A generation is over since `effective_at`; its GPUs are free at the time of record, or at `returns_at`."""
+
+    gang: GangId
+    generation: int
+    ending: Ending
+    effective_at: int
+    source: str
+    #: Why it is over: the reason it was stopped for, or the ending itself.
+    reason: str
+    #: Whether it goes back to the queue, and from when it may be placed again.
+    again: bool
+    not_before: int
+    #: Until when its GPUs are wiped and checked before the next tenant; 0 when they are free at once.
+    returns_at: int
+    rank: int = -1
+    exit_status: int = 0
+    evidence: str = ""
+
+
+@dataclass(slots=True)
+class GangWithdrawn(Event):
+    """A gang that held nothing left the queue for good."""
+
+    gang: GangId
+    reason: str
+
+
+@dataclass(slots=True)
+class LoanReclaimed(Event):
+    """A tranche wants its lent capacity back: the borrower is to be gone by `deadline_at`."""
+
+    tranche: TrancheId
+    gang: GangId
+    generation: int
+    for_gang: GangId
+    deadline_at: int
+
+
+@dataclass(slots=True)
+class ReclaimOverdue(Event):
+    """A borrower is still there at its deadline: from here on the owner's loss counts as undeliverable."""
+
+    tranche: TrancheId
+    gang: GangId
+    generation: int
+
+
+@dataclass(slots=True)
+class NodesReturned(Event):
+    """GPUs that a borrower left are wiped and checked, and free again."""
+
+    gang: GangId
+    generation: int
+
+
+@dataclass(slots=True)
+class PolicyApplied(Event):
+    """How gangs are ordered and handed over from here on."""
+
+    policy: Policy
+
+
+# What is recorded
+
+
+@dataclass(slots=True)
+class Policy:
+    """First come, first served within a tier, with overtaking bounded in time (docs/reference/policies.md)."""
+
+    version: int = 1
+    #: How long a gang that does not fit may be overtaken by smaller ones that came later, seconds.
+    overtake_s: int = 3600
+    #: Pause before the second restart after a failure; doubles with each further one, seconds.
+    backoff_s: int = 5
+    backoff_s_max: int = 600
+    #: To wipe and check a node between a borrower and its owner, seconds.
+    turnover_s: int = 0
+    #: A gang that the engine has not started by then is stopped and queued again, seconds.
+    start_timeout_s: int = 600
+
+
+@dataclass(slots=True)
+class ApplyPolicy(Command):
+    """This policy is to be in force. Versions only grow; the same document twice changes nothing."""
+
+    policy: Policy
+
+
+class Phase(StrEnum):
+    """Where a gang is in its life."""
+
+    PENDING = "pending"
+    PLACED = "placed"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    ENDED = "ended"
+
+
+#: Phases in which a gang holds GPUs.
+HOLDING = frozenset({Phase.PLACED, Phase.RUNNING, Phase.STOPPING})
+
+
+class Gang(NamedTuple):
+    """A gang as recorded: replaced, never changed in place."""
+
+    spec: Spec
+    phase: Phase
+    #: Sequence of its submission: its place in the queue.
+    order: int
+    submitted_at: int
+    #: Grows with each placement; 0 before the first.
+    generation: int = 0
+    #: Where it is, or was last.
+    runs: tuple[Run, ...] = ()
+    #: Tranche it borrows from; "" when it does not.
+    lender: TrancheId = TrancheId("")
+    placed_seq: int = 0
+    placed_at: int = 0
+    #: Since when all ranks are up; 0 while they are not.
+    started_at: int = 0
+    #: When this generation was asked to stop; 0 while it was not.
+    stopping_at: int = 0
+    #: Failures that counted against `restarts_max`.
+    failures: int = 0
+    #: Why it is stopping, or why it last ended.
+    reason: str = ""
+    #: Whether it goes back to the queue once it has stopped.
+    again: bool = False
+    #: Whether it stands before those that have not run yet.
+    front: bool = False
+    not_before: int = 0
+    #: By when a borrower must be gone; 0 when nobody asked for the capacity back.
+    reclaim_at: int = 0
+    #: Until when its last GPUs are wiped and checked; 0 when they are not.
+    returns_at: int = 0
+    ended_at: int = 0

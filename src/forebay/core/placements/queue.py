@@ -1,0 +1,139 @@
+"""Who waits, in which order: lanes of gangs by tier and tranche, shapes within a lane, arrival within a shape.
+
+Two gangs of one shape are interchangeable to the index, so a pass looks only at the first of each shape: what does
+not fit for the first does not fit for the rest. Entries are not removed when a gang leaves the queue; they are
+skipped when their stamp is no longer the gang's.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from forebay.core.ids import GangId, SiteId, SkuId, TrancheId
+from forebay.core.placements.gang import Gang, Level, Phase, Spec, Tier
+
+
+class Lane(NamedTuple):
+    """Gangs that compete for the same capacity by the same right."""
+
+    tier: Tier
+    tranche: TrancheId
+
+
+class Shape(NamedTuple):
+    """What the index can tell apart."""
+
+    sku: SkuId
+    gpus: int
+    within: Level
+    sites: tuple[SiteId, ...]
+
+
+class Entry(NamedTuple):
+    """A place in the queue; lower comes first."""
+
+    #: 0 for those that failed and stand in front, 1 for the rest.
+    rank: int
+    order: int
+    gang: GangId
+    #: The gang's generation when it entered.
+    generation: int
+
+
+def lane_of(spec: Spec) -> Lane:
+    """The lane a gang waits in."""
+    return Lane(spec.tier, spec.tranche)
+
+
+def shape_of(spec: Spec) -> Shape:
+    """The shape a gang has."""
+    return Shape(spec.sku, spec.gpus, spec.within, spec.sites)
+
+
+class Queue:
+    """Pending gangs. Derived: made again from the gangs, in the same order."""
+
+    __slots__ = ("_front", "_lanes")
+
+    def __init__(self) -> None:
+        self._lanes: dict[Lane, dict[Shape, deque[Entry]]] = {}
+        #: Gangs that failed and go first: few, so a sorted list serves.
+        self._front: dict[Lane, dict[Shape, list[Entry]]] = {}
+
+    def copy(self) -> Queue:
+        """An independent copy."""
+        twin = Queue()
+        twin._lanes = {
+            lane: {s: entries.copy() for s, entries in shapes.items()} for lane, shapes in self._lanes.items()
+        }
+        twin._front = {
+            lane: {s: entries.copy() for s, entries in shapes.items()} for lane, shapes in self._front.items()
+        }
+        return twin
+
+    def add(self, gang: Gang) -> None:
+        """A gang waits from here on."""
+        lane, shape = lane_of(gang.spec), shape_of(gang.spec)
+        entry = Entry(0 if gang.front else 1, gang.order, gang.spec.id, gang.generation)
+        if gang.front:
+            entries = self._front.setdefault(lane, {}).setdefault(shape, [])
+            entries.append(entry)
+            entries.sort()
+            return
+        waiting = self._lanes.setdefault(lane, {}).setdefault(shape, deque())
+        if waiting and waiting[-1] > entry:
+            # An evicted gang comes back to its old place among those that came after it.
+            ordered = sorted([*waiting, entry])
+            waiting.clear()
+            waiting.extend(ordered)
+        else:
+            waiting.append(entry)
+
+    def lanes(self) -> list[Lane]:
+        """Every lane that ever had a gang, by tier and tranche."""
+        rank = {Tier.DEDICATED: 0, Tier.ON_DEMAND: 1, Tier.SPOT: 2}
+        return sorted({*self._lanes, *self._front}, key=lambda lane: (rank[lane.tier], lane.tranche))
+
+    def shapes(self, lane: Lane) -> list[Shape]:
+        """Shapes that ever waited in a lane, in order of first arrival."""
+        return list(dict.fromkeys([*self._front.get(lane, ()), *self._lanes.get(lane, ())]))
+
+    def head(self, lane: Lane, shape: Shape, gangs: Mapping[GangId, Gang]) -> Entry | None:
+        """The first of a shape that still waits; entries that lost their meaning are dropped on the way."""
+        front = self._front.get(lane, {}).get(shape)
+        while front:
+            if _waits(front[0], gangs):
+                return front[0]
+            front.pop(0)
+        waiting = self._lanes.get(lane, {}).get(shape)
+        while waiting:
+            if _waits(waiting[0], gangs):
+                return waiting[0]
+            waiting.popleft()
+        return None
+
+    def heads(self, lane: Lane, gangs: Mapping[GangId, Gang]) -> list[tuple[Entry, Shape]]:
+        """The first of each shape of a lane."""
+        found = ((self.head(lane, shape, gangs), shape) for shape in self.shapes(lane))
+        return [(entry, shape) for entry, shape in found if entry is not None]
+
+    def waiting(self, lane: Lane, gangs: Mapping[GangId, Gang]) -> Iterator[Entry]:
+        """Everybody who waits in a lane, shape by shape."""
+        for shape in self.shapes(lane):
+            for entries in (
+                self._front.get(lane, {}).get(shape, ()),
+                self._lanes.get(lane, {}).get(shape, ()),
+            ):
+                yield from (entry for entry in entries if _waits(entry, gangs))
+
+
+def _waits(entry: Entry, gangs: Mapping[GangId, Gang]) -> bool:
+    gang = gangs.get(entry.gang)
+    return (
+        gang is not None
+        and gang.phase is Phase.PENDING
+        and gang.generation == entry.generation
+        and gang.front is (entry.rank == 0)
+    )

@@ -1,0 +1,540 @@
+"""What is decided about gangs: taking them in, placing them, taking lent capacity back, and what follows from facts.
+
+The policy is first come, first served within a tier, with overtaking bounded in time. One pass:
+
+1. Gangs whose pause after a failure is over join the queue.
+2. Tranches first: each tranche's own gangs, on its own nodes. If the first does not fit because capacity is lent, the
+   fewest loans that make room are reclaimed, the latest placed first.
+3. On demand, on the pool.
+4. Spot, on the pool, else on the idle capacity of a tranche that lends, has nobody waiting, and whose reclaim
+   deadline the borrower can meet.
+5. Within a lane the oldest gang goes first; what does not fit is overtaken by what does, until it has waited
+   `overtake_s`: then nothing younger that wants the same SKU from the pool is placed before it.
+
+A pass over everybody runs only when capacity was freed; else only new arrivals are tested.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from forebay.core import claims, ids, supply
+from forebay.core.ids import Answer, GangId, NodeIndex, Refusal, SiteId, SkuId, TrancheId
+from forebay.core.placements import gang as gangs
+from forebay.core.placements import state as states
+from forebay.core.placements.gang import HOLDING, Ending, Gang, Level, Phase, Run, Spec, Tier
+from forebay.core.placements.index import POOL, Index, Misfit, Want, as_bits
+from forebay.core.placements.queue import Lane, Shape, lane_of, shape_of
+from forebay.core.supply import Emit
+from forebay.core.timeline import Due
+from forebay.core.units import DAY_US, SECOND_US
+
+WALLTIME_S_MAX = 366 * 24 * 3600
+GRACE_S_MAX = 24 * 3600
+
+
+@dataclass(slots=True)
+class Desk:
+    """What a decision about placements reads, and where its events go."""
+
+    state: states.State
+    derived: states.Derived
+    supplied: supply.State
+    claimed: claims.State
+    emit: Emit
+    at: int
+
+
+class Fit(NamedTuple):
+    """A place that was found: runs of nodes and the tranche that lends them ("" for none)."""
+
+    runs: tuple[Run, ...]
+    lender: TrancheId
+
+
+# Asked by people.
+
+
+def submit(desk: Desk, spec: Spec, made_id: GangId) -> Answer | Refusal:
+    """Take a gang in. Refuses, in this order: duplicate_id, unknown_sku, bad_quantity, no_contract, unknown_tranche,
+    tranche_over, sku_not_promised, unknown_site, never_fits.
+    """
+    if not spec.id:
+        spec = replace(spec, id=made_id)
+    no = _refuse_spec(desk, spec) or _refuse_claim(desk, spec) or never_fits(desk, spec)
+    if no is not None:
+        return no
+    desk.emit(gangs.GangSubmitted(spec))
+    return {"gang": spec.id}
+
+
+def _refuse_spec(desk: Desk, spec: Spec) -> Refusal | None:
+    if not ids.valid_name(spec.id):
+        return Refusal("bad_id", f"{spec.id!r} is not an id: {ids.NAME_RULE}", "id")
+    if spec.id in desk.state.gangs:
+        return Refusal("duplicate_id", f"gang {spec.id} exists already", "id")
+    if spec.sku not in desk.supplied.skus:
+        return Refusal("unknown_sku", f"SKU {spec.sku} is not in the catalogue", "sku")
+    for name, value, most in (
+        ("gpus", spec.gpus, 10**7),
+        ("walltime_s", spec.walltime_s, WALLTIME_S_MAX),
+    ):
+        if not 1 <= value <= most:
+            return Refusal("bad_quantity", f"{name} is {value}; from 1 to {most} is meant", name)
+    for name, value, most in (
+        ("grace_s", spec.grace_s, GRACE_S_MAX),
+        ("checkpoint_s", spec.checkpoint_s, WALLTIME_S_MAX),
+        ("restarts_max", spec.restarts_max, 10**6),
+    ):
+        if not 0 <= value <= most:
+            return Refusal("bad_quantity", f"{name} is {value}; from 0 to {most} is meant", name)
+    return None
+
+
+def _refuse_claim(desk: Desk, spec: Spec) -> Refusal | None:
+    if spec.tier is not Tier.DEDICATED:
+        spot = spec.tier is Tier.SPOT
+        if claims.contract_for(desk.claimed, spec.tenant, spot=spot) is None:
+            word = "spot" if spot else "on demand"
+            return Refusal("no_contract", f"{spec.tenant} has no contract that allows {word} use", "tier")
+        unknown = [site for site in spec.sites if site not in desk.supplied.sites]
+        return Refusal("unknown_site", f"there is no site {unknown[0]}", "sites") if unknown else None
+    tranche = desk.claimed.tranches.get(spec.tranche)
+    if tranche is None or tranche.tenant != spec.tenant:
+        own = sorted(name for name, held in desk.claimed.tranches.items() if held.tenant == spec.tenant)
+        return Refusal(
+            "unknown_tranche",
+            f"{spec.tenant} has no tranche {spec.tranche or '(none named)'} (it has: {', '.join(own) or 'none'})",
+            "tranche",
+        )
+    if tranche.standing is claims.Standing.ENDED:
+        return Refusal("tranche_over", f"the term of tranche {spec.tranche} is over", "tranche")
+    if tranche.plan.sku != spec.sku:
+        return Refusal(
+            "sku_not_promised", f"tranche {spec.tranche} is of {tranche.plan.sku}, not {spec.sku}", "sku"
+        )
+    if spec.sites and tranche.plan.site not in spec.sites:
+        return Refusal("unknown_site", f"tranche {spec.tranche} is at {tranche.plan.site}", "sites")
+    return None
+
+
+def never_fits(desk: Desk, spec: Spec) -> Refusal | None:
+    """Whether no state of this plant could hold the gang: with the level and the number that rule it out."""
+    sku = desk.supplied.skus[spec.sku]
+    racks = [rack for rack in desk.supplied.racks.values() if rack.sku == spec.sku]
+    if spec.tier is Tier.DEDICATED:
+        tranche = desk.claimed.tranches[spec.tranche]
+        racks = [rack for rack in racks if rack.site == tranche.plan.site]
+        most, where = tranche.gpus, f"tranche {spec.tranche}"
+    else:
+        racks = [rack for rack in racks if not spec.sites or rack.site in spec.sites]
+        by_site: dict[SiteId, int] = {}
+        for rack in racks:
+            by_site[rack.site] = by_site.get(rack.site, 0) + rack.nodes * sku.gpus_per_node
+        most, where = max(by_site.values(), default=0), "the largest site"
+    if spec.within is Level.NODE:
+        most, where = min(most, sku.gpus_per_node), "a node"
+    elif spec.within is Level.RACK:
+        most, where = min(most, max((rack.nodes * sku.gpus_per_node for rack in racks), default=0)), "a rack"
+    elif spec.within is Level.HALL:
+        by_hall: dict[str, int] = {}
+        for rack in racks:
+            by_hall[rack.hall] = by_hall.get(rack.hall, 0) + rack.nodes * sku.gpus_per_node
+        most, where = min(most, max(by_hall.values(), default=0)), "a hall"
+    if spec.gpus > most:
+        return Refusal(
+            "never_fits", f"{spec.gpus} GPUs of {spec.sku} are asked for; {where} has {most}", "gpus"
+        )
+    index, load_w = desk.derived.index, spec.gpus * sku.gpu_w
+    roots = {supply.feed_path(desk.supplied, rack.feed)[-1].id for rack in racks}
+    best_w = max((_room_w(desk, index, root) for root in sorted(roots)), default=0)
+    if spec.within is not Level.SITE and load_w > best_w:
+        return Refusal(
+            "never_fits",
+            f"{load_w} W are drawn by {spec.gpus} GPUs; the largest feed has room for {best_w} W",
+            "gpus",
+        )
+    return None
+
+
+def _room_w(desk: Desk, index: Index, feed: str) -> int:
+    """Watts of work that a feed can carry when nothing runs: its limit less the base loads under it."""
+    level = index.plant.level_of_feed[feed]
+    work_w = sum(
+        gang.spec.gpus * desk.supplied.skus[gang.spec.sku].gpu_w
+        for gang in desk.state.gangs.values()
+        if (gang.phase in HOLDING or gang.returns_at) and as_bits(gang.runs) & index.plant.level_nodes[level]
+    )
+    return index.headroom_w(level) + work_w
+
+
+def cancel(desk: Desk, name: GangId) -> Answer | Refusal:
+    """Stop a gang for good. Refuses: unknown_gang, already_ended."""
+    gang = desk.state.gangs.get(name)
+    if gang is None:
+        return Refusal("unknown_gang", f"there is no gang {name}", "gang")
+    if gang.phase is Phase.ENDED:
+        return Refusal("already_ended", f"gang {name} has ended ({gang.reason})", "gang")
+    if gang.phase is Phase.PENDING:
+        desk.emit(gangs.GangWithdrawn(name, "cancelled"))
+    elif gang.phase is not Phase.STOPPING or gang.again:
+        desk.emit(gangs.GangStopping(name, gang.generation, "cancelled", again=False))
+    return {"gang": name, "phase": desk.state.gangs[name].phase}
+
+
+def apply_policy(desk: Desk, policy: gangs.Policy) -> Answer | Refusal:
+    """Put a policy in force. Refuses: bad_quantity, policy_version."""
+    if policy == desk.state.policy:
+        return {"version": policy.version, "changed": False}
+    seconds = (
+        policy.overtake_s,
+        policy.backoff_s,
+        policy.backoff_s_max,
+        policy.turnover_s,
+        policy.start_timeout_s,
+    )
+    if not all(0 <= value <= WALLTIME_S_MAX for value in seconds) or policy.start_timeout_s == 0:
+        return Refusal("bad_quantity", "a policy's times are seconds from 0 to a year", "policy")
+    if policy.version < desk.state.policy.version:
+        return Refusal(
+            "policy_version", f"policy version {desk.state.policy.version} is in force already", "version"
+        )
+    desk.emit(gangs.PolicyApplied(policy))
+    return {"version": policy.version, "changed": True}
+
+
+# Reported by the engine.
+
+
+def report_started(desk: Desk, report: gangs.ReportGangStarted) -> Answer | Refusal:
+    """All ranks are up. Refuses: unknown_gang, stale_generation. The same news twice changes nothing."""
+    gang = _current(desk, report.gang, report.generation)
+    if isinstance(gang, Refusal):
+        return gang
+    if gang.started_at:
+        return {"gang": report.gang, "changed": False}
+    since = min(max(report.effective_at, gang.placed_at), desk.at)
+    desk.emit(gangs.GangStarted(report.gang, report.generation, since, report.source))
+    return {"gang": report.gang, "changed": True}
+
+
+def report_ended(desk: Desk, report: gangs.ReportGangEnded) -> Answer | Refusal:
+    """A generation is over. Refuses: unknown_gang, stale_generation."""
+    gang = _current(desk, report.gang, report.generation)
+    if isinstance(gang, Refusal):
+        return gang
+    since = min(max(report.effective_at, gang.started_at or gang.placed_at), desk.at)
+    reason, again, pause_s = _afterwards(desk, gang, report.ending)
+    turnover_s = desk.state.policy.turnover_s if gang.lender else 0
+    desk.emit(
+        gangs.GangEnded(
+            report.gang, report.generation, report.ending, since, report.source, reason, again,
+            not_before=desk.at + pause_s * SECOND_US if again and pause_s else 0,
+            returns_at=desk.at + turnover_s * SECOND_US if turnover_s else 0,
+            rank=report.rank, exit_status=report.exit_status, evidence=report.evidence,
+        )
+    )  # fmt: skip
+    return {"gang": report.gang, "changed": True}
+
+
+def _current(desk: Desk, name: GangId, generation: int) -> Gang | Refusal:
+    """The gang that a report is about, if it still holds that generation."""
+    gang = desk.state.gangs.get(name)
+    if gang is None:
+        return Refusal("unknown_gang", f"there is no gang {name}", "gang")
+    if gang.generation != generation or gang.phase not in HOLDING:
+        return Refusal(
+            "stale_generation", f"gang {name} is {gang.phase}, at generation {gang.generation}", "generation"
+        )
+    return gang
+
+
+def _afterwards(desk: Desk, gang: Gang, ending: Ending) -> tuple[str, bool, int]:
+    """After an end: the reason, whether it goes back to the queue, and after how many seconds."""
+    if ending in (Ending.COMPLETED, Ending.UNSTARTABLE):
+        return ending.value, False, 0
+    if gang.phase is Phase.STOPPING:
+        return gang.reason, gang.again, 0
+    if gang.failures >= gang.spec.restarts_max:
+        return ending.value, False, 0
+    policy = desk.state.policy
+    pause_s = policy.backoff_s << (gang.failures - 1) if 0 < gang.failures < 40 else 0
+    return ending.value, True, min(pause_s, policy.backoff_s_max)
+
+
+# What follows from supply and claims.
+
+
+def clear_nodes(desk: Desk, nodes: set[NodeIndex], reason: str) -> None:
+    """Whatever holds GPUs on these nodes is to stop, and to start again elsewhere."""
+    for name in states.holders(desk.derived, nodes):
+        gang = desk.state.gangs[name]
+        if gang.phase is not Phase.STOPPING:
+            desk.emit(gangs.GangStopping(name, gang.generation, reason, again=True))
+
+
+def start_tranche(desk: Desk, tranche: TrancheId) -> None:
+    """The nodes pass to the tranche: whoever runs there by another right goes back to the queue."""
+    clear_nodes(desk, _nodes(desk, tranche), "claim_started")
+
+
+def end_tranche(desk: Desk, tranche: TrancheId) -> None:
+    """The nodes pass back: the tranche's own gangs are over, its borrowers go back to the queue."""
+    for name in sorted(desk.state.gangs):
+        gang = desk.state.gangs[name]
+        if (
+            gang.spec.tranche == tranche
+            and gang.phase in HOLDING
+            and not (gang.phase is Phase.STOPPING and not gang.again)
+        ):
+            desk.emit(gangs.GangStopping(name, gang.generation, "claim_ended", again=False))
+        elif gang.spec.tranche == tranche and gang.phase is Phase.PENDING:
+            desk.emit(gangs.GangWithdrawn(name, "claim_ended"))
+    clear_nodes(desk, _nodes(desk, tranche), "claim_ended")
+
+
+def _nodes(desk: Desk, tranche: TrancheId) -> set[NodeIndex]:
+    runs = desk.claimed.tranches[tranche].runs
+    return {NodeIndex(node) for first, count in runs for node in range(first, first + count)}
+
+
+# By time.
+
+
+def wake(desk: Desk, due: Due) -> None:
+    """Something fell due for a gang."""
+    gang = desk.state.gangs[GangId(due.about)]
+    match due.what:
+        case "start":
+            desk.emit(gangs.GangStopping(gang.spec.id, gang.generation, "start_timeout", again=True))
+        case "walltime":
+            desk.emit(gangs.GangStopping(gang.spec.id, gang.generation, "walltime", again=False))
+        case "reclaim":
+            desk.emit(gangs.ReclaimOverdue(gang.lender, gang.spec.id, gang.generation))
+        case "return":
+            desk.emit(gangs.NodesReturned(gang.spec.id, gang.generation))
+        case _:
+            # A pause is over: the pass that follows lets the gang back into the queue.
+            pass
+
+
+# The pass.
+
+
+def run_pass(desk: Desk) -> None:
+    """Place whatever can be placed now (see the top of this file)."""
+    states.end_backoff(desk.state, desk.derived, desk.at)
+    arrivals, desk.derived.arrivals = desk.derived.arrivals, []
+    stirred, desk.derived.stirred = desk.derived.stirred, False
+    if not stirred and not arrivals:
+        return
+    if not stirred:
+        _place_arrivals(desk, arrivals)
+        return
+    barred: set[SkuId] = set()
+    for lane in desk.derived.queue.lanes():
+        _run_lane(desk, lane, barred)
+    # What a pass itself frees (nothing, today) would ask for another; arrivals were all looked at.
+    desk.derived.arrivals.clear()
+
+
+def _run_lane(desk: Desk, lane: Lane, barred: set[SkuId]) -> None:
+    queue, known = desk.derived.queue, desk.state.gangs
+    heads = queue.heads(lane, known)
+    heapq.heapify(heads)
+    reclaimed = False
+    while heads:
+        entry, shape = heapq.heappop(heads)
+        gang = known[entry.gang]
+        fit = find(desk, gang, pool_barred=shape.sku in barred)
+        if isinstance(fit, Fit):
+            _place(desk, gang, fit)
+            following = queue.head(lane, shape, known)
+            if following is not None:
+                heapq.heappush(heads, (following, shape))
+            continue
+        if lane.tier is Tier.DEDICATED and not reclaimed:
+            reclaimed = True
+            _reclaim(desk, gang)
+        if desk.at - gang.submitted_at >= desk.state.policy.overtake_s * SECOND_US:
+            if lane.tier is Tier.DEDICATED:
+                return
+            barred.add(shape.sku)
+
+
+def _place_arrivals(desk: Desk, arrivals: list[GangId]) -> None:
+    """Nothing was freed: whoever waited still does not fit, so only the new ones are tested, in order."""
+    queue, known = desk.derived.queue, desk.state.gangs
+    ordered = sorted(
+        (gang for gang in map(known.get, arrivals) if gang is not None and gang.phase is Phase.PENDING),
+        key=lambda gang: (not gang.front, gang.order),
+    )
+    blocked: set[tuple[Lane, Shape]] = set()
+    for gang in ordered:
+        lane, shape = lane_of(gang.spec), shape_of(gang.spec)
+        head = queue.head(lane, shape, known)
+        if (lane, shape) in blocked or head is None or head.gang != gang.spec.id:
+            continue
+        fit = find(desk, gang, pool_barred=_is_barred(desk, lane, shape.sku))
+        if isinstance(fit, Fit):
+            _place(desk, gang, fit)
+            continue
+        blocked.add((lane, shape))
+        if lane.tier is Tier.DEDICATED:
+            _reclaim(desk, gang)
+
+
+def _is_barred(desk: Desk, lane: Lane, sku: SkuId) -> bool:
+    """Whether somebody has waited so long for this SKU that nobody may overtake."""
+    bound_us = desk.state.policy.overtake_s * SECOND_US
+    lanes = [lane] if lane.tier is not Tier.SPOT else [lane, Lane(Tier.ON_DEMAND, TrancheId(""))]
+    for other in lanes:
+        for entry, shape in desk.derived.queue.heads(other, desk.state.gangs):
+            if shape.sku == sku and desk.at - desk.state.gangs[entry.gang].submitted_at >= bound_us:
+                return True
+    return False
+
+
+def _place(desk: Desk, gang: Gang, fit: Fit) -> None:
+    desk.emit(gangs.GangPlaced(gang.spec.id, gang.generation + 1, fit.runs, fit.lender))
+
+
+def find(desk: Desk, gang: Gang, *, pool_barred: bool = False, index: Index | None = None) -> Fit | Misfit:
+    """Where a gang fits now. The misfit is that of the first place it may be: its own claim, or the pool."""
+    index = index or desk.derived.index
+    spec = gang.spec
+    prefer = as_bits(gang.runs) if gang.front else 0
+    gpu_w = desk.supplied.skus[spec.sku].gpu_w
+    if spec.tier is Tier.DEDICATED:
+        tranche = desk.claimed.tranches[spec.tranche]
+        want = Want(spec.tranche, spec.sku, tranche.plan.site, spec.gpus, spec.within, gpu_w)
+        found = index.find(want, prefer)
+        return found if isinstance(found, Misfit) else Fit(found, TrancheId(""))
+    misfit = Misfit("queue", "", 0, spec.gpus) if pool_barred else None
+    for site in () if pool_barred else _sites(desk, spec):
+        found = index.find(Want(POOL, spec.sku, site, spec.gpus, spec.within, gpu_w), prefer)
+        if not isinstance(found, Misfit):
+            return Fit(found, TrancheId(""))
+        misfit = misfit or found
+    if spec.tier is Tier.SPOT:
+        for lender in lenders(desk, spec):
+            plan = desk.claimed.tranches[lender].plan
+            found = index.find(Want(lender, spec.sku, plan.site, spec.gpus, spec.within, gpu_w), prefer)
+            if not isinstance(found, Misfit):
+                return Fit(found, lender)
+    return misfit or Misfit("gpus", f"{spec.sku}", 0, spec.gpus)
+
+
+def _sites(desk: Desk, spec: Spec) -> list[SiteId]:
+    return list(spec.sites) or list(desk.supplied.sites)
+
+
+def lenders(desk: Desk, spec: Spec) -> list[TrancheId]:
+    """Tranches that may lend to this gang now: lending is agreed, nobody of their own waits, and the borrower's grace
+    with wiping and checking fits in the reclaim deadline."""
+    away_s = spec.grace_s + desk.state.policy.turnover_s
+    queue, known = desk.derived.queue, desk.state.gangs
+    found = []
+    for name, tranche in desk.claimed.tranches.items():
+        lending = tranche.plan.lending
+        if lending is None or tranche.standing is not claims.Standing.LIVE or tranche.plan.sku != spec.sku:
+            continue
+        if spec.sites and tranche.plan.site not in spec.sites:
+            continue
+        if away_s > lending.reclaim_deadline_s or queue.heads(Lane(Tier.DEDICATED, name), known):
+            continue
+        found.append(name)
+    return found
+
+
+def _reclaim(desk: Desk, gang: Gang) -> None:
+    """Take lent capacity back for a tranche's own gang: loans that are leaving anyway, then the latest placed, as few
+    as make room for it. Lost work is least with the latest."""
+    name = gang.spec.tranche
+    plan = desk.claimed.tranches[name].plan
+    loans = [other for other in desk.state.gangs.values() if other.lender == name]
+    if plan.lending is None or not loans:
+        return
+    scratch = desk.derived.index.copy()
+    gpu_w = desk.supplied.skus[gang.spec.sku].gpu_w
+    for other in loans:
+        if other.phase is Phase.STOPPING or other.returns_at:
+            scratch.release(other.runs, gpu_w)
+    victims: list[Gang] = []
+    staying = [other for other in loans if other.phase in (Phase.PLACED, Phase.RUNNING)]
+    for other in sorted(staying, key=lambda other: (-other.placed_at, -other.placed_seq)):
+        if isinstance(find(desk, gang, index=scratch), Fit):
+            break
+        scratch.release(other.runs, gpu_w)
+        victims.append(other)
+    found = find(desk, gang, index=scratch)
+    if not isinstance(found, Fit):
+        return
+    needed = as_bits(found.runs)
+    deadline_at = desk.at + plan.lending.reclaim_deadline_s * SECOND_US
+    for other in victims:
+        if as_bits(other.runs) & needed:
+            desk.emit(gangs.LoanReclaimed(name, other.spec.id, other.generation, gang.spec.id, deadline_at))
+            desk.emit(gangs.GangStopping(other.spec.id, other.generation, "reclaim", again=True))
+
+
+# Effects, and questions.
+
+
+def effect_of(gang: Gang, seq: int) -> gangs.RunGang | gangs.StopGang | None:
+    """What the engine is to make true about a gang; None when it holds nothing."""
+    spec = gang.spec
+    if gang.phase in (Phase.PLACED, Phase.RUNNING):
+        return gangs.RunGang(
+            spec.id,
+            gang.generation,
+            spec.tenant,
+            gang.runs,
+            spec.grace_s,
+            gang.generation - 1,
+            spec.program,
+            gang.placed_seq,
+        )
+    if gang.phase is Phase.STOPPING:
+        return gangs.StopGang(spec.id, gang.generation, spec.grace_s, gang.reason, seq)
+    return None
+
+
+def expected_start(desk: Desk, gang: Gang) -> int | None:
+    """By when a pending gang fits, if everything runs to its limit of time and nothing older takes its place; None
+    when even then it does not (it waits for repair, for power, or for its claim to start)."""
+    scratch = desk.derived.index.copy()
+    holding = [other for other in desk.state.gangs.values() if other.phase in HOLDING]
+    for free_at, _, other in sorted((_free_at(other), other.order, other) for other in holding):
+        scratch.release(other.runs, desk.supplied.skus[other.spec.sku].gpu_w)
+        if isinstance(find(desk, gang, index=scratch), Fit):
+            return max(free_at, desk.at)
+    return None
+
+
+def _free_at(gang: Gang) -> int:
+    """When a gang's GPUs are free at the latest."""
+    if gang.phase is Phase.STOPPING:
+        return gang.stopping_at + gang.spec.grace_s * SECOND_US
+    start = gang.started_at or gang.placed_at
+    return (
+        start + (gang.spec.walltime_s + gang.spec.grace_s) * SECOND_US
+        if gang.spec.walltime_s
+        else start + 366 * DAY_US
+    )
+
+
+def check(desk: Desk) -> Iterator[str]:
+    """Invariant 3: a tranche's first waiting gang does not fit its own claim, or it would run."""
+    if desk.derived.stirred or desk.derived.arrivals:
+        return
+    queue, known = desk.derived.queue, desk.state.gangs
+    for lane in queue.lanes():
+        heads = queue.heads(lane, known)
+        if lane.tier is Tier.DEDICATED and heads:
+            first = known[min(heads)[0].gang]
+            if isinstance(find(desk, first), Fit):
+                yield f"gang {first.spec.id} waits though it fits its own claim"

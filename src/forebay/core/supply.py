@@ -1,0 +1,645 @@
+"""What exists, and when: sites, feeds, halls, racks and nodes, with watts and health.
+
+Two trees over one plant. *Fabric*: site > hall > rack (one NVLink domain) > node > GPU. *Electrical*: feed > ... >
+feed > rack, with a limit and a base load at every level. A rack hangs on one place in each. There is no object per
+GPU: nodes are dense integers, a rack owns the run `[first, first + nodes)`, and health is kept for the exceptions.
+
+This file is the state and what may happen to it; `placements.index` derives what is free from it.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from forebay.core.ids import Answer, Command, Event, FeedId, HallId, NodeIndex, RackId, Refusal, SiteId, SkuId
+
+Emit = Callable[[Event], None]
+
+NODES_PER_RACK_MAX = 256
+GPUS_PER_NODE_MAX = 64
+#: A terawatt: more than any plant; keeps a slip of the pen out of the books.
+WATTS_MAX = 10**12
+
+
+@dataclass(slots=True)
+class Sku:
+    """A kind of rack. GPUs are packages (never dies); each figure has a source in the catalogue file."""
+
+    id: SkuId
+    title: str
+    gpus_per_node: int
+    nodes_per_rack: int
+    #: Nameplate power of a full rack, watts.
+    rack_w: int
+    #: Drawn by a rack with no work on it: network, pumps, idle nodes, watts.
+    rack_base_w: int
+    #: Drawn by one GPU at work with its share of the node, watts.
+    gpu_w: int
+    #: Healthy nodes a rack needs to count as delivered.
+    healthy_nodes_min: int
+    source: str = ""
+
+
+@dataclass(slots=True)
+class FeedPlan:
+    """A level of the electrical tree as a site file states it."""
+
+    id: FeedId
+    limit_w: int
+    #: "" for a root.
+    parent: FeedId = FeedId("")
+    base_w: int = 0
+
+
+@dataclass(slots=True)
+class RackPlan:
+    """A rack as a site file states it; `nodes` 0 means as many as the SKU has, `limit_w` 0 its nameplate."""
+
+    id: RackId
+    sku: SkuId
+    feed: FeedId
+    row: str = ""
+    nodes: int = 0
+    limit_w: int = 0
+
+
+@dataclass(slots=True)
+class HallPlan:
+    """A hall as a site file states it."""
+
+    id: HallId
+    racks: tuple[RackPlan, ...]
+
+
+@dataclass(slots=True)
+class SitePlan:
+    """A site as its file states it: what is live there now."""
+
+    id: SiteId
+    title: str
+    region: str
+    #: Whose law the machines stand under (ISO 3166-1 alpha-2).
+    jurisdiction: str
+    #: IANA name of the site's time zone, for people.
+    zone: str
+    feeds: tuple[FeedPlan, ...]
+    halls: tuple[HallPlan, ...]
+
+
+# Commands
+
+
+@dataclass(slots=True)
+class ApplyCatalogue(Command):
+    """These SKUs are to be known; one that is known must not change its shape."""
+
+    skus: tuple[Sku, ...]
+
+
+@dataclass(slots=True)
+class ApplySite(Command):
+    """This site is to exist as described; what it adds is added, nothing is removed."""
+
+    plan: SitePlan
+
+
+@dataclass(slots=True)
+class ReportNodeHealth(Command):
+    """A node failed, or is well again, since `effective_at`."""
+
+    node: NodeIndex
+    healthy: bool
+    reason: str
+    effective_at: int
+
+
+@dataclass(slots=True)
+class CordonNode(Command):
+    """No new work on this node; with `drain`, running work is moved away too."""
+
+    node: NodeIndex
+    reason: str
+    drain: bool = False
+
+
+@dataclass(slots=True)
+class UncordonNode(Command):
+    """The node may have work again."""
+
+    node: NodeIndex
+
+
+# Events
+
+
+@dataclass(slots=True)
+class SkuCatalogued(Event):
+    """A SKU is known from here on."""
+
+    sku: Sku
+
+
+@dataclass(slots=True)
+class SiteAdded(Event):
+    """A site exists."""
+
+    site: SiteId
+    title: str
+    region: str
+    jurisdiction: str
+    zone: str
+
+
+@dataclass(slots=True)
+class FeedAdded(Event):
+    """A level of a site's electrical tree exists."""
+
+    feed: FeedId
+    site: SiteId
+    parent: FeedId
+    limit_w: int
+    base_w: int
+
+
+@dataclass(slots=True)
+class HallAdded(Event):
+    """A hall exists."""
+
+    hall: HallId
+    site: SiteId
+
+
+@dataclass(slots=True)
+class RackAdded(Event):
+    """A rack is live, with its nodes `[first_node, first_node + nodes)`."""
+
+    rack: RackId
+    hall: HallId
+    row: str
+    sku: SkuId
+    feed: FeedId
+    first_node: int
+    nodes: int
+    limit_w: int
+    base_w: int
+
+
+@dataclass(slots=True)
+class NodeHealthChanged(Event):
+    """A node failed or came back; usage and money take `effective_at`, decisions the time of record."""
+
+    node: NodeIndex
+    healthy: bool
+    reason: str
+    effective_at: int
+
+
+@dataclass(slots=True)
+class NodeCordoned(Event):
+    """A node takes no new work; one that was `draining` has its running work moved away."""
+
+    node: NodeIndex
+    reason: str
+    draining: bool
+
+
+@dataclass(slots=True)
+class NodeUncordoned(Event):
+    """A node takes work again."""
+
+    node: NodeIndex
+
+
+# State
+
+
+@dataclass(slots=True)
+class Site:
+    """A site as recorded."""
+
+    id: SiteId
+    title: str
+    region: str
+    jurisdiction: str
+    zone: str
+
+
+@dataclass(slots=True)
+class Feed:
+    """A level of the electrical tree as recorded."""
+
+    id: FeedId
+    site: SiteId
+    parent: FeedId
+    limit_w: int
+    base_w: int
+
+
+@dataclass(slots=True)
+class Hall:
+    """A hall as recorded."""
+
+    id: HallId
+    site: SiteId
+
+
+@dataclass(slots=True)
+class Rack:
+    """A rack as recorded: one NVLink domain."""
+
+    id: RackId
+    site: SiteId
+    hall: HallId
+    row: str
+    sku: SkuId
+    feed: FeedId
+    first_node: int
+    nodes: int
+    limit_w: int
+    base_w: int
+
+
+@dataclass(slots=True)
+class State:
+    """Everything that exists. Racks lie in order of their first node."""
+
+    skus: dict[SkuId, Sku] = field(default_factory=dict)
+    sites: dict[SiteId, Site] = field(default_factory=dict)
+    feeds: dict[FeedId, Feed] = field(default_factory=dict)
+    halls: dict[HallId, Hall] = field(default_factory=dict)
+    racks: dict[RackId, Rack] = field(default_factory=dict)
+    #: Racks in order, and the first node of each: node -> rack by bisection.
+    rack_order: list[RackId] = field(default_factory=list)
+    rack_starts: list[int] = field(default_factory=list)
+    nodes: int = 0
+    #: Nodes that are not healthy, with the reason.
+    failed: dict[NodeIndex, str] = field(default_factory=dict)
+    #: Nodes that take no new work, with the reason.
+    cordoned: dict[NodeIndex, str] = field(default_factory=dict)
+
+    def fork(self) -> State:
+        """A copy whose containers are its own; the records in them are never changed in place."""
+        return State(
+            self.skus.copy(),
+            self.sites.copy(),
+            self.feeds.copy(),
+            self.halls.copy(),
+            self.racks.copy(),
+            self.rack_order.copy(),
+            self.rack_starts.copy(),
+            self.nodes,
+            self.failed.copy(),
+            self.cordoned.copy(),
+        )
+
+
+def rack_of(state: State, node: int) -> Rack:
+    """The rack that a node stands in."""
+    return state.racks[state.rack_order[bisect.bisect_right(state.rack_starts, node) - 1]]
+
+
+def node_name(state: State, node: int) -> str:
+    """How people call a node: its rack and its place in it, counted from 1 (`r01-n03`)."""
+    rack = rack_of(state, node)
+    return f"{rack.id}-n{node - rack.first_node + 1:02d}"
+
+
+def node_named(state: State, name: str) -> NodeIndex | None:
+    """The node with this name; None when there is none."""
+    rack_id, dash, place = name.rpartition("-n")
+    rack = state.racks.get(RackId(rack_id))
+    if not dash or rack is None or not place.isascii() or not place.isdigit() or len(place) > 4:
+        return None
+    node = NodeIndex(rack.first_node + int(place) - 1)
+    inside = rack.first_node <= node < rack.first_node + rack.nodes
+    return node if inside and node_name(state, node) == name else None
+
+
+def usable(state: State, node: NodeIndex) -> bool:
+    """Whether a node may have new work: healthy and not cordoned."""
+    return node not in state.failed and node not in state.cordoned
+
+
+def feed_path(state: State, feed: FeedId) -> list[Feed]:
+    """A feed and the feeds above it, nearest first."""
+    path = []
+    while feed:
+        path.append(state.feeds[feed])
+        feed = state.feeds[feed].parent
+    return path
+
+
+def gpus_at(state: State, sku: SkuId, site: SiteId) -> int:
+    """GPUs of a SKU that stand at a site, healthy or not."""
+    per_node = state.skus[sku].gpus_per_node
+    return sum(
+        rack.nodes * per_node for rack in state.racks.values() if rack.sku == sku and rack.site == site
+    )
+
+
+# Decisions: a column of checks, in documented order, then the events.
+
+
+def apply_catalogue(state: State, command: ApplyCatalogue, emit: Emit) -> Answer | Refusal:
+    """Learn SKUs. Refuses: bad_quantity, sku_differs."""
+    for place, sku in enumerate(command.skus):
+        where = f"skus[{place}]"
+        if not (
+            1 <= sku.gpus_per_node <= GPUS_PER_NODE_MAX and 1 <= sku.nodes_per_rack <= NODES_PER_RACK_MAX
+        ):
+            return Refusal("bad_quantity", f"SKU {sku.id}: GPUs a node or nodes a rack out of range", where)
+        if not (0 <= sku.rack_base_w <= sku.rack_w <= WATTS_MAX and 0 < sku.gpu_w <= WATTS_MAX):
+            return Refusal("bad_quantity", f"SKU {sku.id}: watts out of range", where)
+        if not 0 <= sku.healthy_nodes_min <= sku.nodes_per_rack:
+            return Refusal("bad_quantity", f"SKU {sku.id}: healthy_nodes_min is not within a rack", where)
+        known = state.skus.get(sku.id)
+        if known is not None and known != sku:
+            return Refusal(
+                "sku_differs", f"SKU {sku.id} is known with other figures; give it a new id", where
+            )
+    fresh = [sku for sku in command.skus if sku.id not in state.skus]
+    for sku in fresh:
+        if sku.id not in state.skus:
+            emit(SkuCatalogued(sku))
+    return {"added": [sku.id for sku in fresh]}
+
+
+def apply_site(state: State, command: ApplySite, emit: Emit) -> Answer | Refusal:
+    """Make a site exist as described. Refuses: bad_quantity, duplicate_id, unknown_feed, feed_cycle, unknown_sku,
+    site_differs, over_limit (base loads above a feed's limit)."""
+    plan = command.plan
+    no = _refuse_feeds(state, plan) or _refuse_racks(state, plan) or _refuse_changes(state, plan)
+    no = no or _refuse_base_load(plan, state)
+    if no is not None:
+        return no
+    added = 0
+
+    def add(event: Event) -> None:
+        nonlocal added
+        added += 1
+        emit(event)
+
+    if plan.id not in state.sites:
+        add(SiteAdded(plan.id, plan.title, plan.region, plan.jurisdiction, plan.zone))
+    for feed in _parents_first(plan.feeds):
+        if feed.id not in state.feeds:
+            add(FeedAdded(feed.id, plan.id, feed.parent, feed.limit_w, feed.base_w))
+    for hall in plan.halls:
+        if hall.id not in state.halls:
+            add(HallAdded(hall.id, plan.id))
+        for rack in hall.racks:
+            if rack.id not in state.racks:
+                made = _rack(state, plan.id, hall.id, rack, state.nodes)
+                add(
+                    RackAdded(
+                        rack.id,
+                        hall.id,
+                        rack.row,
+                        rack.sku,
+                        rack.feed,
+                        made.first_node,
+                        made.nodes,
+                        made.limit_w,
+                        made.base_w,
+                    )
+                )
+    return {"site": plan.id, "added": added}
+
+
+def _rack(state: State, site: SiteId, hall: HallId, plan: RackPlan, first_node: int) -> Rack:
+    sku = state.skus[plan.sku]
+    nodes = plan.nodes or sku.nodes_per_rack
+    return Rack(
+        plan.id,
+        site,
+        hall,
+        plan.row,
+        plan.sku,
+        plan.feed,
+        first_node,
+        nodes,
+        plan.limit_w or sku.rack_w,
+        sku.rack_base_w,
+    )
+
+
+def _parents_first(feeds: tuple[FeedPlan, ...]) -> list[FeedPlan]:
+    """Feeds in an order that names each parent before its children; a cycle's members are left out."""
+    here = {feed.id for feed in feeds}
+    ordered: list[FeedPlan] = []
+    done: set[FeedId] = set()
+    waiting = list(feeds)
+    while waiting:
+        ready = [feed for feed in waiting if feed.parent not in here or feed.parent in done]
+        if not ready:
+            break
+        ordered += ready
+        done |= {feed.id for feed in ready}
+        waiting = [feed for feed in waiting if feed.id not in done]
+    return ordered
+
+
+def _refuse_feeds(state: State, plan: SitePlan) -> Refusal | None:
+    here: set[FeedId] = set()
+    for place, feed in enumerate(plan.feeds):
+        where = f"feeds[{place}]"
+        if not (0 < feed.limit_w <= WATTS_MAX and 0 <= feed.base_w <= WATTS_MAX):
+            return Refusal("bad_quantity", f"feed {feed.id}: limit or base load out of range", where)
+        if feed.id in here:
+            return Refusal("duplicate_id", f"feed {feed.id} stands twice", f"{where}.id")
+        here.add(feed.id)
+    for place, feed in enumerate(plan.feeds):
+        if feed.parent and feed.parent not in here and feed.parent not in state.feeds:
+            return Refusal(
+                "unknown_feed",
+                f"feed {feed.id} hangs on {feed.parent}, which is not a feed here",
+                f"feeds[{place}].parent",
+            )
+    in_order = {feed.id for feed in _parents_first(plan.feeds)}
+    loop = [feed.id for feed in plan.feeds if feed.id not in in_order]
+    if loop:
+        return Refusal("feed_cycle", f"feeds hang on each other in a circle: {', '.join(loop)}", "feeds")
+    return None
+
+
+def _refuse_racks(state: State, plan: SitePlan) -> Refusal | None:
+    feeds = {feed.id for feed in plan.feeds} | {f.id for f in state.feeds.values() if f.site == plan.id}
+    racks: set[RackId] = set()
+    halls: set[HallId] = set()
+    for i, hall in enumerate(plan.halls):
+        if hall.id in halls:
+            return Refusal("duplicate_id", f"hall {hall.id} stands twice", f"halls[{i}].id")
+        halls.add(hall.id)
+        for j, rack in enumerate(hall.racks):
+            where = f"halls[{i}].racks[{j}]"
+            if rack.id in racks:
+                return Refusal("duplicate_id", f"rack {rack.id} stands twice", f"{where}.id")
+            racks.add(rack.id)
+            if rack.sku not in state.skus:
+                known = ", ".join(sorted(state.skus)) or "none"
+                return Refusal(
+                    "unknown_sku",
+                    f"rack {rack.id}: SKU {rack.sku} is not in the catalogue (known: {known})",
+                    f"{where}.sku",
+                )
+            if rack.feed not in feeds:
+                return Refusal(
+                    "unknown_feed",
+                    f"rack {rack.id} hangs on {rack.feed}, which is not a feed of {plan.id}",
+                    f"{where}.feed",
+                )
+            if not (
+                0 <= rack.nodes <= state.skus[rack.sku].nodes_per_rack and 0 <= rack.limit_w <= WATTS_MAX
+            ):
+                return Refusal("bad_quantity", f"rack {rack.id}: nodes or limit out of range", where)
+    return None
+
+
+def _refuse_changes(state: State, plan: SitePlan) -> Refusal | None:
+    """What is recorded stays as it is: a file that says otherwise is refused, naming the place."""
+    site = state.sites.get(plan.id)
+    if site is not None and site != Site(plan.id, plan.title, plan.region, plan.jurisdiction, plan.zone):
+        return Refusal("site_differs", f"site {plan.id} is recorded with other particulars", "")
+    for i, feed in enumerate(plan.feeds):
+        known = state.feeds.get(feed.id)
+        if known is not None and known != Feed(feed.id, plan.id, feed.parent, feed.limit_w, feed.base_w):
+            return Refusal(
+                "site_differs", f"feed {feed.id} is recorded otherwise, at site {known.site}", f"feeds[{i}]"
+            )
+    for i, hall in enumerate(plan.halls):
+        there = state.halls.get(hall.id)
+        if there is not None and there.site != plan.id:
+            return Refusal("site_differs", f"hall {hall.id} is recorded at site {there.site}", f"halls[{i}]")
+        for j, rack in enumerate(hall.racks):
+            old = state.racks.get(rack.id)
+            if old is not None and old != _rack(state, plan.id, hall.id, rack, old.first_node):
+                return Refusal(
+                    "site_differs",
+                    f"rack {rack.id} is recorded otherwise, in hall {old.hall}",
+                    f"halls[{i}].racks[{j}]",
+                )
+    return None
+
+
+def _refuse_base_load(plan: SitePlan, state: State) -> Refusal | None:
+    """Base loads alone must fit under every limit, or nothing could ever run there."""
+    feeds = {f.id: Feed(f.id, plan.id, f.parent, f.limit_w, f.base_w) for f in plan.feeds}
+    feeds |= {f.id: f for f in state.feeds.values() if f.site == plan.id}
+    load = dict.fromkeys(feeds, 0)
+    bases = [(f.id, f.base_w) for f in feeds.values()]
+    bases += [(rack.feed, state.skus[rack.sku].rack_base_w) for hall in plan.halls for rack in hall.racks]
+    for start, base_w in bases:
+        feed = start
+        while feed in feeds:
+            load[feed] += base_w
+            feed = feeds[feed].parent
+    for i, planned in enumerate(plan.feeds):
+        if load[planned.id] > planned.limit_w:
+            return Refusal(
+                "over_limit",
+                f"feed {planned.id}: base loads of {load[planned.id]} W are above its limit of "
+                f"{planned.limit_w} W",
+                f"feeds[{i}].limit_w",
+            )
+    return None
+
+
+def report_health(state: State, command: ReportNodeHealth, at: int, emit: Emit) -> Answer | Refusal:
+    """A node failed or is well again. Refuses: unknown_node, future_fact. The same news twice changes nothing."""
+    if not 0 <= command.node < state.nodes:
+        return Refusal("unknown_node", f"there is no node {command.node}", "node")
+    if command.effective_at > at:
+        return Refusal("future_fact", "a fact cannot take effect after it is reported", "effective_at")
+    if command.healthy is (command.node not in state.failed):
+        return {"node": command.node, "changed": False}
+    emit(NodeHealthChanged(command.node, command.healthy, command.reason, command.effective_at))
+    return {"node": command.node, "changed": True}
+
+
+def cordon(state: State, command: CordonNode, emit: Emit) -> Answer | Refusal:
+    """Keep new work off a node. Refuses: unknown_node."""
+    if not 0 <= command.node < state.nodes:
+        return Refusal("unknown_node", f"there is no node {command.node}", "node")
+    if command.node not in state.cordoned or command.drain:
+        emit(NodeCordoned(command.node, command.reason, command.drain))
+    return {"node": command.node}
+
+
+def uncordon(state: State, command: UncordonNode, emit: Emit) -> Answer | Refusal:
+    """Let a node have work again. Refuses: unknown_node."""
+    if not 0 <= command.node < state.nodes:
+        return Refusal("unknown_node", f"there is no node {command.node}", "node")
+    if command.node in state.cordoned:
+        emit(NodeUncordoned(command.node))
+    return {"node": command.node}
+
+
+# The only way state changes, live and on replay.
+
+
+def apply(state: State, event: Event) -> None:
+    """Apply one event of this stage."""
+    match event:
+        case SkuCatalogued():
+            state.skus[event.sku.id] = event.sku
+        case SiteAdded():
+            site = Site(event.site, event.title, event.region, event.jurisdiction, event.zone)
+            state.sites[event.site] = site
+        case FeedAdded():
+            state.feeds[event.feed] = Feed(event.feed, event.site, event.parent, event.limit_w, event.base_w)
+        case HallAdded():
+            state.halls[event.hall] = Hall(event.hall, event.site)
+        case RackAdded():
+            site_id = state.halls[event.hall].site
+            state.racks[event.rack] = Rack(
+                event.rack,
+                site_id,
+                event.hall,
+                event.row,
+                event.sku,
+                event.feed,
+                event.first_node,
+                event.nodes,
+                event.limit_w,
+                event.base_w,
+            )
+            state.rack_order.append(event.rack)
+            state.rack_starts.append(event.first_node)
+            state.nodes = event.first_node + event.nodes
+        case NodeHealthChanged():
+            if event.healthy:
+                state.failed.pop(event.node, None)
+            else:
+                state.failed[event.node] = event.reason
+        case NodeCordoned():
+            state.cordoned[event.node] = event.reason
+        case NodeUncordoned():
+            state.cordoned.pop(event.node, None)
+
+
+EVENTS: tuple[type[Event], ...] = (
+    SkuCatalogued,
+    SiteAdded,
+    FeedAdded,
+    HallAdded,
+    RackAdded,
+    NodeHealthChanged,
+    NodeCordoned,
+    NodeUncordoned,
+)
+
+
+def check(state: State) -> Iterator[str]:
+    """What is wrong with the books of this stage, in words; nothing when all is well."""
+    first = 0
+    for rack_id, start in zip(state.rack_order, state.rack_starts, strict=True):
+        if start != first or state.racks[rack_id].first_node != start:
+            yield f"rack {rack_id} starts at node {start}, not {first}"
+        first += state.racks[rack_id].nodes
+    if first != state.nodes:
+        yield f"racks hold {first} nodes, not {state.nodes}"
+    for node in (*state.failed, *state.cordoned):
+        if not 0 <= node < state.nodes:
+            yield f"health of node {node}, which does not exist"

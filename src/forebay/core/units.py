@@ -1,0 +1,68 @@
+"""Integers with their unit in the name, and the only place where anything is rounded.
+
+Time is microseconds since the Unix epoch (UTC) or a length in microseconds; power is watts; money is micro-units
+of a currency (1 USD = 1,000,000). Python integers never overflow, so products stay exact until the one rounding.
+"""
+
+from __future__ import annotations
+
+SECOND_US = 1_000_000
+MINUTE_US = 60 * SECOND_US
+HOUR_US = 3600 * SECOND_US
+DAY_US = 24 * HOUR_US
+
+#: Micro-units in one unit of any currency.
+MICROS = 1_000_000
+
+#: Minor units in one unit of a currency, as a power of ten (ISO 4217).
+MINOR_DIGITS = {"USD": 2, "EUR": 2, "GBP": 2, "CHF": 2, "SEK": 2, "JPY": 0, "KWD": 3}
+
+
+def divide_half_even(numerator: int, denominator: int) -> int:
+    """`numerator / denominator` rounded to the nearest integer, ties to even (IEEE 754 5.3.3).
+
+    `denominator` is positive; the numerator may be negative.
+    """
+    quotient, remainder = divmod(numerator, denominator)
+    twice = 2 * remainder
+    if twice > denominator or (twice == denominator and quotient & 1):
+        return quotient + 1
+    return quotient
+
+
+def gpu_time_cost_micros(gpu_us: int, price_micros_per_gpu_hour: int) -> int:
+    """Exact GPU-microseconds times a price per GPU-hour, rounded once to micro-units."""
+    return divide_half_even(gpu_us * price_micros_per_gpu_hour, HOUR_US)
+
+
+def micros_to_minor(amount_micros: int, currency: str) -> int:
+    """Micro-units rounded once to the currency's minor unit (cents for USD)."""
+    return divide_half_even(amount_micros, 10 ** (6 - MINOR_DIGITS[currency]))
+
+
+def minor_to_micros(amount_minor: int, currency: str) -> int:
+    """Minor units (cents for USD) as exact micro-units."""
+    return amount_minor * int(10 ** (6 - MINOR_DIGITS[currency]))
+
+
+def largest_remainder(total: int, weights: list[int]) -> list[int]:
+    """Split `total` into integers proportional to `weights` that sum to it exactly (Hamilton's method).
+
+    Weights are not negative and at least one is positive. Ties go to the earlier place.
+    """
+    whole = sum(weights)
+    shares, rests = [], []
+    for place, weight in enumerate(weights):
+        share, rest = divmod(total * weight, whole)
+        shares.append(share)
+        rests.append((-rest, place))
+    for _, place in sorted(rests)[: total - sum(shares)]:
+        shares[place] += 1
+    return shares
+
+
+def decimal_text(micros: int) -> str:
+    """A price or an amount in micro-units as a plain decimal with two to six places, without a currency."""
+    whole, rest = divmod(abs(micros), MICROS)
+    digits = f"{rest:06d}".rstrip("0")
+    return f"{'-' if micros < 0 else ''}{whole}.{digits:0<2}"

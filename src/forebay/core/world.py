@@ -1,0 +1,445 @@
+"""The World: one pure state machine, from the substation to the invoice. Read this first.
+
+A *command* goes in (asked of us, or a fact reported to us); *events* come out (recorded, past tense), with *effects*
+(desired state for an edge) and an answer, or a *refusal* by value. `handle` and `wake` decide; each event passes at
+once through `apply`, the only mutator, live and on replay. There is no clock here: time comes in as `at`, integer
+microseconds since the Unix epoch, and never decreases.
+
+    supply  ->  claims  ->  placements  ->  usage  ->  money
+    what exists   who may use   what runs     what was   what it
+    and when      how much,     where         delivered  is worth
+                  until when
+
+Each stage owns one state object and sees only the stages to its left. What a later stage does about an earlier one's
+event stands here, in `apply`, in that order. What follows from the state (the index of free capacity, the queue, the
+heaps of due times) is derived: it is never stored, and `restore` makes it again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from forebay.core import claims, money, supply, usage
+from forebay.core.ids import (
+    Answer,
+    Asked,
+    Command,
+    Effect,
+    Event,
+    GangId,
+    Outcome,
+    Principal,
+    Refusal,
+    Role,
+    TenantId,
+    TrancheId,
+)
+from forebay.core.placements import gang as gangs
+from forebay.core.placements import schedule
+from forebay.core.placements import state as placing
+from forebay.core.timeline import Due, Dues
+from forebay.core.units import DAY_US
+
+#: How long an idempotency key is remembered.
+KEY_WINDOW_US = DAY_US
+
+
+@dataclass(slots=True)
+class OpenWorld(Command):
+    """Begin: the first command of every journal. The name prefixes the ids that this World makes."""
+
+    name: str
+
+
+@dataclass(slots=True)
+class WorldOpened(Event):
+    """A journal begins."""
+
+    name: str
+
+
+@dataclass(slots=True)
+class KeyUsed(Event):
+    """A command with this idempotency key was carried out: asked again, it answers the same."""
+
+    tenant: TenantId
+    key: str
+    #: Digest of the command's body, hexadecimal: the same key with another body is refused.
+    body: str
+    answer: dict[str, Any]
+
+
+@dataclass(slots=True)
+class KeyedAnswer:
+    """What a key was used for."""
+
+    at: int
+    body: str
+    answer: dict[str, Any]
+
+
+@dataclass(slots=True)
+class WorldState:
+    """All that is recorded: what a snapshot holds."""
+
+    name: str = ""
+    now: int = 0
+    seq: int = 0
+    #: (tenant, key) -> answer, in the order they were used.
+    keys: dict[tuple[str, str], KeyedAnswer] = field(default_factory=dict)
+    supply: supply.State = field(default_factory=supply.State)
+    claims: claims.State = field(default_factory=claims.State)
+    placements: placing.State = field(default_factory=placing.State)
+    usage: usage.State = field(default_factory=usage.State)
+    money: money.State = field(default_factory=money.State)
+
+
+#: Who may ask for what. The default is no. A tenant may ask only about what is its own: `_refuse_foreign`.
+MAY: dict[type[Command], frozenset[Role]] = {
+    OpenWorld: frozenset({Role.OPERATOR}),
+    supply.ApplyCatalogue: frozenset({Role.OPERATOR}),
+    supply.ApplySite: frozenset({Role.OPERATOR}),
+    supply.ReportNodeHealth: frozenset({Role.OPERATOR, Role.EDGE}),
+    supply.CordonNode: frozenset({Role.OPERATOR}),
+    supply.UncordonNode: frozenset({Role.OPERATOR}),
+    claims.SignContract: frozenset({Role.OPERATOR, Role.FINANCE}),
+    gangs.ApplyPolicy: frozenset({Role.OPERATOR}),
+    gangs.SubmitGang: frozenset({Role.OPERATOR, Role.TENANT}),
+    gangs.CancelGang: frozenset({Role.OPERATOR, Role.TENANT}),
+    gangs.ReportGangStarted: frozenset({Role.EDGE}),
+    gangs.ReportGangEnded: frozenset({Role.EDGE}),
+    money.ApplyPriceList: frozenset({Role.OPERATOR, Role.FINANCE}),
+    money.CloseBillingPeriod: frozenset({Role.OPERATOR, Role.FINANCE}),
+}
+
+
+class World:
+    """Everything forebay knows, and the only code that changes it."""
+
+    STATE = WorldState
+
+    def __init__(self, state: WorldState | None = None) -> None:
+        self.state = state or WorldState()
+        self._events: list[Event] = []
+        self._effects: list[Effect] = []
+        self._derive()
+
+    @classmethod
+    def restore(cls, state: WorldState) -> World:
+        """A World from a snapshot's state; everything derived is made again."""
+        return cls(state)
+
+    def fork(self) -> World:
+        """A copy for a what-if: containers are its own, records are shared and never changed in place."""
+        own = self.state
+        return World(
+            WorldState(
+                own.name, own.now, own.seq, own.keys.copy(), own.supply.fork(), own.claims.fork(),
+                own.placements.fork(), own.usage.fork(), own.money.fork(),
+            )
+        )  # fmt: skip
+
+    def _derive(self) -> None:
+        state = self.state
+        self.placed = placing.derive(state.placements, state.supply, state.claims)
+        self._claim_dues = claims.dues(state.claims)
+        self._money_dues = money.dues(state.money)
+
+    @property
+    def now(self) -> int:
+        """Time of the last record, microseconds since the Unix epoch."""
+        return self.state.now
+
+    @property
+    def seq(self) -> int:
+        """Sequence of the last event."""
+        return self.state.seq
+
+    # 1. A command is handled: who may, whether it was handled before, then the stage it belongs to.
+
+    def handle(self, asked: Asked, at: int) -> Outcome:
+        """Decide about one command at `at` (not before `now`). Events are applied when it returns."""
+        refusal = self._refuse(asked)
+        if refusal is not None:
+            return self._outcome(refusal)
+        known = self.state.keys.get((asked.by.tenant, asked.key)) if asked.key else None
+        if known is not None and known.at + KEY_WINDOW_US > at:
+            return self._outcome(_again(known, asked))
+        answer = self._decide(asked, at)
+        if not isinstance(answer, Refusal):
+            self._run_pass(at)
+            if asked.key and self._events:
+                self._emit(KeyUsed(asked.by.tenant, asked.key, body_digest(asked.command), answer), at)
+        return self._outcome(answer)
+
+    def _refuse(self, asked: Asked) -> Refusal | None:
+        """Refusals that come before every other: forbidden, not_open, already_open."""
+        command, by = asked.command, asked.by
+        if by.role not in MAY.get(type(command), frozenset()):
+            return Refusal("forbidden", f"{type(command).__name__} is not for the role {by.role}")
+        if isinstance(command, OpenWorld):
+            return Refusal("already_open", "this journal has begun already") if self.state.name else None
+        if not self.state.name:
+            return Refusal("not_open", "this journal has not begun: open it first")
+        return self._refuse_foreign(command, by)
+
+    def _refuse_foreign(self, command: Command, by: Principal) -> Refusal | None:
+        """A tenant's own things only; somebody else's is told exactly as what does not exist."""
+        if by.role is not Role.TENANT:
+            return None
+        match command:
+            case gangs.SubmitGang() if command.spec.tenant != by.tenant:
+                return Refusal("forbidden", "a tenant submits gangs of its own", "tenant")
+            case gangs.CancelGang():
+                gang = self.state.placements.gangs.get(command.gang)
+                if gang is None or gang.spec.tenant != by.tenant:
+                    return Refusal("unknown_gang", f"there is no gang {command.gang}", "gang")
+        return None
+
+    def _decide(self, asked: Asked, at: int) -> Answer | Refusal:
+        state, command = self.state, asked.command
+
+        def emit(event: Event) -> None:
+            self._emit(event, at)
+
+        match command:
+            case OpenWorld():
+                emit(WorldOpened(command.name))
+                return {"world": command.name}
+            case supply.ApplyCatalogue():
+                return supply.apply_catalogue(state.supply, command, emit)
+            case supply.ApplySite():
+                return supply.apply_site(state.supply, command, emit)
+            case supply.ReportNodeHealth():
+                answer = supply.report_health(state.supply, command, at, emit)
+                if not command.healthy and not isinstance(answer, Refusal):
+                    schedule.clear_nodes(self._desk(at), {command.node}, "node_failed")
+                return answer
+            case supply.CordonNode():
+                answer = supply.cordon(state.supply, command, emit)
+                if command.drain and not isinstance(answer, Refusal):
+                    schedule.clear_nodes(self._desk(at), {command.node}, "drain")
+                return answer
+            case supply.UncordonNode():
+                return supply.uncordon(state.supply, command, emit)
+            case claims.SignContract():
+                answer = claims.sign(state.claims, state.supply, command, at, emit)
+                if not isinstance(answer, Refusal):
+                    for plan in command.plan.tranches:
+                        if plan.start_at <= at:
+                            schedule.start_tranche(self._desk(at), plan.id)
+                return answer
+            case gangs.ApplyPolicy():
+                return schedule.apply_policy(self._desk(at), command.policy)
+            case gangs.SubmitGang():
+                return self._submit(command.spec, at)
+            case gangs.CancelGang():
+                return schedule.cancel(self._desk(at), command.gang)
+            case gangs.ReportGangStarted():
+                return schedule.report_started(self._desk(at), command)
+            case gangs.ReportGangEnded():
+                return schedule.report_ended(self._desk(at), command)
+            case money.ApplyPriceList():
+                return money.apply_prices(state.money, state.usage, command, at, emit)
+            case money.CloseBillingPeriod():
+                return money.close(self._books(), at, emit)
+        raise AssertionError(f"{type(command).__name__} may be asked and is not decided")
+
+    def _submit(self, spec: gangs.Spec, at: int) -> Answer | Refusal:
+        """Money first: work that nobody could bill is not taken in."""
+        made_id = GangId(f"{self.state.name}-g{self.state.seq + 1}")
+        if spec.tier is not gangs.Tier.DEDICATED and spec.sku in self.state.supply.skus:
+            contract = claims.contract_for(self.state.claims, spec.tenant, spot=spec.tier is gangs.Tier.SPOT)
+            if contract is not None:
+                no = money.refuse_unpriced(self.state.money, self.state.usage, contract, spec.tier, spec.sku)
+                if no is not None:
+                    return no
+        return schedule.submit(self._desk(at), spec, made_id)
+
+    # 2. Time passes: what fell due is done, in order of (due, stage, id).
+
+    def next_wake(self) -> int | None:
+        """When something falls due next; it may be earlier than `now`, and is then due at once."""
+        found = [
+            due.at for due in (self._due_claim(), self._due_gang(), self._due_money()) if due is not None
+        ]
+        return min(found) if found else None
+
+    def wake(self, at: int) -> Outcome:
+        """Do everything that is due by `at`."""
+        while True:
+            stages = [
+                (due.at, stage, due)
+                for stage, due in enumerate((self._due_claim(), self._due_gang(), self._due_money()))
+                if due is not None and due.at <= at
+            ]
+            if not stages:
+                break
+            _, stage, due = min(stages)
+            (self._wake_claim, self._wake_gang, self._wake_money)[stage](due, at)
+        self._run_pass(at)
+        return self._outcome({})
+
+    def _due_claim(self) -> Due | None:
+        return _first_meant(self._claim_dues, lambda due: claims.meant(self.state.claims, due))
+
+    def _due_gang(self) -> Due | None:
+        return _first_meant(self.placed.dues, lambda due: placing.meant(self.state.placements, due))
+
+    def _due_money(self) -> Due | None:
+        return _first_meant(self._money_dues, lambda due: money.meant(self.state.money, due))
+
+    def _wake_claim(self, due: Due, at: int) -> None:
+        self._claim_dues.pop()
+        tranche = TrancheId(due.about)
+        claims.wake(self.state.claims, tranche, at, lambda event: self._emit(event, at))
+        change = schedule.start_tranche if due.what == "tranche_start" else schedule.end_tranche
+        change(self._desk(at), tranche)
+
+    def _wake_gang(self, due: Due, at: int) -> None:
+        self.placed.dues.pop()
+        schedule.wake(self._desk(at), due)
+
+    def _wake_money(self, due: Due, at: int) -> None:
+        self._money_dues.pop()
+        if due.what == "prices":
+            self._emit(usage.PriceSegmentStarted(due.stamp), at)
+        else:
+            money.close(self._books(), at, lambda event: self._emit(event, at))
+
+    # 3. Whatever can be placed now is placed.
+
+    def _run_pass(self, at: int) -> None:
+        schedule.run_pass(self._desk(at))
+
+    # 4. Every event passes here, live and on replay: supply first, money last.
+
+    def apply(self, event: Event, at: int) -> None:
+        """The only mutator. `at` is the event's time of record."""
+        self.state.now = at
+        self.state.seq += 1
+        self._APPLY[type(event)](self, event, at)
+
+    def _apply_supply(self, event: Event, at: int) -> None:
+        state = self.state
+        supply.apply(state.supply, event)
+        if isinstance(event, supply.NodeHealthChanged):
+            usage.on_health(state.usage, self.placed, state.placements, state.claims, state.supply, event, at)
+        placing.on_supply(self.placed, state.supply, event)
+
+    def _apply_claims(self, event: Event, at: int) -> None:
+        state = self.state
+        claims.apply(state.claims, state.supply, self._claim_dues, event)
+        usage.on_tranche(state.usage, self.placed, state.placements, state.claims, state.supply, event, at)
+        placing.on_claims(self.placed, state.claims, event)
+
+    def _apply_gang(self, event: Event, at: int) -> None:
+        state = self.state
+        usage.on_gang(state.usage, state.placements, state.claims, state.supply, event, at)
+        placing.apply(state.placements, self.placed, state.supply, event, at, state.seq)
+
+    def _apply_usage(self, event: Event, at: int) -> None:
+        state = self.state
+        usage.apply(state.usage, event, at)
+        money.apply(state.money, self._money_dues, event, at)
+        if isinstance(event, usage.PeriodClosed):
+            placing.drop_ended(state.placements)
+
+    def _apply_money(self, event: Event, at: int) -> None:
+        money.apply(self.state.money, self._money_dues, event, at)
+
+    def _apply_own(self, event: Event, at: int) -> None:
+        if isinstance(event, WorldOpened):
+            self.state.name = event.name
+            usage.begin(self.state.usage, at)
+            money.start_period(self.state.money, self._money_dues, at)
+        elif isinstance(event, KeyUsed):
+            self._remember(event, at)
+
+    _APPLY: ClassVar[dict[type[Event], Callable[[World, Event, int], None]]] = {
+        **dict.fromkeys((WorldOpened, KeyUsed), _apply_own),
+        **dict.fromkeys(supply.EVENTS, _apply_supply),
+        **dict.fromkeys(claims.EVENTS, _apply_claims),
+        **dict.fromkeys(placing.EVENTS, _apply_gang),
+        **dict.fromkeys(usage.EVENTS, _apply_usage),
+        **dict.fromkeys(money.EVENTS, _apply_money),
+    }
+    #: Every kind of event there is; its kind is its class name.
+    EVENTS: tuple[type[Event], ...] = tuple(_APPLY)
+
+    def _remember(self, event: KeyUsed, at: int) -> None:
+        keys = self.state.keys
+        keys.pop((event.tenant, event.key), None)
+        keys[event.tenant, event.key] = KeyedAnswer(at, event.body, event.answer)
+        for mark in list(keys):
+            if keys[mark].at + KEY_WINDOW_US > at:
+                break
+            del keys[mark]
+
+    def _emit(self, event: Event, at: int) -> None:
+        self.apply(event, at)
+        self._events.append(event)
+        if isinstance(event, (gangs.GangPlaced, gangs.GangStopping)):
+            effect = schedule.effect_of(self.state.placements.gangs[event.gang], self.state.seq)
+            if effect is not None:
+                self._effects.append(effect)
+
+    def _outcome(self, answer: Answer | Refusal) -> Outcome:
+        events, self._events = self._events, []
+        effects, self._effects = self._effects, []
+        assert not (events and isinstance(answer, Refusal)), "a refusal comes before the first event"
+        return Outcome(events, effects, answer)
+
+    # 5. Questions.
+
+    def desired(self) -> list[Effect]:
+        """The whole desired state for the engines."""
+        gangs_in_order = sorted(self.state.placements.gangs.values(), key=lambda gang: gang.order)
+        effects = (schedule.effect_of(gang, gang.placed_seq) for gang in gangs_in_order)
+        return [effect for effect in effects if effect is not None]
+
+    def check(self) -> None:
+        """Assert every invariant that the state can show. Costs O(state): for tests, the twin and the doctor."""
+        state = self.state
+        wrong = [
+            *supply.check(state.supply),
+            *claims.check(state.claims, state.supply),
+            *placing.check(state.placements, self.placed, state.supply, state.claims),
+            *schedule.check(self._desk(state.now)),
+            *usage.check(state.usage, state.placements, state.claims, state.supply, state.now),
+            *money.check(state.money),
+        ]
+        assert not wrong, "; ".join(wrong)
+
+    def _desk(self, at: int) -> schedule.Desk:
+        state = self.state
+        return schedule.Desk(
+            state.placements, self.placed, state.supply, state.claims, lambda event: self._emit(event, at), at
+        )
+
+    def _books(self) -> money.Books:
+        return money.Books(self.state.money, self.state.usage, self.state.claims, self.state.supply)
+
+
+def _first_meant(heap: Dues, meant: Callable[[Due], bool]) -> Due | None:
+    """The earliest due time that still means something; what lost its meaning is dropped on the way."""
+    while (due := heap.first()) is not None:
+        if meant(due):
+            return due
+        heap.pop()
+    return None
+
+
+def _again(known: KeyedAnswer, asked: Asked) -> Answer | Refusal:
+    """What a command answers whose key was used before."""
+    if known.body != body_digest(asked.command):
+        return Refusal("key_reused", f"the idempotency key {asked.key} was used for another command", "key")
+    return known.answer
+
+
+def body_digest(command: Command) -> str:
+    """Tells one command body from another: SHA-256 of its canonical text."""
+    return hashlib.sha256(repr(command).encode()).hexdigest()

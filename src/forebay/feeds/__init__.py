@@ -1,0 +1,1 @@
+"""Readings and inventories in, records out."""
