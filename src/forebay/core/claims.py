@@ -344,21 +344,18 @@ def runs_of(nodes: list[int]) -> tuple[tuple[int, int], ...]:
     return tuple(runs)
 
 
-def wake(state: State, tranche: TrancheId, at: int, emit: supply.Emit) -> None:
+def wake(due: Due, emit: supply.Emit) -> None:
     """A term begins or ends."""
-    held = state.tranches[tranche]
-    if held.standing is Standing.SIGNED and held.plan.start_at <= at:
-        emit(TrancheStarted(tranche))
-    elif held.standing is Standing.LIVE and held.plan.end_at <= at:
-        emit(TrancheEnded(tranche))
+    change = TrancheStarted if due.what == "tranche_start" else TrancheEnded
+    emit(change(TrancheId(due.about)))
 
 
 def due(tranche: Tranche) -> Due | None:
     """When a tranche next changes by itself."""
     if tranche.standing is Standing.SIGNED:
-        return Due(tranche.plan.start_at, tranche.plan.id, "tranche_start", 0)
+        return Due(tranche.plan.start_at, "tranche_start", tranche.plan.id, 0)
     if tranche.standing is Standing.LIVE:
-        return Due(tranche.plan.end_at, tranche.plan.id, "tranche_end", 0)
+        return Due(tranche.plan.end_at, "tranche_end", tranche.plan.id, 0)
     return None
 
 
@@ -416,4 +413,4 @@ def check(state: State, supplied: supply.State) -> Iterator[str]:
         promised = committed(state, supplied, tranche.plan.sku, tranche.plan.site, term(tranche.plan))
         stands = supply.gpus_at(supplied, tranche.plan.sku, tranche.plan.site)
         if promised * supplied.skus[tranche.plan.sku].gpus_per_node > stands:
-            yield f"{promised} nodes of {tranche.plan.sku} are promised at {tranche.plan.site}, above what stands there"
+            yield f"{promised} nodes of {tranche.plan.sku} are promised at {tranche.plan.site}: more than stand there"

@@ -99,6 +99,11 @@ class Refusal:
         return self.detail
 
 
+def refuse_name(name: str, field: str) -> Refusal | None:
+    """bad_id, unless the string may be an id."""
+    return None if valid_name(name) else Refusal("bad_id", f"{name!r} is not an id: {NAME_RULE}", field)
+
+
 @dataclass(slots=True)
 class Asked:
     """A command with who asks, its idempotency key ("" for none) and the record that it follows from."""

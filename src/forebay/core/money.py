@@ -257,7 +257,7 @@ def refuse_unpriced(
 
 
 def close(books: Books, at: int, emit: supply.Emit) -> Answer | Refusal:
-    """Close the open period at `at`: what was metered, one invoice a tenant, and the postings. Refuses: empty_period."""
+    """Close the open period at `at`: meters, one invoice a tenant, postings. Refuses: empty_period."""
     if at <= books.usage.period_start:
         return Refusal("empty_period", "the period that is open has only just begun")
     closed = usage.close_period(books.usage, books.supply, at, emit)
@@ -428,9 +428,9 @@ def dues(state: State) -> Dues:
     heap = Dues()
     for prices in state.price_lists.values():
         if prices.version not in state.held_since:
-            heap.push(Due(prices.effective_at, str(prices.version), "prices", prices.version))
+            heap.push(_price_due(prices))
     if state.period_end:
-        heap.push(Due(state.period_end, "", "period", 0))
+        heap.push(Due(state.period_end, "period", "", 0))
     return heap
 
 
@@ -446,9 +446,7 @@ def apply(state: State, heap: Dues, event: Event, at: int) -> None:
     match event:
         case PriceListApplied():
             state.price_lists[event.prices.version] = event.prices
-            heap.push(
-                Due(event.prices.effective_at, str(event.prices.version), "prices", event.prices.version)
-            )
+            heap.push(_price_due(event.prices))
         case usage.PriceSegmentStarted():
             state.held_since[event.segment] = at
         case usage.PeriodClosed():
@@ -465,7 +463,12 @@ def apply(state: State, heap: Dues, event: Event, at: int) -> None:
 def start_period(state: State, heap: Dues, start: int) -> None:
     """The open period ends with the UTC calendar month that holds its start, unless it is closed before."""
     state.period_end = timeline.month_end(start)
-    heap.push(Due(state.period_end, "", "period", 0))
+    heap.push(Due(state.period_end, "period", "", 0))
+
+
+def _price_due(prices: PriceList) -> Due:
+    """Of two lists with one date the higher version comes last, and holds."""
+    return Due(prices.effective_at, "prices", "", prices.version)
 
 
 EVENTS: tuple[type[Event], ...] = (PriceListApplied, InvoiceIssued, TransactionPosted)

@@ -43,11 +43,11 @@ def peak(loads: Iterable[tuple[Interval, int]], window: Interval) -> int:
 
 
 class Due(NamedTuple):
-    """Something falls due: ordered by time, then by the id of what it is about, then by what it is."""
+    """Something falls due: ordered by time, then by what it is (an end before a start), then by whom it is about."""
 
     at: int
-    about: str
     what: str
+    about: str
     #: Tells a live entry from one that was overtaken by events; its owner compares.
     stamp: int
 
@@ -75,12 +75,6 @@ class Dues:
     def pop(self) -> Due:
         """Take the earliest entry away."""
         return heapq.heappop(self._heap)
-
-    def copy(self) -> Dues:
-        """An independent copy."""
-        twin = Dues()
-        twin._heap = self._heap.copy()
-        return twin
 
 
 def month_end(at: int) -> int:

@@ -134,7 +134,7 @@ class State:
     books: dict[TrancheId, TrancheBook] = field(default_factory=dict)
     #: Gangs that hold nodes of a tranche beyond their right (a loan past its deadline, whoever was there when the
     #: term began): their GPUs count as undeliverable to the tranche.
-    overdue: dict[GangId, TrancheId] = field(default_factory=dict)
+    overdue: dict[GangId, tuple[TrancheId, ...]] = field(default_factory=dict)
 
     def fork(self) -> State:
         """A copy whose containers are its own."""
@@ -294,18 +294,22 @@ def on_gang(
             gang = placements.gangs[event.gang]
             here = _healthy_gpus(supplied, gang, claimed.tranches[event.tranche])
             _move(state, event.tranche, at, lent=-here, undeliverable=here)
-            state.overdue[event.gang] = event.tranche
+            _mark_overdue(state, event.gang, event.tranche)
 
 
 def _let_go(state: State, claimed: claims.State, supplied: supply.State, gang: Gang, at: int) -> None:
     """Tranches get GPUs back from a gang; those on a failed node stay undeliverable."""
     tranche = gang.lender or gang.spec.tranche
-    overdue = state.overdue.pop(gang.spec.id, None)
-    if overdue:
-        _move(state, overdue, at, undeliverable=-_healthy_gpus(supplied, gang, claimed.tranches[overdue]))
-    elif tranche:
+    overdue = state.overdue.pop(gang.spec.id, ())
+    for name in overdue:
+        _move(state, name, at, undeliverable=-_healthy_gpus(supplied, gang, claimed.tranches[name]))
+    if tranche and tranche not in overdue:
         here = _healthy_gpus(supplied, gang, claimed.tranches[tranche])
         _move(state, tranche, at, used=0 if gang.lender else -here, lent=-here if gang.lender else 0)
+
+
+def _mark_overdue(state: State, gang: GangId, tranche: TrancheId) -> None:
+    state.overdue[gang] = (*state.overdue.get(gang, ()), tranche)
 
 
 def _healthy_gpus(supplied: supply.State, gang: Gang, tranche: claims.Tranche) -> int:
@@ -343,7 +347,7 @@ def on_tranche(
             for name in sorted(
                 {name for node in nodes for name in held_by(derived, placements, NodeIndex(node))}
             ):
-                state.overdue[name] = event.tranche
+                _mark_overdue(state, name, event.tranche)
                 missing += _healthy_gpus(supplied, placements.gangs[name], tranche)
             state.books[event.tranche] = TrancheBook(tranche.gpus, at, undeliverable=missing)
         case claims.TrancheEnded():
@@ -370,7 +374,7 @@ def on_health(
     for holder in held_by(derived, placements, event.node):
         gang = placements.gangs[holder]
         here = sum(mask.bit_count() for node, mask in each_node(gang.runs) if node == event.node)
-        if holder in state.overdue:
+        if name in state.overdue.get(holder, ()):
             overdue += here
         elif gang.lender:
             lent += here
@@ -411,7 +415,7 @@ def check(
     for tranche, book in state.books.items():
         now = settled_book(book, at)
         if min(now.used, now.lent, now.undeliverable, now.gpus - now.used - now.lent - now.undeliverable) < 0:
-            yield f"tranche {tranche} of {now.gpus}: {now.used} used, {now.lent} lent, {now.undeliverable} not deliverable"
+            yield f"tranche {tranche}: {now.used} used + {now.lent} lent + {now.undeliverable} out of {now.gpus}"
         if now.entitled_us != now.used_us + now.lent_us + now.idle_us + now.undeliverable_us:
             yield f"tranche {tranche}: entitled is not used + lent + idle + undeliverable"
     rates: dict[Key, int] = {}

@@ -36,9 +36,10 @@ from forebay.core.ids import (
     Role,
     TenantId,
     TrancheId,
+    refuse_name,
 )
+from forebay.core.placements import explain, schedule
 from forebay.core.placements import gang as gangs
-from forebay.core.placements import schedule
 from forebay.core.placements import state as placing
 from forebay.core.timeline import Due, Dues
 from forebay.core.units import DAY_US
@@ -162,13 +163,14 @@ class World:
 
     def handle(self, asked: Asked, at: int) -> Outcome:
         """Decide about one command at `at` (not before `now`). Events are applied when it returns."""
+        assert at >= self.now, "time never decreases"
         refusal = self._refuse(asked)
         if refusal is not None:
             return self._outcome(refusal)
         known = self.state.keys.get((asked.by.tenant, asked.key)) if asked.key else None
         if known is not None and known.at + KEY_WINDOW_US > at:
             return self._outcome(_again(known, asked))
-        answer = self._decide(asked, at)
+        answer = self._refuse_foreign(asked.command, asked.by) or self._decide(asked, at)
         if not isinstance(answer, Refusal):
             self._run_pass(at)
             if asked.key and self._events:
@@ -176,15 +178,17 @@ class World:
         return self._outcome(answer)
 
     def _refuse(self, asked: Asked) -> Refusal | None:
-        """Refusals that come before every other: forbidden, not_open, already_open."""
+        """Refusals that come before every other: forbidden, already_open, bad_id (of the World), not_open."""
         command, by = asked.command, asked.by
         if by.role not in MAY.get(type(command), frozenset()):
             return Refusal("forbidden", f"{type(command).__name__} is not for the role {by.role}")
         if isinstance(command, OpenWorld):
-            return Refusal("already_open", "this journal has begun already") if self.state.name else None
+            if self.state.name:
+                return Refusal("already_open", "this journal has begun already")
+            return refuse_name(command.name, "name")
         if not self.state.name:
             return Refusal("not_open", "this journal has not begun: open it first")
-        return self._refuse_foreign(command, by)
+        return None
 
     def _refuse_foreign(self, command: Command, by: Principal) -> Refusal | None:
         """A tenant's own things only; somebody else's is told exactly as what does not exist."""
@@ -269,7 +273,8 @@ class World:
         return min(found) if found else None
 
     def wake(self, at: int) -> Outcome:
-        """Do everything that is due by `at`."""
+        """Do everything that is due by `at` (not before `now`)."""
+        assert at >= self.now, "time never decreases"
         while True:
             stages = [
                 (due.at, stage, due)
@@ -294,10 +299,9 @@ class World:
 
     def _wake_claim(self, due: Due, at: int) -> None:
         self._claim_dues.pop()
-        tranche = TrancheId(due.about)
-        claims.wake(self.state.claims, tranche, at, lambda event: self._emit(event, at))
+        claims.wake(due, lambda event: self._emit(event, at))
         change = schedule.start_tranche if due.what == "tranche_start" else schedule.end_tranche
-        change(self._desk(at), tranche)
+        change(self._desk(at), TrancheId(due.about))
 
     def _wake_gang(self, due: Due, at: int) -> None:
         self.placed.dues.pop()
@@ -356,7 +360,8 @@ class World:
             self.state.name = event.name
             usage.begin(self.state.usage, at)
             money.start_period(self.state.money, self._money_dues, at)
-        elif isinstance(event, KeyUsed):
+        else:
+            assert isinstance(event, KeyUsed)
             self._remember(event, at)
 
     _APPLY: ClassVar[dict[type[Event], Callable[[World, Event, int], None]]] = {
@@ -383,9 +388,7 @@ class World:
         self.apply(event, at)
         self._events.append(event)
         if isinstance(event, (gangs.GangPlaced, gangs.GangStopping)):
-            effect = schedule.effect_of(self.state.placements.gangs[event.gang], self.state.seq)
-            if effect is not None:
-                self._effects.append(effect)
+            self._effects.append(schedule.effect_of(self.state.placements.gangs[event.gang], self.state.seq))
 
     def _outcome(self, answer: Answer | Refusal) -> Outcome:
         events, self._events = self._events, []
@@ -398,8 +401,19 @@ class World:
     def desired(self) -> list[Effect]:
         """The whole desired state for the engines."""
         gangs_in_order = sorted(self.state.placements.gangs.values(), key=lambda gang: gang.order)
-        effects = (schedule.effect_of(gang, gang.placed_seq) for gang in gangs_in_order)
-        return [effect for effect in effects if effect is not None]
+        return [
+            schedule.effect_of(gang, gang.placed_seq)
+            for gang in gangs_in_order
+            if gang.phase in gangs.HOLDING
+        ]
+
+    def explain(self, name: GangId, principal: Principal) -> dict[str, Any] | Refusal:
+        """Why a gang waits, runs or is over. Refuses: unknown_gang (also for a tenant's view of another's)."""
+        gang = self.state.placements.gangs.get(name)
+        hidden = principal.role is Role.TENANT and gang is not None and gang.spec.tenant != principal.tenant
+        if gang is None or hidden or principal.role not in (Role.OPERATOR, Role.TENANT):
+            return Refusal("unknown_gang", f"there is no gang {name}", "gang")
+        return explain.explain(self._desk(self.state.now), gang, principal)
 
     def check(self) -> None:
         """Assert every invariant that the state can show. Costs O(state): for tests, the twin and the doctor."""

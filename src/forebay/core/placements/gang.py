@@ -17,10 +17,10 @@ from forebay.core.ids import Command, Effect, Event, GangId, SiteId, SkuId, Tena
 
 
 class Run(NamedTuple):
-    """`count` neighbouring nodes from `first`, each with the GPUs of `mask` (bit i = GPU i)."""
+    """So many neighbouring nodes from `first` on, each with the GPUs of `mask` (bit i = GPU i)."""
 
     first: int
-    count: int
+    nodes: int
     mask: int
 
 

@@ -3,11 +3,11 @@
 Derived from supply and from what is placed; never in a snapshot. `find` is pure; `take`, `release`, `set_usable` and
 `set_owner` are called only by `apply`. A long pass, or a question, runs on a `copy`.
 
-Theory of operation. Nodes of one (owner, SKU, site) form a pool. In a pool every usable node lies in the bucket of its
-number of free GPUs; a bucket is a set of node indexes held as the bits of one Python integer, so that intersecting it
+Theory of operation. Nodes of one (owner, SKU, site) form a pool. In a pool every usable node lies in the bucket of
+its number of free GPUs; a bucket is a set of nodes held as the bits of one Python integer, so that intersecting it
 with "this rack", "this hall" or "under this feed" is one `&`, and its lowest node is one bit trick. Racks lie in
 buckets by their number of wholly free nodes, in the same way. Power is checked level by level while choosing: a feed
-without headroom takes all nodes under it out of the candidates at once, so that each level is probed at most once.
+without headroom takes all nodes under it out of the candidates at once, so each level is probed at most once.
 """
 
 from __future__ import annotations
@@ -66,12 +66,26 @@ class Pool:
         return twin
 
 
+class Extent:
+    """The most GPUs of one SKU at one site that stand together, healthy or not, free or not."""
+
+    __slots__ = ("by_hall", "hall", "rack", "roots", "site")
+
+    def __init__(self) -> None:
+        self.site = 0
+        self.hall = 0
+        self.rack = 0
+        self.by_hall: dict[str, int] = {}
+        #: Electrical levels that nothing is above.
+        self.roots: set[int] = set()
+
+
 class Plant:
     """What does not change when work comes and goes: where each node stands and what it hangs on."""
 
     __slots__ = (
-        "full_mask", "hall_nodes", "hall_racks", "halls_at", "level_limit_w", "level_name", "level_nodes",
-        "level_of_feed", "pool_key", "rack_nodes", "rack_of_node", "rack_path",
+        "extents", "full_mask", "hall_nodes", "hall_racks", "halls_at", "level_base_w", "level_limit_w", "level_name",
+        "level_nodes", "level_of_feed", "pool_key", "rack_nodes", "rack_of_node", "rack_path",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -86,10 +100,17 @@ class Plant:
         self.level_of_feed: dict[str, int] = {}
         self.level_name: list[str] = []
         self.level_limit_w: list[int] = []
+        #: What a level carries when no work runs.
+        self.level_base_w: list[int] = []
         self.level_nodes: list[int] = []
         self.hall_nodes: dict[str, int] = {}
         self.hall_racks: dict[str, int] = {}
         self.halls_at: dict[SiteId, list[str]] = {}
+        self.extents: dict[tuple[SkuId, SiteId], Extent] = {}
+
+    def room_w(self, level: int) -> int:
+        """Watts of work that a level can carry when nothing else runs."""
+        return self.level_limit_w[level] - self.level_base_w[level]
 
 
 class Index:
@@ -127,12 +148,15 @@ class Index:
         plant.level_name.append(f"feed {feed.id}")
         plant.level_limit_w.append(feed.limit_w)
         plant.level_nodes.append(0)
+        plant.level_base_w.append(0)
         self.load_w.append(0)
 
     def add_base_load(self, path: Iterable[supply.Feed], base_w: int) -> None:
         """A load that is there whether work runs or not."""
         for feed in path:
-            self.load_w[self.plant.level_of_feed[feed.id]] += base_w
+            level = self.plant.level_of_feed[feed.id]
+            self.plant.level_base_w[level] += base_w
+            self.load_w[level] += base_w
 
     def add_rack(self, rack: supply.Rack, sku: supply.Sku, path: list[supply.Feed]) -> None:
         """A rack with its nodes, all healthy and in the pool."""
@@ -143,6 +167,7 @@ class Index:
         plant.level_name.append(f"rack {rack.id}")
         plant.level_limit_w.append(rack.limit_w)
         plant.level_nodes.append(nodes)
+        plant.level_base_w.append(rack.base_w)
         self.load_w.append(rack.base_w)
         self.add_base_load(path, rack.base_w)
         above = tuple(plant.level_of_feed[feed.id] for feed in path)
@@ -156,6 +181,13 @@ class Index:
         plant.hall_nodes[rack.hall] = plant.hall_nodes.get(rack.hall, 0) | nodes
         plant.hall_racks[rack.hall] = plant.hall_racks.get(rack.hall, 0) | 1 << number
         plant.rack_of_node += [number] * rack.nodes
+        extent = plant.extents.setdefault((rack.sku, rack.site), Extent())
+        gpus = rack.nodes * sku.gpus_per_node
+        extent.site += gpus
+        extent.by_hall[rack.hall] = extent.by_hall.get(rack.hall, 0) + gpus
+        extent.hall = max(extent.hall, extent.by_hall[rack.hall])
+        extent.rack = max(extent.rack, gpus)
+        extent.roots.add(above[-1])
         mask = (1 << sku.gpus_per_node) - 1
         plant.full_mask += [mask] * rack.nodes
         self.free += [mask] * rack.nodes
@@ -414,8 +446,8 @@ class _Picker:
         for node in sorted(self.chosen):
             mask = self.chosen[node]
             last = made[-1] if made else None
-            if last is not None and last.first + last.count == node and last.mask == mask:
-                made[-1] = Run(last.first, last.count + 1, mask)
+            if last is not None and last.first + last.nodes == node and last.mask == mask:
+                made[-1] = Run(last.first, last.nodes + 1, mask)
             else:
                 made.append(Run(node, 1, mask))
         return tuple(made)

@@ -15,6 +15,10 @@ from forebay.core.ids import GangId, SiteId, SkuId, TrancheId
 from forebay.core.placements.gang import Gang, Level, Phase, Spec, Tier
 
 
+#: Whose turn comes first in a pass.
+TIER_RANK = {Tier.DEDICATED: 0, Tier.ON_DEMAND: 1, Tier.SPOT: 2}
+
+
 class Lane(NamedTuple):
     """Gangs that compete for the same capacity by the same right."""
 
@@ -62,17 +66,6 @@ class Queue:
         #: Gangs that failed and go first: few, so a sorted list serves.
         self._front: dict[Lane, dict[Shape, list[Entry]]] = {}
 
-    def copy(self) -> Queue:
-        """An independent copy."""
-        twin = Queue()
-        twin._lanes = {
-            lane: {s: entries.copy() for s, entries in shapes.items()} for lane, shapes in self._lanes.items()
-        }
-        twin._front = {
-            lane: {s: entries.copy() for s, entries in shapes.items()} for lane, shapes in self._front.items()
-        }
-        return twin
-
     def add(self, gang: Gang) -> None:
         """A gang waits from here on."""
         lane, shape = lane_of(gang.spec), shape_of(gang.spec)
@@ -93,8 +86,7 @@ class Queue:
 
     def lanes(self) -> list[Lane]:
         """Every lane that ever had a gang, by tier and tranche."""
-        rank = {Tier.DEDICATED: 0, Tier.ON_DEMAND: 1, Tier.SPOT: 2}
-        return sorted({*self._lanes, *self._front}, key=lambda lane: (rank[lane.tier], lane.tranche))
+        return sorted({*self._lanes, *self._front}, key=lambda lane: (TIER_RANK[lane.tier], lane.tranche))
 
     def shapes(self, lane: Lane) -> list[Shape]:
         """Shapes that ever waited in a lane, in order of first arrival."""
@@ -134,6 +126,6 @@ def _waits(entry: Entry, gangs: Mapping[GangId, Gang]) -> bool:
     return (
         gang is not None
         and gang.phase is Phase.PENDING
-        and gang.generation == entry.generation
+        and (gang.order, gang.generation) == (entry.order, entry.generation)
         and gang.front is (entry.rank == 0)
     )

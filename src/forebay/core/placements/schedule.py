@@ -27,10 +27,10 @@ from forebay.core.placements import gang as gangs
 from forebay.core.placements import state as states
 from forebay.core.placements.gang import HOLDING, Ending, Gang, Level, Phase, Run, Spec, Tier
 from forebay.core.placements.index import POOL, Index, Misfit, Want, as_bits
-from forebay.core.placements.queue import Lane, Shape, lane_of, shape_of
+from forebay.core.placements.queue import TIER_RANK, Entry, Lane, Shape, lane_of, shape_of
 from forebay.core.supply import Emit
 from forebay.core.timeline import Due
-from forebay.core.units import DAY_US, SECOND_US
+from forebay.core.units import SECOND_US
 
 WALLTIME_S_MAX = 366 * 24 * 3600
 GRACE_S_MAX = 24 * 3600
@@ -59,8 +59,8 @@ class Fit(NamedTuple):
 
 
 def submit(desk: Desk, spec: Spec, made_id: GangId) -> Answer | Refusal:
-    """Take a gang in. Refuses, in this order: duplicate_id, unknown_sku, bad_quantity, no_contract, unknown_tranche,
-    tranche_over, sku_not_promised, unknown_site, never_fits.
+    """Take a gang in. Refuses, in this order: bad_id, duplicate_id, unknown_sku, bad_quantity, bad_tier, no_contract,
+    unknown_tranche, tranche_over, sku_not_promised, unknown_site, never_fits.
     """
     if not spec.id:
         spec = replace(spec, id=made_id)
@@ -72,8 +72,9 @@ def submit(desk: Desk, spec: Spec, made_id: GangId) -> Answer | Refusal:
 
 
 def _refuse_spec(desk: Desk, spec: Spec) -> Refusal | None:
-    if not ids.valid_name(spec.id):
-        return Refusal("bad_id", f"{spec.id!r} is not an id: {ids.NAME_RULE}", "id")
+    no = ids.refuse_name(spec.id, "id")
+    if no is not None:
+        return no
     if spec.id in desk.state.gangs:
         return Refusal("duplicate_id", f"gang {spec.id} exists already", "id")
     if spec.sku not in desk.supplied.skus:
@@ -96,6 +97,10 @@ def _refuse_spec(desk: Desk, spec: Spec) -> Refusal | None:
 
 def _refuse_claim(desk: Desk, spec: Spec) -> Refusal | None:
     if spec.tier is not Tier.DEDICATED:
+        if spec.tranche:
+            return Refusal(
+                "bad_tier", f"only dedicated gangs run on a tranche; this one is {spec.tier}", "tranche"
+            )
         spot = spec.tier is Tier.SPOT
         if claims.contract_for(desk.claimed, spec.tenant, spot=spot) is None:
             word = "spot" if spot else "on demand"
@@ -123,52 +128,33 @@ def _refuse_claim(desk: Desk, spec: Spec) -> Refusal | None:
 
 def never_fits(desk: Desk, spec: Spec) -> Refusal | None:
     """Whether no state of this plant could hold the gang: with the level and the number that rule it out."""
-    sku = desk.supplied.skus[spec.sku]
-    racks = [rack for rack in desk.supplied.racks.values() if rack.sku == spec.sku]
+    sku, plant = desk.supplied.skus[spec.sku], desk.derived.index.plant
     if spec.tier is Tier.DEDICATED:
         tranche = desk.claimed.tranches[spec.tranche]
-        racks = [rack for rack in racks if rack.site == tranche.plan.site]
-        most, where = tranche.gpus, f"tranche {spec.tranche}"
+        sites, most, where = [tranche.plan.site], tranche.gpus, f"tranche {spec.tranche}"
     else:
-        racks = [rack for rack in racks if not spec.sites or rack.site in spec.sites]
-        by_site: dict[SiteId, int] = {}
-        for rack in racks:
-            by_site[rack.site] = by_site.get(rack.site, 0) + rack.nodes * sku.gpus_per_node
-        most, where = max(by_site.values(), default=0), "the largest site"
-    if spec.within is Level.NODE:
-        most, where = min(most, sku.gpus_per_node), "a node"
-    elif spec.within is Level.RACK:
-        most, where = min(most, max((rack.nodes * sku.gpus_per_node for rack in racks), default=0)), "a rack"
-    elif spec.within is Level.HALL:
-        by_hall: dict[str, int] = {}
-        for rack in racks:
-            by_hall[rack.hall] = by_hall.get(rack.hall, 0) + rack.nodes * sku.gpus_per_node
-        most, where = min(most, max(by_hall.values(), default=0)), "a hall"
+        sites, most, where = _sites(desk, spec), 10**9, "the largest site"
+    extents = [plant.extents[spec.sku, site] for site in sites if (spec.sku, site) in plant.extents]
+    near, near_gpus = {
+        Level.NODE: ("a node", sku.gpus_per_node),
+        Level.RACK: ("a rack", max((extent.rack for extent in extents), default=0)),
+        Level.HALL: ("a hall", max((extent.hall for extent in extents), default=0)),
+        Level.SITE: (where, max((extent.site for extent in extents), default=0)),
+    }[spec.within]
+    if near_gpus < most:
+        most, where = near_gpus, near
     if spec.gpus > most:
         return Refusal(
             "never_fits", f"{spec.gpus} GPUs of {spec.sku} are asked for; {where} has {most}", "gpus"
         )
-    index, load_w = desk.derived.index, spec.gpus * sku.gpu_w
-    roots = {supply.feed_path(desk.supplied, rack.feed)[-1].id for rack in racks}
-    best_w = max((_room_w(desk, index, root) for root in sorted(roots)), default=0)
-    if spec.within is not Level.SITE and load_w > best_w:
-        return Refusal(
-            "never_fits",
-            f"{load_w} W are drawn by {spec.gpus} GPUs; the largest feed has room for {best_w} W",
-            "gpus",
-        )
+    if spec.within is Level.SITE:
+        return None  # a site may have several feeds: power binds node by node, when it is placed
+    load_w = spec.gpus * sku.gpu_w
+    best_w = max(plant.room_w(level) for extent in extents for level in extent.roots)
+    if load_w > best_w:
+        text = f"{spec.gpus} GPUs draw {load_w} W; the largest feed has room for {best_w} W of work"
+        return Refusal("never_fits", text, "gpus")
     return None
-
-
-def _room_w(desk: Desk, index: Index, feed: str) -> int:
-    """Watts of work that a feed can carry when nothing runs: its limit less the base loads under it."""
-    level = index.plant.level_of_feed[feed]
-    work_w = sum(
-        gang.spec.gpus * desk.supplied.skus[gang.spec.sku].gpu_w
-        for gang in desk.state.gangs.values()
-        if (gang.phase in HOLDING or gang.returns_at) and as_bits(gang.runs) & index.plant.level_nodes[level]
-    )
-    return index.headroom_w(level) + work_w
 
 
 def cancel(desk: Desk, name: GangId) -> Answer | Refusal:
@@ -198,7 +184,7 @@ def apply_policy(desk: Desk, policy: gangs.Policy) -> Answer | Refusal:
     )
     if not all(0 <= value <= WALLTIME_S_MAX for value in seconds) or policy.start_timeout_s == 0:
         return Refusal("bad_quantity", "a policy's times are seconds from 0 to a year", "policy")
-    if policy.version < desk.state.policy.version:
+    if policy.version <= desk.state.policy.version:
         return Refusal(
             "policy_version", f"policy version {desk.state.policy.version} is in force already", "version"
         )
@@ -345,7 +331,6 @@ def _run_lane(desk: Desk, lane: Lane, barred: set[SkuId]) -> None:
     queue, known = desk.derived.queue, desk.state.gangs
     heads = queue.heads(lane, known)
     heapq.heapify(heads)
-    reclaimed = False
     while heads:
         entry, shape = heapq.heappop(heads)
         gang = known[entry.gang]
@@ -356,13 +341,12 @@ def _run_lane(desk: Desk, lane: Lane, barred: set[SkuId]) -> None:
             if following is not None:
                 heapq.heappush(heads, (following, shape))
             continue
-        if lane.tier is Tier.DEDICATED and not reclaimed:
-            reclaimed = True
-            _reclaim(desk, gang)
-        if desk.at - gang.submitted_at >= desk.state.policy.overtake_s * SECOND_US:
+        if _overtaken_enough(desk, gang):
             if lane.tier is Tier.DEDICATED:
-                return
+                break
             barred.add(shape.sku)
+    if lane.tier is Tier.DEDICATED:
+        _reclaim(desk, lane)
 
 
 def _place_arrivals(desk: Desk, arrivals: list[GangId]) -> None:
@@ -370,7 +354,7 @@ def _place_arrivals(desk: Desk, arrivals: list[GangId]) -> None:
     queue, known = desk.derived.queue, desk.state.gangs
     ordered = sorted(
         (gang for gang in map(known.get, arrivals) if gang is not None and gang.phase is Phase.PENDING),
-        key=lambda gang: (not gang.front, gang.order),
+        key=lambda gang: (TIER_RANK[gang.spec.tier], not gang.front, gang.order),
     )
     blocked: set[tuple[Lane, Shape]] = set()
     for gang in ordered:
@@ -378,24 +362,29 @@ def _place_arrivals(desk: Desk, arrivals: list[GangId]) -> None:
         head = queue.head(lane, shape, known)
         if (lane, shape) in blocked or head is None or head.gang != gang.spec.id:
             continue
-        fit = find(desk, gang, pool_barred=_is_barred(desk, lane, shape.sku))
+        barred = _is_barred(desk, head, lane, shape.sku)
+        fit = None if barred and lane.tier is Tier.DEDICATED else find(desk, gang, pool_barred=barred)
         if isinstance(fit, Fit):
             _place(desk, gang, fit)
             continue
         blocked.add((lane, shape))
         if lane.tier is Tier.DEDICATED:
-            _reclaim(desk, gang)
+            _reclaim(desk, lane)
 
 
-def _is_barred(desk: Desk, lane: Lane, sku: SkuId) -> bool:
-    """Whether somebody has waited so long for this SKU that nobody may overtake."""
-    bound_us = desk.state.policy.overtake_s * SECOND_US
-    lanes = [lane] if lane.tier is not Tier.SPOT else [lane, Lane(Tier.ON_DEMAND, TrancheId(""))]
-    for other in lanes:
-        for entry, shape in desk.derived.queue.heads(other, desk.state.gangs):
-            if shape.sku == sku and desk.at - desk.state.gangs[entry.gang].submitted_at >= bound_us:
-                return True
-    return False
+def _overtaken_enough(desk: Desk, gang: Gang) -> bool:
+    """Whether a gang that does not fit has waited so long that nobody younger goes before it."""
+    return desk.at - gang.submitted_at >= desk.state.policy.overtake_s * SECOND_US
+
+
+def _is_barred(desk: Desk, mine: Entry, lane: Lane, sku: SkuId) -> bool:
+    """Whether somebody who comes first has waited so long for this SKU that nobody may overtake."""
+    queue, known = desk.derived.queue, desk.state.gangs
+    first = [entry for entry, shape in queue.heads(lane, known) if shape.sku == sku and entry < mine]
+    if lane.tier is Tier.SPOT:
+        on_demand = queue.heads(Lane(Tier.ON_DEMAND, TrancheId("")), known)
+        first += [entry for entry, shape in on_demand if shape.sku == sku]
+    return any(_overtaken_enough(desk, known[entry.gang]) for entry in first)
 
 
 def _place(desk: Desk, gang: Gang, fit: Fit) -> None:
@@ -433,8 +422,10 @@ def _sites(desk: Desk, spec: Spec) -> list[SiteId]:
 
 
 def lenders(desk: Desk, spec: Spec) -> list[TrancheId]:
-    """Tranches that may lend to this gang now: lending is agreed, nobody of their own waits, and the borrower's grace
-    with wiping and checking fits in the reclaim deadline."""
+    """Tranches that may lend to this gang now: lending is agreed, nobody of their own waits, the borrower's grace with
+    wiping and checking fits in the reclaim deadline, and what it pays is in the owner's currency."""
+    borrower = claims.contract_for(desk.claimed, spec.tenant, spot=True)
+    assert borrower is not None, "a gang on spot is taken in by a contract"
     away_s = spec.grace_s + desk.state.policy.turnover_s
     queue, known = desk.derived.queue, desk.state.gangs
     found = []
@@ -446,48 +437,65 @@ def lenders(desk: Desk, spec: Spec) -> list[TrancheId]:
             continue
         if away_s > lending.reclaim_deadline_s or queue.heads(Lane(Tier.DEDICATED, name), known):
             continue
+        if desk.claimed.contracts[tranche.contract].currency != borrower.currency:
+            continue
         found.append(name)
     return found
 
 
-def _reclaim(desk: Desk, gang: Gang) -> None:
-    """Take lent capacity back for a tranche's own gang: loans that are leaving anyway, then the latest placed, as few
-    as make room for it. Lost work is least with the latest."""
-    name = gang.spec.tranche
-    plan = desk.claimed.tranches[name].plan
-    loans = [other for other in desk.state.gangs.values() if other.lender == name]
-    if plan.lending is None or not loans:
+def _reclaim(desk: Desk, lane: Lane) -> None:
+    """Take lent capacity back for a tranche's own gangs that wait, in their order, so that each starts within the
+    reclaim deadline: first what is leaving anyway, then the latest placed loans, as few as make room. Lost work is
+    least with the latest.
+    """
+    name = lane.tranche
+    loans = [gang for gang in desk.state.gangs.values() if gang.lender == name]
+    staying = sorted(
+        (loan for loan in loans if loan.phase in (Phase.PLACED, Phase.RUNNING)),
+        key=lambda loan: loan.placed_seq,
+    )
+    lending = desk.claimed.tranches[name].plan.lending
+    if lending is None or not staying:
         return
+    deadline_at = desk.at + lending.reclaim_deadline_s * SECOND_US
     scratch = desk.derived.index.copy()
-    gpu_w = desk.supplied.skus[gang.spec.sku].gpu_w
-    for other in loans:
-        if other.phase is Phase.STOPPING or other.returns_at:
-            scratch.release(other.runs, gpu_w)
-    victims: list[Gang] = []
-    staying = [other for other in loans if other.phase in (Phase.PLACED, Phase.RUNNING)]
-    for other in sorted(staying, key=lambda other: (-other.placed_at, -other.placed_seq)):
-        if isinstance(find(desk, gang, index=scratch), Fit):
-            break
-        scratch.release(other.runs, gpu_w)
-        victims.append(other)
-    found = find(desk, gang, index=scratch)
-    if not isinstance(found, Fit):
-        return
-    needed = as_bits(found.runs)
-    deadline_at = desk.at + plan.lending.reclaim_deadline_s * SECOND_US
-    for other in victims:
-        if as_bits(other.runs) & needed:
-            desk.emit(gangs.LoanReclaimed(name, other.spec.id, other.generation, gang.spec.id, deadline_at))
-            desk.emit(gangs.GangStopping(other.spec.id, other.generation, "reclaim", again=True))
+    gpu_w = desk.supplied.skus[desk.claimed.tranches[name].plan.sku].gpu_w
+    for loan in loans:
+        if loan.phase is Phase.STOPPING or loan.returns_at:
+            scratch.release(loan.runs, gpu_w)
+    hopeless: set[Shape] = set()
+    for entry in sorted(desk.derived.queue.waiting(lane, desk.state.gangs)):
+        gang = desk.state.gangs[entry.gang]
+        if shape_of(gang.spec) in hopeless:
+            continue
+        victims: list[Gang] = []
+        found = find(desk, gang, index=scratch)
+        while isinstance(found, Misfit) and len(victims) < len(staying):
+            victims.append(staying[-1 - len(victims)])
+            scratch.release(victims[-1].runs, gpu_w)
+            found = find(desk, gang, index=scratch)
+        needed = as_bits(found.runs) if isinstance(found, Fit) else 0
+        for victim in victims:
+            if as_bits(victim.runs) & needed:
+                staying.remove(victim)
+                left, generation = victim.spec.id, victim.generation
+                desk.emit(gangs.LoanReclaimed(name, left, generation, gang.spec.id, deadline_at))
+                desk.emit(gangs.GangStopping(left, generation, "reclaim", again=True))
+            else:
+                scratch.take(victim.runs, gpu_w)
+        if isinstance(found, Fit):
+            scratch.take(found.runs, gpu_w)
+        else:
+            hopeless.add(shape_of(gang.spec))
 
 
 # Effects, and questions.
 
 
-def effect_of(gang: Gang, seq: int) -> gangs.RunGang | gangs.StopGang | None:
-    """What the engine is to make true about a gang; None when it holds nothing."""
+def effect_of(gang: Gang, seq: int) -> gangs.RunGang | gangs.StopGang:
+    """What the engine is to make true about a gang that holds GPUs."""
     spec = gang.spec
-    if gang.phase in (Phase.PLACED, Phase.RUNNING):
+    if gang.phase is not Phase.STOPPING:
         return gangs.RunGang(
             spec.id,
             gang.generation,
@@ -498,9 +506,7 @@ def effect_of(gang: Gang, seq: int) -> gangs.RunGang | gangs.StopGang | None:
             spec.program,
             gang.placed_seq,
         )
-    if gang.phase is Phase.STOPPING:
-        return gangs.StopGang(spec.id, gang.generation, spec.grace_s, gang.reason, seq)
-    return None
+    return gangs.StopGang(spec.id, gang.generation, spec.grace_s, gang.reason, seq)
 
 
 def expected_start(desk: Desk, gang: Gang) -> int | None:
@@ -520,11 +526,7 @@ def _free_at(gang: Gang) -> int:
     if gang.phase is Phase.STOPPING:
         return gang.stopping_at + gang.spec.grace_s * SECOND_US
     start = gang.started_at or gang.placed_at
-    return (
-        start + (gang.spec.walltime_s + gang.spec.grace_s) * SECOND_US
-        if gang.spec.walltime_s
-        else start + 366 * DAY_US
-    )
+    return start + (gang.spec.walltime_s + gang.spec.grace_s) * SECOND_US
 
 
 def check(desk: Desk) -> Iterator[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from forebay.core import claims, supply
 from forebay.core.ids import Event, GangId, NodeIndex
 from forebay.core.placements import gang as gangs
-from forebay.core.placements.gang import HOLDING, Gang, Phase, Policy, Tier
+from forebay.core.placements.gang import HOLDING, Ending, Gang, Phase, Policy, Tier
 from forebay.core.placements.index import POOL, Index, each_node
 from forebay.core.placements.queue import Queue
 from forebay.core.timeline import Due, Dues
@@ -20,7 +20,8 @@ class State:
     """Every gang since the last period close, and the policy in force."""
 
     gangs: dict[GangId, Gang] = field(default_factory=dict)
-    policy: Policy = field(default_factory=Policy)
+    #: Before the first is applied: the defaults, as version 0.
+    policy: Policy = field(default_factory=lambda: Policy(version=0))
 
     def fork(self) -> State:
         """A copy whose containers are its own."""
@@ -43,18 +44,6 @@ class Derived:
         #: Whether capacity was freed since the last pass, and who arrived.
         self.stirred = False
         self.arrivals: list[GangId] = []
-
-    def copy(self) -> Derived:
-        """An independent copy, for a what-if."""
-        twin = Derived()
-        twin.index = self.index.copy()
-        twin.queue = self.queue.copy()
-        twin.dues = self.dues.copy()
-        twin.on_node = self.on_node.copy()
-        twin.backoff = self.backoff.copy()
-        twin.stirred = self.stirred
-        twin.arrivals = self.arrivals.copy()
-        return twin
 
 
 def derive(state: State, supplied: supply.State, claimed: claims.State) -> Derived:
@@ -98,14 +87,14 @@ def apply(state: State, derived: Derived, supplied: supply.State, event: Event, 
         case gangs.GangStarted():
             was = state.gangs[event.gang]
             phase = Phase.RUNNING if was.phase is Phase.PLACED else was.phase
-            now = was._replace(phase=phase, started_at=event.effective_at)
-            state.gangs[event.gang] = now
-            if now.spec.walltime_s:
-                due = event.effective_at + now.spec.walltime_s * SECOND_US
-                derived.dues.push(Due(due, event.gang, "walltime", event.generation))
+            _keep(state, derived, was._replace(phase=phase, started_at=event.effective_at))
         case gangs.GangStopping():
-            state.gangs[event.gang] = state.gangs[event.gang]._replace(
-                phase=Phase.STOPPING, stopping_at=at, reason=event.reason, again=event.again
+            was = state.gangs[event.gang]
+            state.gangs[event.gang] = was._replace(
+                phase=Phase.STOPPING,
+                stopping_at=was.stopping_at or at,
+                reason=event.reason,
+                again=event.again,
             )
         case gangs.GangEnded():
             _apply_ended(state, derived, supplied, event, at)
@@ -114,20 +103,31 @@ def apply(state: State, derived: Derived, supplied: supply.State, event: Event, 
             state.gangs[event.gang] = state.gangs[event.gang]._replace(
                 phase=Phase.ENDED, reason=event.reason, ended_at=at, again=False
             )
+            # Nobody waits behind it any more, and its tranche may lend again.
+            derived.stirred = True
         case gangs.LoanReclaimed():
-            state.gangs[event.gang] = state.gangs[event.gang]._replace(reclaim_at=event.deadline_at)
-            derived.dues.push(Due(event.deadline_at, event.gang, "reclaim", event.generation))
+            _keep(state, derived, state.gangs[event.gang]._replace(reclaim_at=event.deadline_at))
         case gangs.ReclaimOverdue():
             state.gangs[event.gang] = state.gangs[event.gang]._replace(reclaim_at=0)
         case gangs.NodesReturned():
             left = state.gangs[event.gang]
-            state.gangs[event.gang] = left._replace(returns_at=0)
+            state.gangs[event.gang] = left._replace(returns_at=0, reclaim_at=0)
             derived.index.release(left.runs, supplied.skus[left.spec.sku].gpu_w)
             derived.stirred = True
             if left.phase is Phase.PENDING:
-                _enqueue(derived, left)
+                _enqueue(derived, state.gangs[event.gang])
         case gangs.PolicyApplied():
             state.policy = event.policy
+            derived.stirred = True
+            for gang in state.gangs.values():
+                _keep(state, derived, gang)
+
+
+def _keep(state: State, derived: Derived, gang: Gang) -> None:
+    """Record a gang, and what falls due for it."""
+    state.gangs[gang.spec.id] = gang
+    for due in _dues(gang, state.policy):
+        derived.dues.push(due)
 
 
 def _apply_placed(
@@ -138,33 +138,29 @@ def _apply_placed(
         placed_at=at, started_at=0, stopping_at=0, reason="", again=False, front=False, reclaim_at=0,
         not_before=0,
     )  # fmt: skip
-    state.gangs[event.gang] = now
+    _keep(state, derived, now)
     _occupy(derived, supplied, now)
-    due = at + state.policy.start_timeout_s * SECOND_US
-    derived.dues.push(Due(due, event.gang, "start", event.generation))
 
 
 def _apply_ended(
     state: State, derived: Derived, supplied: supply.State, event: gangs.GangEnded, at: int
 ) -> None:
     was = state.gangs[event.gang]
-    failed = event.ending in (gangs.Ending.FAILED, gangs.Ending.LOST) and was.phase is not Phase.STOPPING
+    # Stopped outside forebay counts as well, or it would be started again for ever.
+    failed = event.ending in (Ending.FAILED, Ending.LOST, Ending.STOPPED) and was.phase is not Phase.STOPPING
     now = was._replace(
         phase=Phase.PENDING if event.again else Phase.ENDED, reason=event.reason, again=False, started_at=0,
         stopping_at=0, failures=was.failures + failed, front=event.again and event.reason in IN_FRONT,
-        not_before=event.not_before, reclaim_at=0, returns_at=event.returns_at, ended_at=0 if event.again else at,
+        not_before=event.not_before, reclaim_at=was.reclaim_at if was.reclaim_at < event.returns_at else 0,
+        returns_at=event.returns_at, ended_at=0 if event.again else at,
     )  # fmt: skip
-    state.gangs[event.gang] = now
+    _keep(state, derived, now)
     _leave_nodes(derived, was)
-    if event.returns_at:
-        derived.dues.push(Due(event.returns_at, event.gang, "return", event.generation))
-    else:
+    if not event.returns_at:
         derived.index.release(was.runs, supplied.skus[was.spec.sku].gpu_w)
         derived.stirred = True
     if event.again:
         _enqueue(derived, now)
-        if now.not_before > at:
-            derived.dues.push(Due(now.not_before, event.gang, "retry", event.generation))
 
 
 #: Stops that are not the gang's own doing, or failures it may recover from: it goes before those that wait.
@@ -207,36 +203,24 @@ def _leave_nodes(derived: Derived, gang: Gang) -> None:
 
 
 def _dues(gang: Gang, policy: Policy) -> Iterator[Due]:
-    """What falls due for a gang by itself, as its events would have pushed it."""
+    """What falls due for a gang by itself: the heap holds these, and older ones that lost their meaning."""
     name, generation = gang.spec.id, gang.generation
     if gang.phase is Phase.PLACED:
-        yield Due(gang.placed_at + policy.start_timeout_s * SECOND_US, name, "start", generation)
-    if gang.phase in HOLDING and gang.started_at and gang.spec.walltime_s:
-        yield Due(gang.started_at + gang.spec.walltime_s * SECOND_US, name, "walltime", generation)
-    if gang.phase in HOLDING and gang.reclaim_at:
-        yield Due(gang.reclaim_at, name, "reclaim", generation)
+        yield Due(gang.placed_at + policy.start_timeout_s * SECOND_US, "start", name, generation)
+    if gang.phase is Phase.RUNNING:
+        yield Due(gang.started_at + gang.spec.walltime_s * SECOND_US, "walltime", name, generation)
+    if gang.reclaim_at:
+        yield Due(gang.reclaim_at, "reclaim", name, generation)
     if gang.returns_at:
-        yield Due(gang.returns_at, name, "return", generation)
+        yield Due(gang.returns_at, "return", name, generation)
     if gang.phase is Phase.PENDING and gang.not_before:
-        yield Due(gang.not_before, name, "retry", generation)
+        yield Due(gang.not_before, "retry", name, generation)
 
 
 def meant(state: State, due: Due) -> bool:
-    """Whether a due time still means something: the gang is still in the generation and phase it was set for."""
+    """Whether a due time still means something: its gang still has it."""
     gang = state.gangs.get(GangId(due.about))
-    if gang is None or gang.generation != due.stamp:
-        return False
-    match due.what:
-        case "start":
-            return gang.phase is Phase.PLACED
-        case "walltime":
-            return gang.phase is Phase.RUNNING
-        case "reclaim":
-            return gang.phase in HOLDING and gang.reclaim_at == due.at
-        case "return":
-            return gang.returns_at == due.at
-        case _:
-            return gang.phase is Phase.PENDING and gang.not_before == due.at
+    return gang is not None and due in _dues(gang, state.policy)
 
 
 def on_supply(derived: Derived, supplied: supply.State, event: Event) -> None:
@@ -274,8 +258,8 @@ def drop_ended(state: State) -> None:
 
 
 EVENTS: tuple[type[Event], ...] = (
-    gangs.GangSubmitted, gangs.GangPlaced, gangs.GangStarted, gangs.GangStopping, gangs.GangEnded, gangs.GangWithdrawn,
-    gangs.LoanReclaimed, gangs.ReclaimOverdue, gangs.NodesReturned, gangs.PolicyApplied,
+    gangs.GangSubmitted, gangs.GangPlaced, gangs.GangStarted, gangs.GangStopping, gangs.GangEnded,
+    gangs.GangWithdrawn, gangs.LoanReclaimed, gangs.ReclaimOverdue, gangs.NodesReturned, gangs.PolicyApplied,
 )  # fmt: skip
 
 

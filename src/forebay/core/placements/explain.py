@@ -1,0 +1,198 @@
+"""Why a gang waits, runs where it runs, or is over: the binding constraint with its number, and an expected start.
+
+Two forms. The operator's names everything: levels, tranches, who is in the way. A tenant's names its own objects only
+and calls the rest "other work": nothing in it tells that another tenant exists.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from forebay.core import claims, supply, timeline
+from forebay.core.ids import Principal, Role
+from forebay.core.placements import schedule
+from forebay.core.placements.gang import Gang, Phase, Tier
+from forebay.core.placements.index import Misfit, each_node
+from forebay.core.placements.queue import Entry, lane_of, shape_of
+from forebay.core.units import SECOND_US
+
+#: What ended or stopped a gang, in words.
+REASONS = {
+    "completed": "every rank finished",
+    "failed": "a rank failed and no restart was left",
+    "unstartable": "it could not be started",
+    "lost": "the engine lost it and no restart was left",
+    "stopped": "it was stopped outside forebay",
+    "cancelled": "it was cancelled",
+    "walltime": "it reached its limit of time",
+    "claim_ended": "the term of its claim is over",
+    "claim_started": "the nodes passed to a claim whose term began",
+    "reclaim": "lent capacity went back to its owner",
+    "node_failed": "a node failed",
+    "drain": "a node is being drained",
+    "start_timeout": "the engine did not start it in time",
+}
+
+
+def explain(desk: schedule.Desk, gang: Gang, principal: Principal) -> dict[str, Any]:
+    """Why a gang is where it is: JSON-ready. `principal` may read the gang; only an operator reads the whole form.
+
+    Keys: gang, phase, summary (a sentence), facts (further sentences); when it waits also constraint
+    ({code, level, have, need}), ahead (gangs before it) and expected_start (microseconds, or None).
+    """
+    whole = principal.role is Role.OPERATOR
+    told: dict[str, Any] = {"gang": gang.spec.id, "phase": gang.phase.value}
+    if gang.phase is Phase.PENDING:
+        return told | _waiting(desk, gang, whole)
+    if gang.phase is Phase.ENDED:
+        return told | {
+            "summary": f"It is over: {REASONS.get(gang.reason, gang.reason)}.",
+            "facts": _past(gang),
+        }
+    return told | _placed(desk, gang, whole)
+
+
+def _past(gang: Gang) -> list[str]:
+    facts = []
+    if gang.generation:
+        facts.append(f"It was started {_times(gang.generation)}; {gang.failures} of them failed.")
+    if gang.phase is Phase.PENDING and gang.reason:
+        facts.append(f"Before that it ran and stopped, because {REASONS.get(gang.reason, gang.reason)}.")
+    return facts
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
+
+
+def _waiting(desk: schedule.Desk, gang: Gang, whole: bool) -> dict[str, Any]:
+    spec = gang.spec
+    if gang.returns_at:
+        summary = f"The nodes it left are wiped and checked until {timeline.text(gang.returns_at)}."
+        return _wait("turnover", "", 0, 0, summary, _past(gang), 0, gang.returns_at)
+    if gang.not_before > desk.at:
+        summary = (
+            f"It failed {_times(gang.failures)} and is started again at {timeline.text(gang.not_before)}."
+        )
+        return _wait("backoff", "", 0, 0, summary, _past(gang), 0, gang.not_before)
+    ahead = _ahead(desk, gang)
+    if spec.tier is Tier.DEDICATED:
+        tranche = desk.claimed.tranches[spec.tranche]
+        if tranche.standing is claims.Standing.SIGNED:
+            summary = f"The term of tranche {spec.tranche} begins at {timeline.text(tranche.plan.start_at)}."
+            return _wait(
+                "claim", spec.tranche, 0, spec.gpus, summary, _past(gang), ahead, tranche.plan.start_at
+            )
+    found = schedule.find(desk, gang)
+    expected = schedule.expected_start(desk, gang)
+    if isinstance(found, schedule.Fit):
+        bound_s = desk.state.policy.overtake_s
+        summary = (
+            f"It would fit, and waits for older work that has waited {bound_s} s and may not be overtaken."
+        )
+        return _wait("queue", "", ahead, 0, summary, _past(gang), ahead, expected)
+    facts = _past(gang) + _in_the_way(desk, gang, whole)
+    level = found.level if whole or (spec.tier is Tier.DEDICATED and found.constraint != "power") else ""
+    return _wait(
+        found.constraint, level, found.have, found.need, _sentence(gang, found, whole), facts, ahead, expected
+    )
+
+
+def _wait(
+    code: str,
+    level: str,
+    have: int,
+    need: int,
+    summary: str,
+    facts: list[str],
+    ahead: int,
+    expected: int | None,
+) -> dict[str, Any]:
+    return {
+        "summary": summary,
+        "facts": facts,
+        "constraint": {"code": code, "level": level, "have": have, "need": need},
+        "ahead": ahead,
+        "expected_start": expected,
+    }
+
+
+def _sentence(gang: Gang, misfit: Misfit, whole: bool) -> str:
+    """The binding constraint with its number."""
+    spec = gang.spec
+    where = f"tranche {spec.tranche}" if spec.tier is Tier.DEDICATED else "the pool"
+    match misfit.constraint:
+        case "power":
+            level = misfit.level if whole else "the power supply there"
+            return f"Power: {level} has {misfit.have} W of headroom, the next node needs {misfit.need} W."
+        case "nodes":
+            near = {"site": "at one site", "hall": "in one hall", "rack": "in one rack"}.get(
+                spec.within, "near enough"
+            )
+            return f"Nodes: {misfit.need} wholly free nodes {near} are needed, {where} has {misfit.have}."
+        case _:
+            return f"GPUs: {misfit.need} free GPUs of {spec.sku} on one node are needed, {where} has {misfit.have}."
+
+
+def _ahead(desk: schedule.Desk, gang: Gang) -> int:
+    """Gangs of the same lane that come first."""
+    mine = Entry(0 if gang.front else 1, gang.order, gang.spec.id, gang.generation)
+    waiting = desk.derived.queue.waiting(lane_of(gang.spec), desk.state.gangs)
+    return sum(1 for entry in waiting if entry < mine)
+
+
+def _in_the_way(desk: schedule.Desk, gang: Gang, whole: bool) -> list[str]:
+    """What holds the capacity that the gang could have."""
+    spec, known = gang.spec, desk.state.gangs
+    facts = []
+    coming_back = [
+        other
+        for other in known.values()
+        if spec.tranche
+        and other.lender == spec.tranche
+        and (other.phase is Phase.STOPPING or other.returns_at)
+    ]
+    if coming_back:
+        lending = desk.claimed.tranches[spec.tranche].plan.lending
+        within = f" within {lending.reclaim_deadline_s} s" if lending is not None else ""
+        names = ", ".join(sorted(other.spec.id for other in coming_back)) if whole else "other work"
+        facts.append(f"Lent capacity was called back from {names}; it returns{within}.")
+    mine = shape_of(spec)
+    head = desk.derived.queue.head(lane_of(spec), mine, known)
+    if head is not None and head.gang != spec.id:
+        first = head.gang if whole or known[head.gang].spec.tenant == spec.tenant else "other work"
+        facts.append(f"Before it in the queue, with the same shape: {first}.")
+    out = [*desk.supplied.failed, *desk.supplied.cordoned]
+    if whole and out:
+        names = ", ".join(supply.node_name(desk.supplied, node) for node in sorted(set(out))[:8])
+        facts.append(f"Out of service: {names}.")
+    return facts
+
+
+def _placed(desk: schedule.Desk, gang: Gang, whole: bool) -> dict[str, Any]:
+    spec = gang.spec
+    nodes = [supply.node_name(desk.supplied, node) for node, _ in each_node(gang.runs)]
+    racks = {supply.rack_of(desk.supplied, node).id for node, _ in each_node(gang.runs)}
+    by_right = {
+        Tier.DEDICATED: f"on its own tranche {spec.tranche}",
+        Tier.ON_DEMAND: "on demand, on the pool",
+        Tier.SPOT: "on spot, on idle capacity" if gang.lender else "on spot, on the pool",
+    }[spec.tier]
+    if gang.lender and whole:
+        by_right = f"on spot, lent by tranche {gang.lender}"
+    count = f"{len(nodes)} node{'s' if len(nodes) != 1 else ''} in {len(racks)} rack{'s' if len(racks) != 1 else ''}"
+    facts = [
+        f"Nodes: {', '.join(nodes[:16])}{' ...' if len(nodes) > 16 else ''}.",
+        "Chosen by best fit: the fullest nodes and the tightest rack that hold it, under every power limit.",
+    ]
+    if gang.generation > 1:
+        facts.append(f"This is start {gang.generation}; {gang.failures} failed before.")
+    if gang.phase is Phase.STOPPING:
+        then = "goes back to the queue" if gang.again else "is over"
+        kill_at = timeline.text(gang.stopping_at + spec.grace_s * SECOND_US)
+        why = REASONS.get(gang.reason, gang.reason)
+        summary = f"It is stopping, because {why}; it is killed at {kill_at} at the latest, then it {then}."
+    else:
+        word = "runs" if gang.phase is Phase.RUNNING else "is being started"
+        summary = f"It {word} {by_right}: {spec.gpus} GPUs on {count}."
+    return {"summary": summary, "facts": facts}

@@ -1,0 +1,276 @@
+"""What would this plant have made of that trace? The same World and the same loop under a virtual clock.
+
+Nothing of the domain is decided here: jobs become `SubmitGang`, a simulated engine reports starts and ends, time goes
+to whatever comes next. The same trace and plant give the same journal digest on every machine.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from forebay.core import claims, ids, money, supply, units, usage
+from forebay.core.placements import gang as gangs
+from forebay.core.placements.schedule import WALLTIME_S_MAX
+from forebay.core.world import OpenWorld, World
+from forebay.engines.simulated import Fate, SimulatedEngine
+from forebay.journals.digest import DigestJournal
+from forebay.loop.loop import Loop
+from forebay.loop.replay import Replay
+from forebay.twin.clock import VirtualClock
+from forebay.twin.trace import Job, Trace
+
+#: Where traces without a date begin: 2017-10-01T00:00:00Z.
+EPOCH_US = 1_506_816_000 * units.SECOND_US
+OPERATOR = ids.Principal("twin", ids.Role.OPERATOR)
+SITE = ids.SiteId("site")
+#: Racks of four eight-GPU nodes; 700 W a GPU with its share of the node, 10 kW a rack without work.
+SKU = supply.Sku(ids.SkuId("hgx8"), "Eight-GPU nodes, four a rack", 8, 4, 40_000, 10_000, 700, 4, "assumed")
+#: Micro-dollars per GPU-hour on demand.
+PRICE_MICROS = 2_000_000
+
+
+@dataclass(slots=True)
+class ReplayReport:
+    """What a replay showed. Waits are from submission to the first placement."""
+
+    jobs: int = 0
+    refused: int = 0
+    broken_rows: int = 0
+    gpus: int = 0
+    span_us: int = 0
+    waits_us: list[int] = field(default_factory=list)
+    #: The same by class of size, smallest first.
+    waits_by_size: dict[str, list[int]] = field(default_factory=dict)
+    gpu_us: int = 0
+    #: The part of it, and of the span, until the last job was submitted: after that the plant runs empty.
+    gpu_us_arrivals: int = 0
+    span_us_arrivals: int = 0
+    work_watt_us: int = 0
+    base_watt_us: int = 0
+    #: Tenant -> invoiced, in minor units of `currency`.
+    invoiced_minor: dict[str, int] = field(default_factory=dict)
+    currency: str = "USD"
+    events: int = 0
+    digest: str = ""
+    wall_s: float = 0.0
+    cpu_s: float = 0.0
+
+    def as_json(self) -> dict[str, Any]:
+        """The report as names and values. Everything but `machine` is the same on every run."""
+        return {
+            "jobs": self.jobs,
+            "refused": self.refused,
+            "broken_rows": self.broken_rows,
+            "gpus": self.gpus,
+            "span_s": self.span_us // units.SECOND_US,
+            "wait_s": _percentiles(self.waits_us),
+            "wait_s_by_gpus": {size: _percentiles(waits) for size, waits in self.waits_by_size.items()},
+            "gpu_hours": units.decimal_text(
+                units.divide_half_even(self.gpu_us * units.MICROS, units.HOUR_US)
+            ),
+            "utilisation_ppm": self.gpu_us * 1_000_000 // max(1, self.gpus * self.span_us),
+            "utilisation_ppm_while_jobs_arrive": self.gpu_us_arrivals
+            * 1_000_000
+            // max(1, self.gpus * self.span_us_arrivals),
+            "energy_kwh": (self.work_watt_us + self.base_watt_us) // (1000 * units.HOUR_US),
+            "energy_kwh_work": self.work_watt_us // (1000 * units.HOUR_US),
+            "invoiced": {
+                tenant: units.decimal_text(units.minor_to_micros(minor, self.currency))
+                for tenant, minor in sorted(self.invoiced_minor.items())
+            },
+            "invoiced_total": units.decimal_text(
+                units.minor_to_micros(sum(self.invoiced_minor.values()), self.currency)
+            ),
+            "currency": self.currency,
+            "events": self.events,
+            "digest": self.digest,
+            "machine": {"wall_s": round(self.wall_s, 2), "cpu_s": round(self.cpu_s, 2)},
+        }
+
+
+def _percentiles(values: list[int]) -> dict[str, int]:
+    """Whole seconds: mean, and nearest-rank percentiles."""
+    if not values:
+        return {}
+    ordered = sorted(values)
+    ranks = {"p50": 50, "p90": 90, "p99": 99, "max": 100}
+    found = {name: ordered[max(0, -(-len(ordered) * rank // 100) - 1)] for name, rank in ranks.items()}
+    found["mean"] = sum(ordered) // len(ordered)
+    return {name: value // units.SECOND_US for name, value in found.items()}
+
+
+def run(path: Path, gpus: int, progress: Callable[[int, int], None] = lambda done, of: None) -> ReplayReport:
+    """Replay a trace on one site of `gpus` GPUs (whole nodes of eight). Raises `trace.TraceError`, `ValueError`.
+
+    `progress` is called with (jobs submitted, jobs in the trace) now and then.
+    """
+    per_node = SKU.gpus_per_node
+    if gpus < per_node or gpus % per_node:
+        raise ValueError(f"--gpus is {gpus}; a multiple of {per_node} is meant, for whole nodes")
+    wall, cpu = time.monotonic(), time.process_time()
+    jobs = Trace(path)
+    twin = Twin()
+    for answer in twin.ask(*_plant(gpus, jobs.tenants)):
+        assert not isinstance(answer, ids.Refusal), f"the twin's own plant is refused: {answer}"
+    report = ReplayReport(gpus=gpus)
+    # A batch run makes no cycles to speak of: collecting among millions of live objects costs a third of the time.
+    gc.freeze()
+    gc.disable()
+    try:
+        _replay(twin, jobs, report, progress)
+    finally:
+        gc.enable()
+        gc.unfreeze()
+    _conclude(twin, report)
+    report.broken_rows = len(jobs.broken)
+    report.wall_s, report.cpu_s = time.monotonic() - wall, time.process_time() - cpu
+    return report
+
+
+class Twin:
+    """A World under a virtual clock, with a simulated engine and a journal of which only the digest is kept."""
+
+    def __init__(self) -> None:
+        self.clock = VirtualClock(EPOCH_US)
+        self.journal = DigestJournal()
+        self.duration_us: dict[str, int] = {}
+        self.submitted_us: dict[str, int] = {}
+        #: Waits of those that were placed, by GPUs.
+        self.waits_us: dict[int, list[int]] = {}
+        self.engine = SimulatedEngine(self.clock, self._fate)
+        self.loop: Loop[World] = Loop(Replay(World), self.clock, self.journal, self.engine)
+
+    @property
+    def world(self) -> World:
+        """The World as it is now."""
+        return self.loop.world
+
+    def ask(self, *commands: ids.Command) -> list[ids.Answer | ids.Refusal]:
+        """Commands of the operator, now. Raises what the loop says when it cannot record them."""
+        results = self.loop.step([ids.Asked(command, OPERATOR) for command in commands])
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+        return [result for result in results if not isinstance(result, Exception)]
+
+    def run_until(self, at: int | None) -> None:
+        """Let everything happen that comes before `at`; all that comes at all when it is None."""
+        while True:
+            due = [when for when in (self._next_wake(at), self.engine.next_report()) if when is not None]
+            if not due or (at is not None and min(due) >= at):
+                return
+            self.clock.advance_to(min(due))
+            self.ask()
+
+    def _next_wake(self, at: int | None) -> int | None:
+        """Timers count while work goes on; a calendar alone would run for ever."""
+        if at is None and self.engine.next_report() is None:
+            return None
+        return self.world.next_wake()
+
+    def _fate(self, effect: gangs.RunGang) -> Fate:
+        submitted = self.submitted_us.pop(effect.gang, None)
+        if submitted is not None:
+            size = sum(run.nodes * run.mask.bit_count() for run in effect.runs)
+            self.waits_us.setdefault(size, []).append(self.clock.now() - submitted)
+        return Fate(self.duration_us[effect.gang])
+
+
+def _plant(gpus: int, tenants: list[str]) -> Iterator[ids.Command]:
+    """One site of `gpus` GPUs with the power they need, and a contract for use on demand for everybody."""
+    nodes = gpus // SKU.gpus_per_node
+    racks = tuple(
+        supply.RackPlan(
+            ids.RackId(f"r{place:05d}"),
+            SKU.id,
+            ids.FeedId("feed"),
+            nodes=min(SKU.nodes_per_rack, nodes - first),
+        )
+        for place, first in enumerate(range(0, nodes, SKU.nodes_per_rack))
+    )
+    feed = supply.FeedPlan(ids.FeedId("feed"), len(racks) * SKU.rack_w)
+    hall = supply.HallPlan(ids.HallId("hall"), racks)
+    yield OpenWorld("replay")
+    yield supply.ApplyCatalogue((SKU,))
+    yield supply.ApplySite(supply.SitePlan(SITE, "Replay", "none", "US", "UTC", (feed,), (hall,)))
+    yield money.ApplyPriceList(
+        money.PriceList(1, "USD", 0, (money.Price(gangs.Tier.ON_DEMAND, SKU.id, PRICE_MICROS),))
+    )
+    for tenant in tenants:
+        contract = ids.ContractId(f"contract-{tenant}")
+        yield claims.SignContract(
+            claims.ContractPlan(contract, 1, "replay", ids.TenantId(tenant), "USD", on_demand=True)
+        )
+
+
+def _replay(twin: Twin, trace: Trace, report: ReplayReport, progress: Callable[[int, int], None]) -> None:
+    for job in trace.jobs():
+        at = EPOCH_US + job.submit_us
+        twin.run_until(at)
+        twin.clock.advance_to(at)
+        spec = _spec(job)
+        twin.submitted_us[spec.id] = at
+        twin.duration_us[spec.id] = job.duration_us
+        (answer,) = twin.ask(gangs.SubmitGang(spec))
+        report.jobs += 1
+        if isinstance(answer, ids.Refusal):
+            report.refused += 1
+        if report.jobs % 1000 == 0:
+            progress(report.jobs, trace.count)
+    report.span_us_arrivals = twin.world.now - EPOCH_US
+    report.gpu_us_arrivals = _metered_us(twin.world)
+    twin.run_until(None)
+    progress(trace.count, trace.count)
+
+
+def _metered_us(world: World) -> int:
+    """GPU-microseconds so far: those invoiced, and those of the open period."""
+    state = world.state
+    invoiced = sum(line.gpu_us for invoice in state.money.invoices.values() for line in invoice.lines)
+    return invoiced + sum(line.gpu_us for line in usage.lines(state.usage, state.supply, world.now))
+
+
+def _spec(job: Job) -> gangs.Spec:
+    tenant = ids.TenantId(job.tenant)
+    name = ids.GangId(f"{job.tenant}.{job.name}")
+    return gangs.Spec(
+        name,
+        tenant,
+        gangs.Tier.ON_DEMAND,
+        SKU.id,
+        job.gpus,
+        min(job.walltime_s or WALLTIME_S_MAX, WALLTIME_S_MAX),
+    )
+
+
+def _size(gpus: int) -> str:
+    """A class of sizes for the report."""
+    for most in (1, 2, 4, 8, 16, 32, 64):
+        if gpus <= most:
+            return f"{most // 2 + 1}-{most}" if most > 2 else f"{most}"
+    return "65-"
+
+
+def _conclude(twin: Twin, report: ReplayReport) -> None:
+    """Close the last period, and read the result off the World."""
+    end = twin.world.now
+    twin.ask(money.CloseBillingPeriod("end of the trace"))
+    twin.world.check()
+    report.span_us = end - EPOCH_US
+    for gpus in sorted(twin.waits_us):
+        report.waits_us += twin.waits_us[gpus]
+        report.waits_by_size.setdefault(_size(gpus), []).extend(twin.waits_us[gpus])
+    for invoice in twin.world.state.money.invoices.values():
+        total = report.invoiced_minor.get(invoice.tenant, 0) + invoice.total_minor
+        report.invoiced_minor[invoice.tenant] = total
+        report.work_watt_us += sum(line.watt_us for line in invoice.lines)
+    report.gpu_us = _metered_us(twin.world)
+    base_w = sum(rack.base_w for rack in twin.world.state.supply.racks.values())
+    report.base_watt_us = base_w * report.span_us
+    report.events, digest = twin.journal.head()
+    report.digest = digest.hex()

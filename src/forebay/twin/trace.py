@@ -1,0 +1,107 @@
+"""Which jobs did a real cluster get, when? Traces in the Parquet schema that the repository's benchmarks use.
+
+One row a job: job_id, submit_s, duration_s, gpus, tenant, and req_walltime_s where the cluster asked for one. Times
+are seconds from the start of the trace. A row that cannot be a job is counted and left out; a file with too many of
+them is refused, naming the first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from forebay.core.units import SECOND_US
+
+#: Rows that may be broken before the file is refused.
+BROKEN_MAX = 1000
+_COLUMNS = ("job_id", "submit_s", "duration_s", "gpus", "tenant")
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
+
+
+class TraceError(Exception):
+    """The trace cannot be read; the message names file, row and column."""
+
+
+class Job(NamedTuple):
+    """One job of a trace. The true duration is for the simulated engine, never for a decision."""
+
+    name: str
+    tenant: str
+    submit_us: int
+    duration_us: int
+    gpus: int
+    #: Asked for; 0 where the trace has none.
+    walltime_s: int
+
+
+class Trace:
+    """A trace file: `jobs` streams it in order of submission; `tenants` and `count` are known at once."""
+
+    def __init__(self, path: Path) -> None:
+        import duckdb  # 30 ms to import, and only replays need it
+
+        if not path.is_file():
+            raise TraceError(f"{path}: there is no such file")
+        self.path = path
+        self.broken: list[str] = []
+        self._source = duckdb.connect()
+        self._source.execute("SET threads = 1; SET enable_progress_bar = false")
+        try:
+            found = self._source.execute("SELECT name FROM parquet_schema(?)", [str(path)]).fetchall()
+        except duckdb.Error as error:
+            raise TraceError(f"{path}: not a Parquet file ({str(error).splitlines()[0]})") from error
+        self._columns = {name for (name,) in found}
+        missing = [name for name in _COLUMNS if name not in self._columns]
+        if missing:
+            raise TraceError(f"{path}: column {missing[0]} is missing (needed: {', '.join(_COLUMNS)})")
+        self.tenants = sorted(
+            {
+                _safe(name)
+                for (name,) in self._source.execute(
+                    "SELECT DISTINCT coalesce(tenant, 'none') FROM read_parquet(?)", [str(path)]
+                ).fetchall()
+            }
+        )
+        counted = self._source.execute("SELECT count(*) FROM read_parquet(?)", [str(path)]).fetchone()
+        self.count: int = counted[0] if counted else 0
+
+    def jobs(self) -> Iterator[Job]:
+        """Every job, by (submission, name). Raises `TraceError` when too many rows are broken."""
+        walltime = "req_walltime_s" if "req_walltime_s" in self._columns else "NULL"
+        rows = self._source.execute(
+            f"SELECT file_row_number, job_id, coalesce(tenant, 'none'), submit_s, duration_s, gpus, {walltime}"
+            " FROM read_parquet(?, file_row_number = true) ORDER BY submit_s, job_id",
+            [str(self.path)],
+        )
+        while batch := rows.fetchmany(10_000):
+            for row, name, tenant, submit_s, duration_s, gpus, walltime_s in batch:
+                wrong = _wrong(name, submit_s, duration_s, gpus)
+                if wrong:
+                    self.broken.append(f"{self.path}: row {row + 1}: {wrong}")
+                    if len(self.broken) > BROKEN_MAX:
+                        raise TraceError(f"{self.broken[0]} (and {BROKEN_MAX} more broken rows)")
+                    continue
+                yield Job(
+                    _safe(name), _safe(tenant), int(submit_s * SECOND_US), max(1, int(duration_s * SECOND_US)),
+                    int(gpus), max(0, int(walltime_s or 0)),
+                )  # fmt: skip
+
+
+def _wrong(name: object, submit_s: float | None, duration_s: float | None, gpus: float | None) -> str:
+    """What keeps a row from being a job, "" when nothing does."""
+    if not name:
+        return "job_id is empty"
+    if submit_s is None or submit_s < 0:
+        return f"submit_s is {submit_s}; seconds from the start are meant"
+    if duration_s is None or duration_s < 0:
+        return f"duration_s is {duration_s}; seconds from 0 up are meant"
+    if gpus is None or gpus != int(gpus) or gpus < 1:
+        return f"gpus is {gpus}; a whole number from 1 up is meant"
+    return ""
+
+
+def _safe(name: object) -> str:
+    """A name as an id may be spelled."""
+    return _UNSAFE.sub("-", str(name))[:60].strip("-") or "none"

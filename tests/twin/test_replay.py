@@ -1,0 +1,95 @@
+"""The twin runs the same World: what it shows adds up, and it shows the same on every run."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from forebay.twin import replay
+
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "jobs_philly_2017_oct_dev.parquet"
+
+
+def written(path: Path, jobs: int) -> Path:
+    """A trace of `jobs` jobs that fill 64 GPUs and queue: submitted every 30 s, 1 to 32 GPUs, up to two hours."""
+    duckdb.execute(
+        "COPY (SELECT 'j' || i AS job_id, i * 30 AS submit_s, 60 + (i * 7919) % 7200 AS duration_s,"
+        " [1, 2, 8, 1, 4, 32, 1, 16][1 + i % 8]::DOUBLE AS gpus, 'team' || i % 3 AS tenant"
+        f" FROM range({jobs}) r(i)) TO '{path}' (FORMAT parquet)"
+    )
+    return path
+
+
+def test_a_job_is_metered_and_invoiced_for_as_long_as_it_runs(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    duckdb.execute(
+        "COPY (SELECT 'a' AS job_id, 0 AS submit_s, 3600 AS duration_s, 8.0 AS gpus, 't' AS tenant"
+        " UNION ALL SELECT 'b', 600, 3600, 8.0, 'u') "
+        f"TO '{path}' (FORMAT parquet)"
+    )
+    told = replay.run(path, 8).as_json()
+    assert told["jobs"] == 2
+    assert told["gpu_hours"] == "16.00"
+    assert told["invoiced"] == {"t": "16.00", "u": "16.00"}
+    assert told["invoiced_total"] == "32.00"
+    assert told["wait_s"]["max"] == 3000
+    assert told["span_s"] == 7200
+    assert told["utilisation_ppm"] == 1_000_000
+    # 8 GPUs x 700 W x 2 h, and a rack of 10 kW without work for as long.
+    assert (told["energy_kwh_work"], told["energy_kwh"]) == (11, 31)
+
+
+def test_a_job_that_never_fits_is_refused_and_counted(tmp_path: Path) -> None:
+    report = replay.run(written(tmp_path / "t.parquet", 16), 16)
+    assert report.refused == 2
+    assert sum(len(waits) for waits in report.waits_by_size.values()) == 14
+
+
+def test_the_plant_is_made_of_whole_nodes(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="multiple of 8"):
+        replay.run(tmp_path / "absent", 12)
+
+
+def test_progress_is_told(tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    replay.run(written(tmp_path / "t.parquet", 2500), 64, lambda done, of: seen.append((done, of)))
+    assert seen == [(1000, 2500), (2000, 2500), (2500, 2500)]
+
+
+def test_two_processes_with_other_hash_seeds_give_the_same_digest(tmp_path: Path) -> None:
+    path = written(tmp_path / "t.parquet", 600)
+    program = (
+        "import sys, json; from pathlib import Path; from forebay.twin import replay;"
+        "told = replay.run(Path(sys.argv[1]), 64).as_json(); told.pop('machine'); print(json.dumps(told))"
+    )
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", program, str(path)],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+            text=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert told[0] == told[1]
+    assert len(json.loads(told[0])["digest"]) == 64
+
+
+def test_the_october_trace_in_short(tmp_path: Path, needs: object) -> None:
+    assert callable(needs)
+    needs("twin: the October 2017 trace", SHARED.is_file(), f"{SHARED.name} is not beside the checkout")
+    path = tmp_path / "short.parquet"
+    duckdb.execute(
+        f"COPY (SELECT * FROM read_parquet('{SHARED}') ORDER BY submit_s LIMIT 3000) TO '{path}' (FORMAT parquet)"
+    )
+    report = replay.run(path, 400)
+    assert report.jobs == 3000
+    assert report.refused == 0
+    assert report.gpu_us > 0
