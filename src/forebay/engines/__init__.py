@@ -1,0 +1,1 @@
+"""Where work really runs, and the simulated engine that passes the same tests."""
