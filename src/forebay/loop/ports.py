@@ -1,4 +1,4 @@
-"""What the loop needs from outside, as three Protocols: a clock, a journal, an edge. And the World, from inside.
+"""What the loop needs from outside, as three Protocols: a clock, a journal, an edge. And what it runs.
 
 The live server and the twin run the same loop with other ports.
 
@@ -13,7 +13,7 @@ The live server and the twin run the same loop with other ports.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar, NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 from forebay.core import ids
 
@@ -118,20 +118,25 @@ class Edge(Protocol):
         ...
 
 
-class World(Protocol):
-    """The pure state machine (`forebay.core.world`): the only thing that decides."""
+class Machine(Protocol):
+    """The pure state machine that decides: `forebay.core.world.World`, or another one under the same loop."""
 
     #: Every kind of event it knows; a kind is called like its class.
-    EVENTS: ClassVar[tuple[type[ids.Event], ...]]
-    #: Type of `state`.
-    STATE: ClassVar[type]
-
-    #: Time of the last record applied (microseconds), 0 at first.
-    now: int
-    #: Sequence of the last event applied.
-    seq: int
+    EVENTS: tuple[type[ids.Event], ...]
+    #: Type of `state`, a dataclass.
+    STATE: Any
 
     def __init__(self) -> None: ...
+
+    @property
+    def now(self) -> int:
+        """Time of the last record applied (microseconds), 0 at first."""
+        ...
+
+    @property
+    def seq(self) -> int:
+        """Sequence of the last event applied."""
+        ...
 
     @property
     def state(self) -> Any:

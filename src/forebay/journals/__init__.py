@@ -1,0 +1,1 @@
+"""Where records are kept: in memory, in SQLite, in PostgreSQL."""
