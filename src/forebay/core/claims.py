@@ -14,7 +14,18 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from forebay.core import supply, timeline
-from forebay.core.ids import Answer, Command, ContractId, Event, Refusal, SiteId, SkuId, TenantId, TrancheId
+from forebay.core.ids import (
+    Answer,
+    Command,
+    ContractId,
+    Event,
+    Refusal,
+    SiteId,
+    SkuId,
+    TenantId,
+    TrancheId,
+    refuse_name,
+)
 from forebay.core.timeline import Due, Dues, Interval
 from forebay.core.units import MINOR_DIGITS
 
@@ -192,9 +203,8 @@ def tenants(state: State) -> list[TenantId]:
 
 
 def contract_for(state: State, tenant: TenantId, *, spot: bool) -> ContractPlan | None:
-    """The tenant's first contract (by id) that allows spot, or on demand."""
-    for contract in sorted(state.contracts):
-        plan = state.contracts[contract]
+    """The tenant's first contract that allows spot, or on demand, in order of signing: later ones change nothing."""
+    for plan in state.contracts.values():
         if plan.tenant == tenant and (plan.spot if spot else plan.on_demand):
             return plan
     return None
@@ -206,9 +216,10 @@ def contract_for(state: State, tenant: TenantId, *, spot: bool) -> ContractPlan 
 def sign(
     state: State, supplied: supply.State, command: SignContract, at: int, emit: supply.Emit
 ) -> Answer | Refusal:
-    """Sign and bind. Refuses, in this order: contract_differs, bad_quantity, unknown_currency, duplicate_id,
-    unknown_site, unknown_sku, bad_term, bad_price, bad_lending, oversold, no_whole_racks. Signing what is already
-    signed, word for word, changes nothing.
+    """Sign and bind. Refuses, in this order: contract_differs, bad_id (contract, tenant), bad_quantity (version),
+    unknown_currency; for each tranche in turn bad_id, duplicate_id, unknown_site, unknown_sku, bad_quantity (count),
+    bad_term, bad_price, bad_lending; then for each in turn oversold, no_whole_racks. Signing what is already signed,
+    word for word, changes nothing.
     """
     plan = command.plan
     known = state.contracts.get(plan.id)
@@ -219,6 +230,9 @@ def sign(
             "contract_differs",
             f"contract {plan.id} is signed with other terms; an amendment is not this command",
         )
+    no = refuse_name(plan.id, "id") or refuse_name(plan.tenant, "tenant")
+    if no is not None:
+        return no
     if plan.version != 1:
         return Refusal(
             "bad_quantity", f"contract {plan.id}: the first version is 1, not {plan.version}", "version"
@@ -232,10 +246,11 @@ def sign(
     taken = set(state.tranches)
     for place, tranche in enumerate(plan.tranches):
         where = f"tranches[{place}]"
-        if tranche.id in taken:
-            return Refusal("duplicate_id", f"tranche {tranche.id} exists already", f"{where}.id")
+        no = refuse_name(tranche.id, f"{where}.id")
+        if no is None and tranche.id in taken:
+            no = Refusal("duplicate_id", f"tranche {tranche.id} exists already", f"{where}.id")
         taken.add(tranche.id)
-        no = _refuse_tranche(supplied, tranche, at, where)
+        no = no or _refuse_tranche(supplied, tranche, at, where)
         if no is not None:
             return no
     bound: dict[TrancheId, tuple[tuple[int, int], ...]] = {}
@@ -391,8 +406,8 @@ def apply(state: State, supplied: supply.State, heap: Dues, event: Event) -> Non
 
 def _push(heap: Dues, tranche: Tranche) -> None:
     entry = due(tranche)
-    if entry is not None:
-        heap.push(entry)
+    assert entry is not None, "what was bound or began has an end"
+    heap.push(entry)
 
 
 EVENTS: tuple[type[Event], ...] = (ContractSigned, TrancheBound, TrancheStarted, TrancheEnded)

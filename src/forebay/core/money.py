@@ -185,9 +185,7 @@ class Books(NamedTuple):
 # Decisions
 
 
-def apply_prices(
-    state: State, used: usage.State, command: ApplyPriceList, at: int, emit: supply.Emit
-) -> Answer | Refusal:
+def apply_prices(state: State, command: ApplyPriceList, at: int, emit: supply.Emit) -> Answer | Refusal:
     """Learn a price list. Refuses: prices_differ, price_version, unknown_currency, bad_price, duplicate_price."""
     prices = command.prices
     known = state.price_lists.get(prices.version)
@@ -199,11 +197,10 @@ def apply_prices(
             f"price list {prices.version} is known with other prices; give it a new version",
             "version",
         )
-    if state.price_lists and prices.version < max(state.price_lists):
+    newest = max(state.price_lists, default=0)
+    if prices.version <= newest:
         return Refusal(
-            "price_version",
-            f"price list {max(state.price_lists)} is known already; versions only grow",
-            "version",
+            "price_version", f"versions only grow: above {newest} is meant, not {prices.version}", "version"
         )
     if prices.currency not in MINOR_DIGITS:
         return Refusal(
@@ -295,7 +292,9 @@ def _tranche_line(books: Books, closed: usage.PeriodClosed, line: usage.TrancheL
         f"undeliverable = {hours(billed_us)} GPU-h x {decimal_text(rate)}; used {hours(line.used_us)}, "
         f"lent {hours(line.lent_us)}, idle {hours(line.idle_us)}"
     )
-    start, end = max(closed.start, tranche.plan.start_at), min(closed.end, tranche.plan.end_at)
+    # A tranche that was signed after its term began is entitled from then on.
+    end = min(closed.end, tranche.plan.end_at)
+    start = end - line.entitled_us // tranche.gpus
     watt_us = sum(
         used.watt_us
         for used in closed.lines
@@ -307,23 +306,31 @@ def _tranche_line(books: Books, closed: usage.PeriodClosed, line: usage.TrancheL
     )  # fmt: skip
 
 
-def _rate(books: Books, line: usage.UsageLine) -> tuple[claims.ContractPlan, int]:
-    contract = claims.contract_for(books.claims, line.key.tenant, spot=line.key.tier is Tier.SPOT)
+def _rate(books: Books, line: usage.UsageLine) -> tuple[claims.ContractPlan, int, int]:
+    """The contract, the price list and the price of a line: the list in force, or if that has no such price any more,
+    the last before it that had; the work was taken in by one of them.
+    """
+    key = line.key
+    contract = claims.contract_for(books.claims, key.tenant, spot=key.tier is Tier.SPOT)
     assert contract is not None, "use without a contract is never taken in"
-    rate = price(books.money, line.segment, line.key.tier, line.key.sku, contract.currency)
-    return contract, rate or 0
+    held = list(books.money.held_since)
+    for version in reversed(held[: held.index(line.segment) + 1]):
+        rate = price(books.money, version, key.tier, key.sku, contract.currency)
+        if rate is not None:
+            return contract, version, rate
+    raise AssertionError(f"use without a price is never taken in: {key}")
 
 
 def _use_line(books: Books, closed: usage.PeriodClosed, line: usage.UsageLine) -> Line:
     """Use on demand or on spot, at the list that was in force."""
-    contract, rate = _rate(books, line)
+    contract, version, rate = _rate(books, line)
     late = line.period_start != closed.start
     tier = "spot" if line.key.tier is Tier.SPOT else "on demand"
     starts = f"{line.starts} start{'s' if line.starts != 1 else ''}"
     text = f"{tier}: {hours(line.gpu_us)} GPU-h x {decimal_text(rate)} ({starts})"
     if late:
         text = f"correction of the period from {timeline.text(line.period_start)}: {text}"
-    clause = f"price list {line.segment}: {line.key.tier} {line.key.sku}"
+    clause = f"price list {version}: {line.key.tier} {line.key.sku}"
     # Whose idle capacity it ran on is another tenant's affair: the line does not say.
     return _line(
         "correction" if late else line.key.tier.value, contract, clause, TrancheId(""), line.key.sku, line.key.site,
@@ -338,7 +345,7 @@ def _share_line(books: Books, closed: usage.PeriodClosed, line: usage.UsageLine)
     contract = books.claims.contracts[tranche.contract]
     lending = tranche.plan.lending
     assert lending is not None, "a tranche that does not lend has no borrowers"
-    _, rate = _rate(books, line)
+    _, _, rate = _rate(books, line)
     share_micros = divide_half_even(line.gpu_us * rate * lending.owner_share_ppm, HOUR_US * claims.PPM)
     percent = decimal_text(lending.owner_share_ppm * 100)
     text = f"share of lending: {hours(line.gpu_us)} GPU-h lent x {decimal_text(rate)} x {percent} %"

@@ -13,7 +13,19 @@ import bisect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from forebay.core.ids import Answer, Command, Event, FeedId, HallId, NodeIndex, RackId, Refusal, SiteId, SkuId
+from forebay.core.ids import (
+    Answer,
+    Command,
+    Event,
+    FeedId,
+    HallId,
+    NodeIndex,
+    RackId,
+    Refusal,
+    SiteId,
+    SkuId,
+    refuse_name,
+)
 
 Emit = Callable[[Event], None]
 
@@ -278,6 +290,8 @@ class State:
     failed: dict[NodeIndex, str] = field(default_factory=dict)
     #: Nodes that take no new work, with the reason.
     cordoned: dict[NodeIndex, str] = field(default_factory=dict)
+    #: Since when the nodes whose health ever changed are as they are: older news cannot reach back over it.
+    health_since: dict[NodeIndex, int] = field(default_factory=dict)
 
     def fork(self) -> State:
         """A copy whose containers are its own; the records in them are never changed in place."""
@@ -292,6 +306,7 @@ class State:
             self.nodes,
             self.failed.copy(),
             self.cordoned.copy(),
+            self.health_since.copy(),
         )
 
 
@@ -343,9 +358,13 @@ def gpus_at(state: State, sku: SkuId, site: SiteId) -> int:
 
 
 def apply_catalogue(state: State, command: ApplyCatalogue, emit: Emit) -> Answer | Refusal:
-    """Learn SKUs. Refuses: bad_quantity, sku_differs."""
+    """Learn SKUs. Refuses each in turn: bad_id, bad_quantity, sku_differs."""
+    listed: dict[SkuId, Sku] = {}
     for place, sku in enumerate(command.skus):
         where = f"skus[{place}]"
+        no = refuse_name(sku.id, f"{where}.id")
+        if no is not None:
+            return no
         if not (
             1 <= sku.gpus_per_node <= GPUS_PER_NODE_MAX and 1 <= sku.nodes_per_rack <= NODES_PER_RACK_MAX
         ):
@@ -354,24 +373,28 @@ def apply_catalogue(state: State, command: ApplyCatalogue, emit: Emit) -> Answer
             return Refusal("bad_quantity", f"SKU {sku.id}: watts out of range", where)
         if not 0 <= sku.healthy_nodes_min <= sku.nodes_per_rack:
             return Refusal("bad_quantity", f"SKU {sku.id}: healthy_nodes_min is not within a rack", where)
-        known = state.skus.get(sku.id)
-        if known is not None and known != sku:
+        known = state.skus.get(sku.id) or listed.setdefault(sku.id, sku)
+        if known != sku:
             return Refusal(
                 "sku_differs", f"SKU {sku.id} is known with other figures; give it a new id", where
             )
-    fresh = [sku for sku in command.skus if sku.id not in state.skus]
-    for sku in fresh:
-        if sku.id not in state.skus:
-            emit(SkuCatalogued(sku))
-    return {"added": [sku.id for sku in fresh]}
+    for sku in listed.values():
+        emit(SkuCatalogued(sku))
+    return {"added": list(listed)}
 
 
-def apply_site(state: State, command: ApplySite, emit: Emit) -> Answer | Refusal:
-    """Make a site exist as described. Refuses: bad_quantity, duplicate_id, unknown_feed, feed_cycle, unknown_sku,
-    site_differs, over_limit (base loads above a feed's limit)."""
+def apply_site(
+    state: State, command: ApplySite, load_w: Callable[[FeedId], int], emit: Emit
+) -> Answer | Refusal:
+    """Make a site exist as described; `load_w` is what a recorded feed carries now, work included.
+
+    Refuses: first for the feeds in turn bad_id, bad_quantity, duplicate_id; then unknown_feed, feed_cycle; then for
+    halls and racks in turn bad_id, duplicate_id, unknown_sku, unknown_feed, bad_quantity; then site_differs; then
+    over_limit (a rack whose limit is under its base load; base loads that a feed has no room for).
+    """
     plan = command.plan
-    no = _refuse_feeds(state, plan) or _refuse_racks(state, plan) or _refuse_changes(state, plan)
-    no = no or _refuse_base_load(plan, state)
+    no = refuse_name(plan.id, "id") or _refuse_feeds(state, plan) or _refuse_racks(state, plan)
+    no = no or _refuse_changes(state, plan) or _refuse_base_load(state, plan, load_w)
     if no is not None:
         return no
     added = 0
@@ -445,6 +468,9 @@ def _refuse_feeds(state: State, plan: SitePlan) -> Refusal | None:
     here: set[FeedId] = set()
     for place, feed in enumerate(plan.feeds):
         where = f"feeds[{place}]"
+        no = refuse_name(feed.id, f"{where}.id")
+        if no is not None:
+            return no
         if not (0 < feed.limit_w <= WATTS_MAX and 0 <= feed.base_w <= WATTS_MAX):
             return Refusal("bad_quantity", f"feed {feed.id}: limit or base load out of range", where)
         if feed.id in here:
@@ -469,11 +495,17 @@ def _refuse_racks(state: State, plan: SitePlan) -> Refusal | None:
     racks: set[RackId] = set()
     halls: set[HallId] = set()
     for i, hall in enumerate(plan.halls):
+        no = refuse_name(hall.id, f"halls[{i}].id")
+        if no is not None:
+            return no
         if hall.id in halls:
             return Refusal("duplicate_id", f"hall {hall.id} stands twice", f"halls[{i}].id")
         halls.add(hall.id)
         for j, rack in enumerate(hall.racks):
             where = f"halls[{i}].racks[{j}]"
+            no = refuse_name(rack.id, f"{where}.id")
+            if no is not None:
+                return no
             if rack.id in racks:
                 return Refusal("duplicate_id", f"rack {rack.id} stands twice", f"{where}.id")
             racks.add(rack.id)
@@ -523,25 +555,34 @@ def _refuse_changes(state: State, plan: SitePlan) -> Refusal | None:
     return None
 
 
-def _refuse_base_load(plan: SitePlan, state: State) -> Refusal | None:
-    """Base loads alone must fit under every limit, or nothing could ever run there."""
-    feeds = {f.id: Feed(f.id, plan.id, f.parent, f.limit_w, f.base_w) for f in plan.feeds}
-    feeds |= {f.id: f for f in state.feeds.values() if f.site == plan.id}
-    load = dict.fromkeys(feeds, 0)
-    bases = [(f.id, f.base_w) for f in feeds.values()]
-    bases += [(rack.feed, state.skus[rack.sku].rack_base_w) for hall in plan.halls for rack in hall.racks]
-    for start, base_w in bases:
-        feed = start
-        while feed in feeds:
+def _refuse_base_load(state: State, plan: SitePlan, load_w: Callable[[FeedId], int]) -> Refusal | None:
+    """What is added draws power before any work runs on it: there must be room for that under every limit."""
+    known: list[Feed | FeedPlan] = [*state.feeds.values(), *plan.feeds]
+    parents = {feed.id: feed.parent for feed in known}
+    limits = {feed.id: feed.limit_w for feed in known}
+    load = {feed: load_w(feed) if feed in state.feeds else 0 for feed in limits}
+    added = [(feed.id, feed.base_w) for feed in plan.feeds if feed.id not in state.feeds]
+    for i, hall in enumerate(plan.halls):
+        for j, rack in enumerate(hall.racks):
+            sku = state.skus[rack.sku]
+            if (rack.limit_w or sku.rack_w) < sku.rack_base_w:
+                return Refusal(
+                    "over_limit",
+                    f"rack {rack.id}: a limit of {rack.limit_w} W is under its base load of {sku.rack_base_w} W",
+                    f"halls[{i}].racks[{j}].limit_w",
+                )
+            if rack.id not in state.racks:
+                added.append((rack.feed, sku.rack_base_w))
+    for feed, base_w in added:
+        while feed:
             load[feed] += base_w
-            feed = feeds[feed].parent
-    for i, planned in enumerate(plan.feeds):
-        if load[planned.id] > planned.limit_w:
+            feed = parents[feed]
+    for feed, watts in load.items():
+        if watts > limits[feed]:
             return Refusal(
                 "over_limit",
-                f"feed {planned.id}: base loads of {load[planned.id]} W are above its limit of "
-                f"{planned.limit_w} W",
-                f"feeds[{i}].limit_w",
+                f"feed {feed} would carry {watts} W with what is added, above its limit of {limits[feed]} W",
+                "feeds",
             )
     return None
 
@@ -554,7 +595,8 @@ def report_health(state: State, command: ReportNodeHealth, at: int, emit: Emit) 
         return Refusal("future_fact", "a fact cannot take effect after it is reported", "effective_at")
     if command.healthy is (command.node not in state.failed):
         return {"node": command.node, "changed": False}
-    emit(NodeHealthChanged(command.node, command.healthy, command.reason, command.effective_at))
+    since = max(command.effective_at, state.health_since.get(command.node, 0))
+    emit(NodeHealthChanged(command.node, command.healthy, command.reason, since))
     return {"node": command.node, "changed": True}
 
 
@@ -609,14 +651,15 @@ def apply(state: State, event: Event) -> None:
             state.rack_starts.append(event.first_node)
             state.nodes = event.first_node + event.nodes
         case NodeHealthChanged():
+            state.health_since[event.node] = event.effective_at
             if event.healthy:
-                state.failed.pop(event.node, None)
+                del state.failed[event.node]
             else:
                 state.failed[event.node] = event.reason
         case NodeCordoned():
             state.cordoned[event.node] = event.reason
         case NodeUncordoned():
-            state.cordoned.pop(event.node, None)
+            del state.cordoned[event.node]
 
 
 EVENTS: tuple[type[Event], ...] = (

@@ -1,11 +1,10 @@
-"""Things that change at instants: step functions, due times, and calendar months in UTC.
+"""Things that change at instants: sums over intervals, due times, and calendar months in UTC.
 
 Instants are microseconds since the Unix epoch; intervals are half-open `[start, end)`; expiry is exclusive.
 """
 
 from __future__ import annotations
 
-import bisect
 import datetime
 import heapq
 from collections.abc import Iterable
@@ -24,7 +23,7 @@ class Interval(NamedTuple):
 
     def overlaps(self, other: Interval) -> bool:
         """Whether some instant lies in both."""
-        return self.start < other.end and other.start < self.end
+        return max(self.start, other.start) < min(self.end, other.end)
 
 
 def peak(loads: Iterable[tuple[Interval, int]], window: Interval) -> int:
@@ -92,8 +91,3 @@ def instant(moment: datetime.datetime) -> int:
 def text(at: int) -> str:
     """An instant as people read it: RFC 3339 in UTC, to the second."""
     return (_EPOCH + datetime.timedelta(seconds=at // SECOND_US)).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def position(starts: list[int], at: int) -> int:
-    """Index of the last of the sorted `starts` that is not after `at`; -1 when all are."""
-    return bisect.bisect_right(starts, at) - 1

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from forebay.core import claims, supply, timeline
+from forebay.core import claims, supply
 from forebay.core.ids import Event, GangId, NodeIndex, SiteId, SkuId, TenantId, TrancheId
 from forebay.core.placements import gang as gangs
 from forebay.core.placements.gang import HOLDING, Gang, Phase, Tier
@@ -258,9 +258,8 @@ def _shift(state: State, key: Key, gpus: int, since: int, at: int, starts: int =
     end = current.start
     for span in reversed(state.spans[:-1]):
         start = max(since, span.start)
-        if start < end:
-            past = state.meters.get((key, span)) or Meter(0, at)
-            state.meters[key, span] = past._replace(gpu_us=past.gpu_us + gpus * (end - start))
+        past = state.meters.get((key, span)) or Meter(0, at)
+        state.meters[key, span] = past._replace(gpu_us=past.gpu_us + gpus * (end - start))
         end = span.start
         if since >= span.start:
             return
@@ -370,28 +369,49 @@ def on_health(
         return
     tranche = claimed.tranches[TrancheId(name)]
     gpus = supplied.skus[tranche.plan.sku].gpus_per_node
-    own = lent = overdue = 0
+    book = settled_book(state.books[tranche.plan.id], at)
+    # The fact took effect earlier: the time since then moves too, back to where this book was opened.
+    since = max(event.effective_at, at - book.entitled_us // book.gpus)
+    own = lent = own_us = lent_us = 0
     for holder in held_by(derived, placements, event.node):
         gang = placements.gangs[holder]
         here = sum(mask.bit_count() for node, mask in each_node(gang.runs) if node == event.node)
+        span = at - max(since, gang.placed_at)
         if name in state.overdue.get(holder, ()):
-            overdue += here
+            gpus -= here
         elif gang.lender:
-            lent += here
-        elif gang.spec.tranche == name:
-            own += here
+            lent, lent_us = lent + here, lent_us + here * span
+        else:
+            own, own_us = own + here, own_us + here * span
     sign = -1 if event.healthy else 1
-    _move(
-        state, tranche.plan.id, at, used=-sign * own, lent=-sign * lent, undeliverable=sign * (gpus - overdue)
+    state.books[tranche.plan.id] = _moved_late(
+        book, own_us, lent_us, gpus * (at - since), event.healthy
+    )._replace(
+        used=book.used - sign * own,
+        lent=book.lent - sign * lent,
+        undeliverable=book.undeliverable + sign * gpus,
     )
-    # The fact took effect earlier: the time since then moves too.
-    since = max(event.effective_at, state.period_start, tranche.plan.start_at)
-    late = max(0, at - since)
-    book = state.books[tranche.plan.id]
-    state.books[tranche.plan.id] = book._replace(
-        used_us=book.used_us - sign * own * late,
-        lent_us=book.lent_us - sign * lent * late,
-        undeliverable_us=book.undeliverable_us + sign * (gpus - overdue) * late,
+
+
+def _moved_late(book: TrancheBook, own_us: int, lent_us: int, late_us: int, healthy: bool) -> TrancheBook:
+    """Move `late_us` between delivered and undeliverable; `own_us` and `lent_us` of it were at work meanwhile. What
+    others did there in between is not known any more, so that no part of the book is taken below zero.
+    """
+    if healthy:
+        back_us = min(late_us, book.undeliverable_us)
+        own_us = min(own_us, back_us)
+        lent_us = min(lent_us, back_us - own_us)
+        return book._replace(
+            used_us=book.used_us + own_us,
+            lent_us=book.lent_us + lent_us,
+            undeliverable_us=book.undeliverable_us - back_us,
+        )
+    own_us, lent_us = min(own_us, book.used_us), min(lent_us, book.lent_us)
+    idle_us = min(late_us - own_us - lent_us, book.idle_us)
+    return book._replace(
+        used_us=book.used_us - own_us,
+        lent_us=book.lent_us - lent_us,
+        undeliverable_us=book.undeliverable_us + own_us + lent_us + idle_us,
     )
 
 
@@ -416,8 +436,8 @@ def check(
         now = settled_book(book, at)
         if min(now.used, now.lent, now.undeliverable, now.gpus - now.used - now.lent - now.undeliverable) < 0:
             yield f"tranche {tranche}: {now.used} used + {now.lent} lent + {now.undeliverable} out of {now.gpus}"
-        if now.entitled_us != now.used_us + now.lent_us + now.idle_us + now.undeliverable_us:
-            yield f"tranche {tranche}: entitled is not used + lent + idle + undeliverable"
+        if min(now.used_us, now.lent_us, now.idle_us, now.undeliverable_us) < 0:
+            yield f"tranche {tranche}: used + lent + idle + undeliverable is not entitled without one below zero"
     rates: dict[Key, int] = {}
     for gang in placements.gangs.values():
         if gang.phase in HOLDING and gang.started_at:
@@ -426,19 +446,33 @@ def check(
     running = {key: meter.gpus for (key, _), meter in state.meters.items() if meter.gpus}
     if rates != running:
         yield f"meters run at {running}, gangs at {rates}"
-    used: dict[TrancheId, int] = {}
-    for gang in placements.gangs.values():
-        if gang.phase in HOLDING and gang.spec.tranche and not gang.lender:
-            here = _healthy_gpus(supplied, gang, claimed.tranches[gang.spec.tranche])
-            used[gang.spec.tranche] = used.get(gang.spec.tranche, 0) + here
     for tranche, book in state.books.items():
-        if book.gpus and used.get(tranche, 0) != book.used:
-            yield f"tranche {tranche}: the book says {book.used} GPUs used, placements say {used.get(tranche, 0)}"
+        if book.gpus:
+            says = (book.used, book.lent, book.undeliverable)
+            found = _placed_on(state, placements, supplied, claimed.tranches[tranche])
+            if says != found:
+                yield f"tranche {tranche}: (used, lent, undeliverable) is {says} by its book, {found} by placements"
 
 
-def segment_at(state: State, at: int) -> Span:
-    """The span that an instant falls into."""
-    return state.spans[max(0, timeline.position([span.start for span in state.spans], at))]
+def _placed_on(
+    state: State, placements: Placements, supplied: supply.State, tranche: claims.Tranche
+) -> tuple[int, int, int]:
+    """GPUs of a live tranche that are used, lent and undeliverable by what is placed and what failed."""
+    name = tranche.plan.id
+    used = lent = 0
+    undeliverable = sum(holds(tranche, node) for node in supplied.failed)
+    undeliverable *= supplied.skus[tranche.plan.sku].gpus_per_node
+    for gang in placements.gangs.values():
+        if gang.phase not in HOLDING and not gang.returns_at:
+            continue
+        here = _healthy_gpus(supplied, gang, tranche)
+        if name in state.overdue.get(gang.spec.id, ()):
+            undeliverable += here
+        elif gang.lender == name:
+            lent += here
+        elif gang.spec.tranche == name:
+            used += here
+    return used, lent, undeliverable
 
 
 def live(placements: Placements) -> list[Gang]:

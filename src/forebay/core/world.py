@@ -216,7 +216,7 @@ class World:
             case supply.ApplyCatalogue():
                 return supply.apply_catalogue(state.supply, command, emit)
             case supply.ApplySite():
-                return supply.apply_site(state.supply, command, emit)
+                return supply.apply_site(state.supply, command, self.placed.index.load_of, emit)
             case supply.ReportNodeHealth():
                 answer = supply.report_health(state.supply, command, at, emit)
                 if not command.healthy and not isinstance(answer, Refusal):
@@ -247,7 +247,7 @@ class World:
             case gangs.ReportGangEnded():
                 return schedule.report_ended(self._desk(at), command)
             case money.ApplyPriceList():
-                return money.apply_prices(state.money, state.usage, command, at, emit)
+                return money.apply_prices(state.money, command, at, emit)
             case money.CloseBillingPeriod():
                 return money.close(self._books(), at, emit)
         raise AssertionError(f"{type(command).__name__} may be asked and is not decided")
@@ -379,10 +379,8 @@ class World:
         keys = self.state.keys
         keys.pop((event.tenant, event.key), None)
         keys[event.tenant, event.key] = KeyedAnswer(at, event.body, event.answer)
-        for mark in list(keys):
-            if keys[mark].at + KEY_WINDOW_US > at:
-                break
-            del keys[mark]
+        while keys[oldest := next(iter(keys))].at + KEY_WINDOW_US <= at:
+            del keys[oldest]
 
     def _emit(self, event: Event, at: int) -> None:
         self.apply(event, at)

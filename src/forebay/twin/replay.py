@@ -19,9 +19,8 @@ from forebay.core.placements.schedule import WALLTIME_S_MAX
 from forebay.core.world import OpenWorld, World
 from forebay.engines.simulated import Fate, SimulatedEngine
 from forebay.journals.digest import DigestJournal
-from forebay.loop.loop import Loop
-from forebay.loop.replay import Replay
 from forebay.twin.clock import VirtualClock
+from forebay.twin.driver import Twin
 from forebay.twin.trace import Job, Trace
 
 #: Where traces without a date begin: 2017-10-01T00:00:00Z.
@@ -114,70 +113,42 @@ def run(path: Path, gpus: int, progress: Callable[[int, int], None] = lambda don
         raise ValueError(f"--gpus is {gpus}; a multiple of {per_node} is meant, for whole nodes")
     wall, cpu = time.monotonic(), time.process_time()
     jobs = Trace(path)
-    twin = Twin()
-    for answer in twin.ask(*_plant(gpus, jobs.tenants)):
+    clock = VirtualClock(EPOCH_US)
+    waits = _Waits(clock)
+    twin = Twin(clock, SimulatedEngine(clock, waits.fate), DigestJournal())
+    for answer in twin.ask(OPERATOR, *_plant(gpus, jobs.tenants)):
         assert not isinstance(answer, ids.Refusal), f"the twin's own plant is refused: {answer}"
     report = ReplayReport(gpus=gpus)
     # A batch run makes no cycles to speak of: collecting among millions of live objects costs a third of the time.
     gc.freeze()
     gc.disable()
     try:
-        _replay(twin, jobs, report, progress)
+        _replay(twin, waits, jobs, report, progress)
     finally:
         gc.enable()
         gc.unfreeze()
-    _conclude(twin, report)
+    _conclude(twin, waits, report)
     report.broken_rows = len(jobs.broken)
     report.wall_s, report.cpu_s = time.monotonic() - wall, time.process_time() - cpu
     return report
 
 
-class Twin:
-    """A World under a virtual clock, with a simulated engine and a journal of which only the digest is kept."""
+class _Waits:
+    """Durations that the trace knows, and how long each job waited for its first placement."""
 
-    def __init__(self) -> None:
-        self.clock = VirtualClock(EPOCH_US)
-        self.journal = DigestJournal()
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
         self.duration_us: dict[str, int] = {}
         self.submitted_us: dict[str, int] = {}
         #: Waits of those that were placed, by GPUs.
         self.waits_us: dict[int, list[int]] = {}
-        self.engine = SimulatedEngine(self.clock, self._fate)
-        self.loop: Loop[World] = Loop(Replay(World), self.clock, self.journal, self.engine)
 
-    @property
-    def world(self) -> World:
-        """The World as it is now."""
-        return self.loop.world
-
-    def ask(self, *commands: ids.Command) -> list[ids.Answer | ids.Refusal]:
-        """Commands of the operator, now. Raises what the loop says when it cannot record them."""
-        results = self.loop.step([ids.Asked(command, OPERATOR) for command in commands])
-        for result in results:
-            if isinstance(result, Exception):
-                raise result
-        return [result for result in results if not isinstance(result, Exception)]
-
-    def run_until(self, at: int | None) -> None:
-        """Let everything happen that comes before `at`; all that comes at all when it is None."""
-        while True:
-            due = [when for when in (self._next_wake(at), self.engine.next_report()) if when is not None]
-            if not due or (at is not None and min(due) >= at):
-                return
-            self.clock.advance_to(min(due))
-            self.ask()
-
-    def _next_wake(self, at: int | None) -> int | None:
-        """Timers count while work goes on; a calendar alone would run for ever."""
-        if at is None and self.engine.next_report() is None:
-            return None
-        return self.world.next_wake()
-
-    def _fate(self, effect: gangs.RunGang) -> Fate:
+    def fate(self, effect: gangs.RunGang) -> Fate:
+        """A job runs for as long as it did in the trace."""
         submitted = self.submitted_us.pop(effect.gang, None)
         if submitted is not None:
             size = sum(run.nodes * run.mask.bit_count() for run in effect.runs)
-            self.waits_us.setdefault(size, []).append(self.clock.now() - submitted)
+            self.waits_us.setdefault(size, []).append(self._clock.now() - submitted)
         return Fate(self.duration_us[effect.gang])
 
 
@@ -208,15 +179,17 @@ def _plant(gpus: int, tenants: list[str]) -> Iterator[ids.Command]:
         )
 
 
-def _replay(twin: Twin, trace: Trace, report: ReplayReport, progress: Callable[[int, int], None]) -> None:
+def _replay(
+    twin: Twin, waits: _Waits, trace: Trace, report: ReplayReport, progress: Callable[[int, int], None]
+) -> None:
     for job in trace.jobs():
         at = EPOCH_US + job.submit_us
         twin.run_until(at)
         twin.clock.advance_to(at)
         spec = _spec(job)
-        twin.submitted_us[spec.id] = at
-        twin.duration_us[spec.id] = job.duration_us
-        (answer,) = twin.ask(gangs.SubmitGang(spec))
+        waits.submitted_us[spec.id] = at
+        waits.duration_us[spec.id] = job.duration_us
+        (answer,) = twin.ask(OPERATOR, gangs.SubmitGang(spec))
         report.jobs += 1
         if isinstance(answer, ids.Refusal):
             report.refused += 1
@@ -256,15 +229,15 @@ def _size(gpus: int) -> str:
     return "65-"
 
 
-def _conclude(twin: Twin, report: ReplayReport) -> None:
+def _conclude(twin: Twin, waits: _Waits, report: ReplayReport) -> None:
     """Close the last period, and read the result off the World."""
     end = twin.world.now
-    twin.ask(money.CloseBillingPeriod("end of the trace"))
+    twin.ask(OPERATOR, money.CloseBillingPeriod("end of the trace"))
     twin.world.check()
     report.span_us = end - EPOCH_US
-    for gpus in sorted(twin.waits_us):
-        report.waits_us += twin.waits_us[gpus]
-        report.waits_by_size.setdefault(_size(gpus), []).extend(twin.waits_us[gpus])
+    for gpus in sorted(waits.waits_us):
+        report.waits_us += waits.waits_us[gpus]
+        report.waits_by_size.setdefault(_size(gpus), []).extend(waits.waits_us[gpus])
     for invoice in twin.world.state.money.invoices.values():
         total = report.invoiced_minor.get(invoice.tenant, 0) + invoice.total_minor
         report.invoiced_minor[invoice.tenant] = total

@@ -19,9 +19,9 @@ from forebay.core.units import SECOND_US
 #: What ended or stopped a gang, in words.
 REASONS = {
     "completed": "every rank finished",
-    "failed": "a rank failed and no restart was left",
+    "failed": "a rank failed",
     "unstartable": "it could not be started",
-    "lost": "the engine lost it and no restart was left",
+    "lost": "the engine lost it",
     "stopped": "it was stopped outside forebay",
     "cancelled": "it was cancelled",
     "walltime": "it reached its limit of time",
@@ -46,10 +46,14 @@ def explain(desk: schedule.Desk, gang: Gang, principal: Principal) -> dict[str, 
         return told | _waiting(desk, gang, whole)
     if gang.phase is Phase.ENDED:
         return told | {
-            "summary": f"It is over: {REASONS.get(gang.reason, gang.reason)}.",
+            "summary": f"It is over: {REASONS.get(gang.reason, gang.reason)}{_no_more(gang)}.",
             "facts": _past(gang),
         }
     return told | _placed(desk, gang, whole)
+
+
+def _no_more(gang: Gang) -> str:
+    return " and no restart was left" if gang.reason in ("failed", "lost", "stopped") else ""
 
 
 def _past(gang: Gang) -> list[str]:

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from forebay.core import supply
-from forebay.core.ids import SiteId, SkuId
+from forebay.core.ids import FeedId, SiteId, SkuId
 from forebay.core.placements.gang import Level, Run
 
 #: The owner of nodes that no tranche holds.
@@ -37,7 +37,8 @@ class Want(NamedTuple):
 class Misfit(NamedTuple):
     """Why a shape does not fit now: the binding constraint with its numbers."""
 
-    #: "gpus" (free GPUs), "nodes" (wholly free nodes near enough to each other), "power" (headroom of `level`).
+    #: "gpus" (free GPUs), "nodes" (wholly free nodes near enough to each other), "power" (what `level` has left after
+    #: the nodes before, and what the next one draws).
     constraint: str
     level: str
     have: int
@@ -275,16 +276,19 @@ class Index:
         Best fit, ties to the lowest node: a small gang goes to the node with the fewest free GPUs that hold it; a
         large one takes wholly free nodes, in the rack with the fewest that hold it, else over as few racks as can be,
         its remainder on a partly used node. Nodes in `prefer` (as bits) are taken first where they fit.
+
+        Exact: it finds a place if and only if there is one. All whole nodes draw the same and the limits form a
+        tree, so that the sets of nodes that fit under them are a laminar matroid: taking one after the other, in any
+        order, finds as many as there can be. Where a remainder would fit beside another choice of whole nodes, that
+        choice has a node that this one left free, with power for it (the exchange property), and it fits there.
         """
         pool = self.pools.get((want.owner, want.sku, want.site))
         if pool is None:
             return Misfit("gpus", f"{want.sku} at {want.site}", 0, want.gpus)
         picker = _Picker(self, pool, want.gpu_w)
         if want.gpus <= pool.gpus_per_node:
-            for scope in (prefer, -1) if prefer else (-1,):
-                node = picker.node_with(want.gpus, scope)
-                if node is not None:
-                    return picker.runs()
+            if picker.one_node(want.gpus, -1, prefer):
+                return picker.runs()
             return picker.misfit("gpus", self.most_free(pool, -1), want.gpus)
         if want.within is Level.NODE:
             return Misfit("gpus", "node", pool.gpus_per_node, want.gpus)
@@ -293,27 +297,27 @@ class Index:
     def _find_large(self, picker: _Picker, pool: Pool, want: Want, prefer: int) -> tuple[Run, ...] | Misfit:
         whole, rest = divmod(want.gpus, pool.gpus_per_node)
         best = 0
-        for nodes, racks in self._scopes(pool, want, whole + (rest > 0)):
+        scopes = self._scopes(pool, want, whole)
+        if prefer:
+            scopes = iter(sorted(scopes, key=lambda scope: -(scope[0] & prefer).bit_count()))
+        for nodes, racks in scopes:
             picker.clear()
             if picker.whole_nodes(whole, nodes, racks, prefer & nodes) and (
-                not rest or picker.node_with(rest, nodes) is not None
+                not rest or picker.one_node(rest, nodes, prefer & nodes)
             ):
                 return picker.runs()
             best = max(best, (pool.by_free[-1] & nodes).bit_count())
-        need = whole + (rest > 0)
-        return picker.misfit("nodes", min(best, need) if picker.blocked is None else best, need)
+        return picker.misfit("nodes", best, whole + (rest > 0))
 
-    def _scopes(self, pool: Pool, want: Want, nodes_wanted: int) -> Iterator[tuple[int, int]]:
+    def _scopes(self, pool: Pool, want: Want, whole_wanted: int) -> Iterator[tuple[int, int]]:
         """Places (nodes, racks, both as bits) that may hold the shape, the tightest first."""
         plant = self.plant
         if want.within is Level.RACK:
-            for whole in range(
-                nodes_wanted - (1 if want.gpus % pool.gpus_per_node else 0), len(pool.racks_by_whole)
-            ):
+            for whole in range(whole_wanted, len(pool.racks_by_whole)):
                 for rack in bits(pool.racks_by_whole[whole]):
                     yield plant.rack_nodes[rack], 1 << rack
         elif want.within is Level.HALL:
-            halls = plant.halls_at.get(want.site, [])
+            halls = plant.halls_at[want.site]
             fits = [((pool.by_free[-1] & plant.hall_nodes[hall]).bit_count(), hall) for hall in halls]
             for _, hall in sorted(fits):
                 yield plant.hall_nodes[hall], plant.hall_racks[hall]
@@ -335,6 +339,10 @@ class Index:
             if any(pool.by_free)
         }
 
+    def load_of(self, feed: FeedId) -> int:
+        """Watts that a feed carries now."""
+        return self.load_w[self.plant.level_of_feed[feed]]
+
     def headroom_w(self, level: int) -> int:
         """Watts that a level still has under its limit."""
         return self.plant.level_limit_w[level] - self.load_w[level]
@@ -351,7 +359,7 @@ class _Picker:
         self.gpu_w = gpu_w
         self.chosen: dict[int, int] = {}
         self.added_w: dict[int, int] = {}
-        self.blocked: tuple[int, int] | None = None
+        self.blocked: Misfit | None = None
 
     def clear(self) -> None:
         self.chosen.clear()
@@ -372,7 +380,11 @@ class _Picker:
         for level in plant.rack_path[plant.rack_of_node[node]]:
             self.added_w[level] = self.added_w.get(level, 0) + watts
 
-    def node_with(self, gpus: int, scope: int) -> int | None:
+    def one_node(self, gpus: int, scope: int, prefer: int) -> bool:
+        """Choose one node for `gpus` within `scope`, a preferred one first."""
+        return bool(prefer and self._node_with(gpus, prefer)) or self._node_with(gpus, scope)
+
+    def _node_with(self, gpus: int, scope: int) -> bool:
         """Choose the node with the fewest free GPUs that hold `gpus`, within `scope`."""
         watts = gpus * self.gpu_w
         for free in range(gpus, self.pool.gpus_per_node + 1):
@@ -385,10 +397,10 @@ class _Picker:
                 level = self.short_of_power(node, watts)
                 if level is None:
                     self.choose(node, lowest_bits(self.index.free[node], gpus))
-                    return node
+                    return True
                 self.note(level, watts)
                 candidates &= ~self.index.plant.level_nodes[level]
-        return None
+        return False
 
     def whole_nodes(self, count: int, nodes: int, racks: int, prefer: int) -> bool:
         """Choose `count` wholly free nodes within `nodes`, preferred ones first, then rack by rack, fullest last."""
@@ -432,14 +444,12 @@ class _Picker:
 
     def note(self, level: int, watts: int) -> None:
         if self.blocked is None:
-            self.blocked = (level, watts)
+            have = self.index.headroom_w(level) - self.added_w.get(level, 0)
+            self.blocked = Misfit("power", self.index.plant.level_name[level], have, watts)
 
     def misfit(self, constraint: str, have: int, need: int) -> Misfit:
         """Power where power stopped us, else what there is too little of."""
-        if self.blocked is not None:
-            level, watts = self.blocked
-            return Misfit("power", self.index.plant.level_name[level], self.index.headroom_w(level), watts)
-        return Misfit(constraint, "", have, need)
+        return self.blocked or Misfit(constraint, "", have, need)
 
     def runs(self) -> tuple[Run, ...]:
         made: list[Run] = []

@@ -14,7 +14,6 @@ from typing import NamedTuple
 from forebay.core.ids import GangId, SiteId, SkuId, TrancheId
 from forebay.core.placements.gang import Gang, Level, Phase, Spec, Tier
 
-
 #: Whose turn comes first in a pass.
 TIER_RANK = {Tier.DEDICATED: 0, Tier.ON_DEMAND: 1, Tier.SPOT: 2}
 

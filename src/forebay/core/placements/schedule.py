@@ -143,17 +143,18 @@ def never_fits(desk: Desk, spec: Spec) -> Refusal | None:
     }[spec.within]
     if near_gpus < most:
         most, where = near_gpus, near
+    told = f"nothing here could ever hold {spec.gpus} GPUs of {spec.sku} within one {spec.within}"
     if spec.gpus > most:
-        return Refusal(
-            "never_fits", f"{spec.gpus} GPUs of {spec.sku} are asked for; {where} has {most}", "gpus"
-        )
-    if spec.within is Level.SITE:
-        return None  # a site may have several feeds: power binds node by node, when it is placed
+        text = f"{spec.gpus} GPUs of {spec.sku} are asked for; {where} has {most}"
+        return Refusal("never_fits", text, "gpus", "" if spec.tier is Tier.DEDICATED else told)
+    # A rack hangs on one root of the electrical tree; a hall or a site may hang on several.
+    under_one = spec.within in (Level.NODE, Level.RACK)
+    rooms_w = [[plant.room_w(root) for root in extent.roots] for extent in extents]
+    best_w = max(max(rooms) if under_one else sum(rooms) for rooms in rooms_w)
     load_w = spec.gpus * sku.gpu_w
-    best_w = max(plant.room_w(level) for extent in extents for level in extent.roots)
     if load_w > best_w:
-        text = f"{spec.gpus} GPUs draw {load_w} W; the largest feed has room for {best_w} W of work"
-        return Refusal("never_fits", text, "gpus")
+        text = f"{spec.gpus} GPUs draw {load_w} W; the feeds of one {spec.within} have room for {best_w} W of work"
+        return Refusal("never_fits", text, "gpus", told)
     return None
 
 
@@ -353,23 +354,24 @@ def _place_arrivals(desk: Desk, arrivals: list[GangId]) -> None:
     """Nothing was freed: whoever waited still does not fit, so only the new ones are tested, in order."""
     queue, known = desk.derived.queue, desk.state.gangs
     ordered = sorted(
-        (gang for gang in map(known.get, arrivals) if gang is not None and gang.phase is Phase.PENDING),
+        (known[name] for name in arrivals),
         key=lambda gang: (TIER_RANK[gang.spec.tier], not gang.front, gang.order),
     )
     blocked: set[tuple[Lane, Shape]] = set()
     for gang in ordered:
         lane, shape = lane_of(gang.spec), shape_of(gang.spec)
         head = queue.head(lane, shape, known)
-        if (lane, shape) in blocked or head is None or head.gang != gang.spec.id:
+        assert head is not None, "who arrived waits"
+        if (lane, shape) in blocked or head.gang != gang.spec.id:
             continue
         barred = _is_barred(desk, head, lane, shape.sku)
         fit = None if barred and lane.tier is Tier.DEDICATED else find(desk, gang, pool_barred=barred)
         if isinstance(fit, Fit):
             _place(desk, gang, fit)
-            continue
-        blocked.add((lane, shape))
-        if lane.tier is Tier.DEDICATED:
-            _reclaim(desk, lane)
+        else:
+            blocked.add((lane, shape))
+    for lane in sorted({lane_of(gang.spec) for gang in ordered if gang.spec.tier is Tier.DEDICATED}):
+        _reclaim(desk, lane)
 
 
 def _overtaken_enough(desk: Desk, gang: Gang) -> bool:
@@ -422,8 +424,8 @@ def _sites(desk: Desk, spec: Spec) -> list[SiteId]:
 
 
 def lenders(desk: Desk, spec: Spec) -> list[TrancheId]:
-    """Tranches that may lend to this gang now: lending is agreed, nobody of their own waits, the borrower's grace with
-    wiping and checking fits in the reclaim deadline, and what it pays is in the owner's currency."""
+    """Tranches that may lend to this gang now: lending is agreed, nobody of their own waits, the borrower's grace
+    with wiping and checking fits in the reclaim deadline, and what it pays is in the owner's currency."""
     borrower = claims.contract_for(desk.claimed, spec.tenant, spot=True)
     assert borrower is not None, "a gang on spot is taken in by a contract"
     away_s = spec.grace_s + desk.state.policy.turnover_s
@@ -513,20 +515,26 @@ def expected_start(desk: Desk, gang: Gang) -> int | None:
     """By when a pending gang fits, if everything runs to its limit of time and nothing older takes its place; None
     when even then it does not (it waits for repair, for power, or for its claim to start)."""
     scratch = desk.derived.index.copy()
-    holding = [other for other in desk.state.gangs.values() if other.phase in HOLDING]
-    for free_at, _, other in sorted((_free_at(other), other.order, other) for other in holding):
+    gone = [
+        (_free_at(other, desk.state.policy), other.order, other)
+        for other in desk.state.gangs.values()
+        if other.phase in HOLDING or other.returns_at
+    ]
+    for free_at, _, other in sorted(gone):
         scratch.release(other.runs, desk.supplied.skus[other.spec.sku].gpu_w)
         if isinstance(find(desk, gang, index=scratch), Fit):
             return max(free_at, desk.at)
     return None
 
 
-def _free_at(gang: Gang) -> int:
-    """When a gang's GPUs are free at the latest."""
+def _free_at(gang: Gang, policy: gangs.Policy) -> int:
+    """When a gang's GPUs are free at the latest, wiped where they were lent."""
+    if gang.returns_at:
+        return gang.returns_at
+    away_s = gang.spec.grace_s + (policy.turnover_s if gang.lender else 0)
     if gang.phase is Phase.STOPPING:
-        return gang.stopping_at + gang.spec.grace_s * SECOND_US
-    start = gang.started_at or gang.placed_at
-    return start + (gang.spec.walltime_s + gang.spec.grace_s) * SECOND_US
+        return gang.stopping_at + away_s * SECOND_US
+    return (gang.started_at or gang.placed_at) + (gang.spec.walltime_s + away_s) * SECOND_US
 
 
 def check(desk: Desk) -> Iterator[str]:

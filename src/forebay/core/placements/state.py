@@ -139,6 +139,7 @@ def _apply_placed(
         not_before=0,
     )  # fmt: skip
     _keep(state, derived, now)
+    derived.backoff.discard(event.gang)
     _occupy(derived, supplied, now)
 
 

@@ -1,0 +1,94 @@
+"""Which commands are there? Their names, where they live and what they do, without importing one of them."""
+
+from __future__ import annotations
+
+#: Sections of `forebay --help`: title, then (name, module and attribute, what it does).
+SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
+    (
+        "Start",
+        (
+            (
+                "up",
+                "forebay.cli.up:up_command",
+                "Start a world from a folder of documents, and tell what happens.",
+            ),
+            (
+                "status",
+                "forebay.cli.status:status_command",
+                "What there is, what runs and what waits, at a glance.",
+            ),
+            ("doctor", "forebay.cli.doctor:doctor_command", "Look for what is wrong, and say what to do."),
+        ),
+    ),
+    (
+        "Work",
+        (
+            (
+                "submit",
+                "forebay.cli.submit:submit_command",
+                "Submit gangs from files, or a command as a gang.",
+            ),
+            ("jobs", "forebay.cli.jobs:jobs_command", "List gangs: waiting, running, ended."),
+            ("logs", "forebay.cli.logs:logs_command", "Print what a rank of a gang wrote."),
+            (
+                "explain",
+                "forebay.cli.explain:explain_command",
+                "Why a gang waits or runs; what an invoice line adds up.",
+            ),
+            (
+                "cancel",
+                "forebay.cli.jobs:cancel_command",
+                "Stop gangs for good, or take them out of the queue.",
+            ),
+        ),
+    ),
+    (
+        "Plant, contracts and money",
+        (
+            (
+                "apply",
+                "forebay.cli.apply:apply_command",
+                "Apply documents: sites, contracts, prices, policies.",
+            ),
+            ("node", "forebay.cli.node:node_group", "List nodes; cordon, drain, fail or restore one."),
+            (
+                "drain",
+                "forebay.cli.node:drain_command",
+                "Move the work off a node (the same as `node drain`).",
+            ),
+            (
+                "invoice",
+                "forebay.cli.invoice:invoice_group",
+                "List and print invoices; close the billing period.",
+            ),
+        ),
+    ),
+    (
+        "Record and replay",
+        (
+            (
+                "journal",
+                "forebay.cli.journal:journal_group",
+                "Verify and read the journal, with or without a server.",
+            ),
+            ("replay", "forebay.cli.replay:replay_command", "Replay a trace of jobs in the twin."),
+        ),
+    ),
+    (
+        "This program",
+        (
+            ("token", "forebay.cli.token:token_group", "Create, list and revoke tokens."),
+            ("schema", "forebay.cli.schema:schema_command", "Print the JSON Schema of a kind of document."),
+            (
+                "completion",
+                "forebay.cli.completion:completion_command",
+                "Print completions for bash, zsh or fish.",
+            ),
+            (
+                "version",
+                "forebay.cli.version:version_command",
+                "Print the version of this program and of its server.",
+            ),
+        ),
+    ),
+)

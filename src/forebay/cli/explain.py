@@ -1,0 +1,99 @@
+"""`forebay explain`: why a gang waits or runs where it does; what an invoice line adds up."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import click
+
+from forebay.cli import client, command, paper, session
+
+EXAMPLES = """
+    forebay explain acme.train             why it waits, or where it runs and why there
+    forebay explain INV-000001:2           line 2 of an invoice, down to the placements
+"""
+_LINE = re.compile(r"(INV-[0-9]+):([0-9]+)")
+
+
+@command.command("explain", examples=EXAMPLES)
+@click.argument("what", metavar="GANG|INVOICE:LINE")
+def explain_command(what: str) -> None:
+    """Why a gang waits or runs; what an invoice line adds up.
+
+    A tenant's explanation names the tenant's own objects and calls everything else "other work".
+    """
+    said = session.current()
+    found = client.connect(said)
+    line = _LINE.fullmatch(what)
+    if line is not None:
+        body = found.get(f"/v1/invoices/{line[1]}/lines/{line[2]}/explain")
+        if said.json:
+            said.emit("explain.line", body)
+        else:
+            _print_line(said, body)
+        return
+    body = found.get(f"/v1/gangs/{client.escaped(what)}/explain")
+    if said.json:
+        said.emit("explain.gang", body)
+    else:
+        _print_gang(body)
+
+
+def _print_gang(body: dict[str, Any]) -> None:
+    click.echo(f"{body['gang']} is {body['phase']}. {body['summary']}")
+    for fact in body["facts"]:
+        click.echo(f"  {fact}")
+    if body["phase"] == "pending":
+        if ahead := body.get("ahead", 0):
+            click.echo(
+                f"  {paper.count(ahead, 'gang')} of its queue {'comes' if ahead == 1 else 'come'} first."
+            )
+        when = body.get("expected_start")
+        click.echo(
+            f"  It starts by {paper.moment(when)}, if what runs takes all the time it may."
+            if when
+            else "  When it starts cannot be said: what it waits for has no end of its own."
+        )
+
+
+def _print_line(said: session.Session, body: dict[str, Any]) -> None:
+    line = body["line"]
+    click.echo(f"{body['invoice']}, line {line['n']}: {paper.charge(line['amount'])}")
+    click.echo(f"  {line['text']}")
+    contract = body["contract"]
+    pairs = [
+        ("from", paper.moment(line["start"])),
+        ("until", paper.moment(line["end"])),
+        ("clause", f"{contract['id']} version {line['contract_version']}, {line['clause']}"),
+        ("price", f"{paper.charge(line['price_per_gpu_hour'])} a GPU-hour"),
+        ("exact", paper.charge(line["exact"])),
+        ("energy", f"{line['energy_kwh']} kWh, from the profile of the SKU"),
+        (
+            "recorded",
+            f"period closed by record {body['closed_by']}, invoice issued by record {body['issued_by']}",
+        ),
+    ]
+    click.echo(paper.facts([(f"  {name}", value) for name, value in pairs]))
+    if body["placements"]:
+        click.echo()
+        headers = ("GANG", "START", "USE", "GPUS", "NODES", "FROM", "UNTIL", "GPU-H")
+        click.echo(
+            paper.table(headers, map(_placement, body["placements"]), right=" r r   r", color=said.colors())
+        )
+    click.echo(f"in all {body['gpu_hours']} GPU-h")
+
+
+def _placement(share: dict[str, Any]) -> list[object]:
+    nodes = share["nodes"]
+    where = " ".join(nodes[:2]) + (f" +{len(nodes) - 2}" if len(nodes) > 2 else "")
+    return [
+        share["gang"],
+        share["generation"] or "",
+        share["use"],
+        share["gpus"] or "",
+        where,
+        paper.time_of_day(share["started"]),
+        paper.time_of_day(share["ended"]),
+        share["gpu_hours"],
+    ]

@@ -1,0 +1,116 @@
+"""How does a command end that could not do its work? With a status that a script can tell apart, and a sentence that
+says what would be right.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Any
+
+
+class Status(IntEnum):
+    """Exit statuses of every command; listed in docs/reference/cli.md."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    #: The plant, or a promise made on it, does not allow it.
+    INFEASIBLE = 3
+    #: It contradicts what is recorded already.
+    CONFLICT = 4
+    #: No token, or one that may not.
+    AUTH = 5
+    NO_SERVER = 6
+    #: Ended by Ctrl-C.
+    INTERRUPTED = 130
+    #: Nobody reads the output any more.
+    BROKEN_PIPE = 141
+
+
+#: What each status means, for people.
+MEANING = {
+    Status.OK: "done",
+    Status.FAILED: "it failed: what was asked for does not exist, is not well-formed, or something broke",
+    Status.USAGE: "the command line is not understood",
+    Status.INFEASIBLE: "infeasible: the plant, or what is promised on it, does not allow it",
+    Status.CONFLICT: "it contradicts what is recorded already",
+    Status.AUTH: "no token, or one that may not do this",
+    Status.NO_SERVER: "no server was found, or it does not answer",
+    Status.INTERRUPTED: "ended by Ctrl-C",
+    Status.BROKEN_PIPE: "nobody reads the output any more",
+}
+
+#: Refusals for want of capacity or power.
+_INFEASIBLE = frozenset({"never_fits", "no_whole_racks", "over_limit", "oversold"})
+#: Refusals because something else is recorded already.
+_CONFLICT = frozenset(
+    {
+        "already_ended",
+        "already_open",
+        "contract_differs",
+        "duplicate_id",
+        "empty_period",
+        "key_reused",
+        "policy_version",
+        "price_version",
+        "prices_differ",
+        "site_differs",
+        "sku_differs",
+        "stale_generation",
+    }
+)
+
+
+class Failed(Exception):
+    """A command ends here: `message` says what is wrong, `hint` what to do about it.
+
+    `errors` are places in documents: {file, line, column, pointer, detail}, as far as they are known.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        status: Status = Status.FAILED,
+        *,
+        hint: str = "",
+        code: str = "",
+        errors: list[dict[str, Any]] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status
+        self.hint = hint
+        self.code = code or status.name.lower()
+        self.errors = errors or []
+
+    def lines(self) -> list[str]:
+        """What is printed for people."""
+        told = [f"forebay: {self.message}"]
+        for error in self.errors:
+            detail = str(error.get("detail") or "")
+            if detail and detail not in self.message:
+                told.append(f"  {place_of(error)}{detail}")
+        if self.hint:
+            told.append(f"  {self.hint}")
+        return told
+
+
+def place_of(error: dict[str, Any]) -> str:
+    """`site.yaml:12:7: ` as far as it is known; "" when nothing is."""
+    parts = [str(error[name]) for name in ("file", "line", "column") if error.get(name)]
+    place = ":".join(parts)
+    pointer = str(error.get("pointer") or "")
+    if pointer:
+        place = f"{place}: {pointer}" if place else pointer
+    return f"{place}: " if place else ""
+
+
+def status_of_refusal(code: str, http_status: int) -> Status:
+    """The exit status for a problem that the server answered with."""
+    if http_status in (401, 403) or code == "forbidden":
+        return Status.AUTH
+    if code in _INFEASIBLE:
+        return Status.INFEASIBLE
+    if code in _CONFLICT or http_status in (409, 412):
+        return Status.CONFLICT
+    return Status.FAILED

@@ -1,0 +1,117 @@
+"""`forebay invoice`: invoices as they were issued, and the close of a billing period."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from forebay.cli import client, command, paper, session
+
+EXAMPLES = """
+    forebay invoice list
+    forebay invoice show INV-000001
+    forebay invoice INV-000001                       the same
+    forebay invoice close --reason "end of the trial"
+"""
+
+
+class _Invoices(command.CommandGroup):
+    """`forebay invoice INV-000001` means `forebay invoice show INV-000001`."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0].upper().startswith("INV-"):
+            args = ["show", *args]
+        return super().resolve_command(ctx, args)
+
+
+@click.group("invoice", cls=_Invoices, examples=EXAMPLES, invoke_without_command=True)
+@click.pass_context
+def invoice_group(context: click.Context) -> None:
+    """List and print invoices; close the billing period.
+
+    `forebay explain INV-000001:2` tells what line 2 rests on.
+    """
+    if context.invoked_subcommand is None:
+        context.invoke(_list)
+
+
+@invoice_group.command("list", examples="forebay invoice list\nforebay invoice list --json")
+def _list() -> None:
+    """List invoices."""
+    said = session.current()
+    items = client.connect(said).pages("/v1/invoices")
+    if said.json:
+        said.emit("invoice.list", {"items": items})
+        return
+    if not items:
+        said.say("no invoice is issued yet; `forebay invoice close` closes the period that is open")
+        return
+    rows = [
+        (each["id"], each["tenant"], paper.moment(each["start"]), paper.moment(each["end"]), each["lines"],
+         paper.charge(each["total"]))
+        for each in items
+    ]  # fmt: skip
+    headers = ("INVOICE", "TENANT", "FROM", "UNTIL", "LINES", "TOTAL")
+    click.echo(paper.table(headers, rows, right="    rr", color=said.colors()))
+
+
+@invoice_group.command("show", examples="forebay invoice show INV-000001\nforebay invoice INV-000001 --json")
+@click.argument("invoice")
+def _show(invoice: str) -> None:
+    """Print an invoice with every line."""
+    said = session.current()
+    body = client.connect(said).get(f"/v1/invoices/{client.escaped(invoice.upper())}")
+    if said.json:
+        said.emit("invoice", body)
+    else:
+        click.echo(invoice_text(body, said.colors()))
+
+
+@invoice_group.command("close", examples='forebay invoice close --reason "end of the trial"')
+@click.option(
+    "--reason", default="closed by hand", show_default=True, metavar="TEXT", help="Why, for the record."
+)
+def _close(reason: str) -> None:
+    """Close the billing period now and issue its invoices.
+
+    Periods close by themselves at the end of each calendar month (UTC).
+    """
+    said = session.current()
+    body = client.connect(said).post("/v1/periods/close", {"reason": reason})
+    if said.json:
+        said.emit("invoice.close", body)
+        return
+    numbers = ", ".join(body["invoices"]) or "none"
+    said.say(f"the period from {paper.moment(body['start'])} to {paper.moment(body['end'])} is closed")
+    said.say(f"invoices: {numbers}")
+
+
+def invoice_text(body: dict[str, Any], color: bool) -> str:
+    """An invoice for people: its head, its lines as a table, each with the sum it comes from, its total."""
+    head = f"{body['id']} to {body['tenant']}, {paper.moment(body['start'])} to {paper.moment(body['end'])}"
+    rows = [
+        (line["n"], KINDS.get(line["kind"], line["kind"]), line["gpu_hours"] if line["gpu_us"] else "",
+         line["price_per_gpu_hour"]["amount"] if line["gpu_us"] else "", line["amount"]["amount"])
+        for line in body["lines"]
+    ]  # fmt: skip
+    currency = body["total"]["currency"]
+    rows.append(("", "total", "", "", body["total"]["amount"]))
+    headers = ("LINE", "FOR", "GPU-H", "PRICE", currency)
+    table = paper.table(headers, rows, right="r rrr", color=color).splitlines()
+    told = [click.style(head, bold=True) if color else head, *(f"  {line}" for line in table)]
+    notes = [part for line in body["lines"] for part in paper.wrapped(f"{line['n']}: {line['text']}")]
+    return "\n".join([*told, "", *(f"  {note}" for note in notes)])
+
+
+#: What lines are for, in words.
+KINDS = {
+    "dedicated": "own tranche, used or not",
+    "on_demand": "on demand",
+    "spot": "spot",
+    "lending_share": "share of lending",
+    "correction": "correction",
+    "rounding": "rounding",
+}

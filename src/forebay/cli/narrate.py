@@ -1,0 +1,278 @@
+"""What do events mean, in sentences that somebody understands who sees forebay for the first time?
+
+A `Narrator` is told every event in order, as the journal holds it (kind and body), and remembers the little that
+later sentences need: how nodes are called, who asked for what. One event makes no sentence, or one, or two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from forebay.cli import paper
+
+Body = dict[str, Any]
+
+#: Why a gang is asked to stop.
+_WHY_STOP = {
+    "walltime": "its limit of time is reached",
+    "cancelled": "it was cancelled",
+    "node_failed": "a node under it failed",
+    "drain": "a node under it is being drained",
+    "claim_started": "the nodes pass to a tranche whose term begins",
+    "claim_ended": "the term of its tranche is over",
+    "start_timeout": "it did not start in time",
+}
+
+
+@dataclass(slots=True)
+class _Told:
+    """What is remembered about a gang."""
+
+    tenant: str
+    gpus: int
+    tier: str
+    tranche: str
+    restarts_max: int
+    generation: int = 0
+    lender: str = ""
+    stopping: str = ""
+
+
+@dataclass(slots=True)
+class Narrator:
+    """Turns events into sentences."""
+
+    gangs: dict[str, _Told] = field(default_factory=dict)
+    #: (first node, count, rack).
+    racks: list[tuple[int, int, str]] = field(default_factory=list)
+    #: Tranche -> (tenant, seconds in which lent capacity comes back; 0 where it is not lent).
+    tranches: dict[str, tuple[str, int]] = field(default_factory=dict)
+    gpus_per_node: dict[str, int] = field(default_factory=dict)
+    digits: dict[str, int] = field(default_factory=lambda: {"JPY": 0, "KWD": 3})
+
+    def tell(self, kind: str, body: Body) -> list[str]:
+        """Sentences for one event; none for kinds that say nothing new to people."""
+        sentence = self._SENTENCES.get(kind)
+        return sentence(self, body) if sentence is not None else []
+
+    def node(self, index: int) -> str:
+        """How people call a node."""
+        for first, count, rack in self.racks:
+            if first <= index < first + count:
+                return f"{rack}-n{index - first + 1:02d}"
+        return f"node {index}"
+
+    # Supply
+
+    def _sku(self, body: Body) -> list[str]:
+        sku = body["sku"]
+        self.gpus_per_node[sku["id"]] = sku["gpus_per_node"]
+        return []
+
+    def _site(self, body: Body) -> list[str]:
+        return [
+            f"site {body['site']} is known: {body['title']}"
+            if body["title"]
+            else f"site {body['site']} is known"
+        ]
+
+    def _feed(self, body: Body) -> list[str]:
+        if body["parent"]:
+            return []
+        return [f"{body['site']}: power comes in over {body['feed']}, at most {paper.power(body['limit_w'])}"]
+
+    def _rack(self, body: Body) -> list[str]:
+        self.racks.append((body["first_node"], body["nodes"], body["rack"]))
+        gpus = body["nodes"] * self.gpus_per_node.get(body["sku"], 0)
+        holds = (
+            f"{paper.count(body['nodes'], 'node')}, {gpus} GPUs"
+            if gpus
+            else paper.count(body["nodes"], "node")
+        )
+        return [
+            f"rack {body['rack']} is live: {holds} of {body['sku']}, at most {paper.power(body['limit_w'])}"
+        ]
+
+    def _health(self, body: Body) -> list[str]:
+        state = "is well again" if body["healthy"] else f"failed ({body['reason']})"
+        return [f"{self.node(body['node'])} {state}"]
+
+    def _cordoned(self, body: Body) -> list[str]:
+        how = "is drained: its work moves away" if body["draining"] else "is cordoned: it takes no new work"
+        return [f"{self.node(body['node'])} {how} ({body['reason']})"]
+
+    def _uncordoned(self, body: Body) -> list[str]:
+        return [f"{self.node(body['node'])} takes work again"]
+
+    # Claims and prices
+
+    def _signed(self, body: Body) -> list[str]:
+        plan = body["plan"]
+        may = [word for name, word in (("on_demand", "on demand"), ("spot", "on spot")) if plan.get(name)]
+        lines = [f"contract {plan['id']} binds {plan['seller']} and {plan['tenant']}"]
+        for tranche in plan["tranches"]:
+            lending = tranche.get("lending") or {}
+            self.tranches[tranche["id"]] = (plan["tenant"], lending.get("reclaim_deadline_s", 0))
+            unit = "node" if tranche["unit"] == "node" else "rack"
+            price = f"{tranche['price_micros_per_gpu_hour'] / 1e6:.2f} {plan['currency']} a GPU-hour"
+            lines.append(
+                f"  {paper.count(tranche['count'], unit)} for itself, as tranche {tranche['id']}, at {price}"
+            )
+            if lending:
+                lines.append(
+                    f"  idle parts may be lent, back within {lending['reclaim_deadline_s']} s; "
+                    f"{lending['owner_share_ppm'] / 10_000:g} % of the price is {plan['tenant']}'s"
+                )
+        if may:
+            lines.append(f"  {plan['tenant']} may run {' and '.join(may)}")
+        return lines
+
+    def _tranche_started(self, body: Body) -> list[str]:
+        tenant, _ = self.tranches.get(body["tranche"], ("", 0))
+        return [
+            f"the term of tranche {body['tranche']} begins: {tenant} pays for it from now on, used or not"
+        ]
+
+    def _tranche_ended(self, body: Body) -> list[str]:
+        return [f"the term of tranche {body['tranche']} is over: its nodes go back to the pool"]
+
+    def _prices(self, body: Body) -> list[str]:
+        prices = body["prices"]
+        each = [
+            f"{'spot' if price['tier'] == 'spot' else 'on demand'} {price['price_micros_per_gpu_hour'] / 1e6:.2f}"
+            for price in prices["prices"]
+        ]
+        return [f"prices in {prices['currency']} for a GPU-hour: {', '.join(each)}"]
+
+    # Gangs
+
+    def _submitted(self, body: Body) -> list[str]:
+        spec = body["spec"]
+        self.gangs[spec["id"]] = _Told(
+            spec["tenant"], spec["gpus"], spec["tier"], spec["tranche"], spec["restarts_max"]
+        )
+        by_right = {
+            "dedicated": f"on its tranche {spec['tranche']}",
+            "on_demand": "on demand",
+            "spot": "on spot (cheap; may be asked to leave)",
+        }[spec["tier"]]
+        title = f": {spec['title']}" if spec.get("title") else ""
+        return [
+            f"{spec['id']}{title}",
+            f"  {spec['tenant']} asks for {paper.count(spec['gpus'], 'GPU')} {by_right}",
+        ]
+
+    def _placed(self, body: Body) -> list[str]:
+        gang = self.gangs.get(body["gang"])
+        if gang is None:
+            return []
+        gang.generation, gang.lender, gang.stopping = body["generation"], body["lender"], ""
+        nodes = [self.node(first + place) for first, count, _ in body["runs"] for place in range(count)]
+        where = ", ".join(nodes[:4]) + (f" and {len(nodes) - 4} more" if len(nodes) > 4 else "")
+        again = " again" if body["generation"] > 1 else ""
+        if gang.lender:
+            owner, deadline_s = self.tranches.get(gang.lender, ("its owner", 0))
+            return [
+                f"{body['gang']} starts{again} on {where}: idle capacity of {owner}, lent",
+                f"  {owner} gets it back within {deadline_s} s whenever it wants",
+            ]
+        return [f"{body['gang']} starts{again} on {where}"]
+
+    def _started(self, body: Body) -> list[str]:
+        gang = self.gangs.get(body["gang"])
+        if gang is None:
+            return []
+        ranks = "its rank is" if gang.gpus == 1 else f"all {gang.gpus} ranks are"
+        return [f"{body['gang']} runs: {ranks} up"]
+
+    def _stopping(self, body: Body) -> list[str]:
+        gang = self.gangs.get(body["gang"])
+        if gang is not None:
+            gang.stopping = body["reason"]
+        if body["reason"] == "reclaim":
+            return []
+        then = ", and goes back to the queue" if body["again"] else ""
+        why = _WHY_STOP.get(body["reason"], body["reason"])
+        return [f"{body['gang']} is asked to stop, because {why}; it saves its work{then}"]
+
+    def _reclaimed(self, body: Body) -> list[str]:
+        owner, deadline_s = self.tranches.get(body["tranche"], ("its owner", 0))
+        return [
+            f"{owner} wants its lent capacity back for {body['for_gang']}",
+            f"  {body['gang']} has {deadline_s} s to save its work and leave",
+        ]
+
+    def _overdue(self, body: Body) -> list[str]:
+        return [f"{body['gang']} is still there after its deadline: from here on the loss is the provider's"]
+
+    def _ended(self, body: Body) -> list[str]:
+        gang, name, ending = self.gangs.get(body["gang"]), body["gang"], body["ending"]
+        if ending == "completed":
+            return [f"{name} is done: every rank finished"]
+        if ending == "unstartable":
+            return [
+                f"{name} cannot be started: {body['evidence']}",
+                "  another try would end the same: it is over",
+            ]
+        if ending == "stopped" or (gang is not None and gang.stopping):
+            if gang is not None and gang.stopping == "reclaim":
+                return [f"{name} has left the lent nodes and waits in the queue for room"]
+            return [f"{name} has stopped" + (" and waits in the queue" if body["again"] else "")]
+        what = self._failure(body)
+        if body["again"]:
+            pause = f" at {paper.clock(body['not_before'])}" if body["not_before"] else ""
+            return [what, f"  a gang runs whole or not at all: it starts again{pause}, from its checkpoint"]
+        return [what, "  no restart is left: it is over"]
+
+    def _failure(self, body: Body) -> str:
+        name, rank, status = body["gang"], body["rank"], body["exit_status"]
+        if body["ending"] == "lost":
+            return f"{name} was lost with its machine's processes ({body['evidence'] or 'no trace of it is left'})"
+        if rank < 0:
+            return f"{name} failed ({body['evidence'] or 'no evidence'})"
+        if status < 0:
+            return f"rank {rank} of {name} was killed (signal {-status})"
+        return f"rank {rank} of {name} ended with status {status}"
+
+    def _withdrawn(self, body: Body) -> list[str]:
+        return [f"{body['gang']} leaves the queue: {_WHY_STOP.get(body['reason'], body['reason'])}"]
+
+    def _returned(self, body: Body) -> list[str]:
+        return [f"the nodes that {body['gang']} left are wiped and checked"]
+
+    # Money
+
+    def _closed(self, body: Body) -> list[str]:
+        start, end = paper.moment(body["start"]), paper.moment(body["end"])
+        return [f"the billing period from {start} to {end} is closed"]
+
+    def _invoiced(self, body: Body) -> list[str]:
+        total = paper.amount(body["total_minor"], body["currency"], self.digits.get(body["currency"], 2))
+        return [f"{body['invoice']} is issued to {body['tenant']}: {total}"]
+
+    _SENTENCES: ClassVar[dict[str, Callable[[Narrator, Body], list[str]]]] = {
+        "SkuCatalogued": _sku,
+        "SiteAdded": _site,
+        "FeedAdded": _feed,
+        "RackAdded": _rack,
+        "NodeHealthChanged": _health,
+        "NodeCordoned": _cordoned,
+        "NodeUncordoned": _uncordoned,
+        "ContractSigned": _signed,
+        "TrancheStarted": _tranche_started,
+        "TrancheEnded": _tranche_ended,
+        "PriceListApplied": _prices,
+        "GangSubmitted": _submitted,
+        "GangPlaced": _placed,
+        "GangStarted": _started,
+        "GangStopping": _stopping,
+        "LoanReclaimed": _reclaimed,
+        "ReclaimOverdue": _overdue,
+        "GangEnded": _ended,
+        "GangWithdrawn": _withdrawn,
+        "NodesReturned": _returned,
+        "PeriodClosed": _closed,
+        "InvoiceIssued": _invoiced,
+    }

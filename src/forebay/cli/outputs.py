@@ -1,0 +1,151 @@
+"""What does each command print with --json? One JSON Schema (draft 2020-12) for each name in "schema".
+
+`forebay.NAME/1` stands in every document that is printed. Fields are only added within a version. Where a command
+hands on what the server answers, the schema is made from the type of that answer.
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+from typing import Any
+
+from forebay.server import bodies
+
+_JSON = {str: "string", int: "integer", bool: "boolean", type(None): "null"}
+
+
+def _value(hint: Any) -> dict[str, Any]:
+    """The schema of a type of `server.bodies`."""
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.NotRequired:
+        return _value(args[0])
+    if origin in (typing.Union, types.UnionType):
+        return {"anyOf": [_value(each) for each in args]}
+    if origin is list:
+        return {"type": "array", "items": _value(args[0])}
+    if origin is dict:
+        return {"type": "object", "additionalProperties": _value(args[1])}
+    if hint is Any:
+        return {}
+    if typing.is_typeddict(hint):
+        return _members(hint)
+    return {"type": _JSON[hint]}
+
+
+def _members(kind: Any) -> dict[str, Any]:
+    hints = typing.get_type_hints(kind, include_extras=True)
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {name: _value(hint) for name, hint in hints.items()},
+        "required": [name for name, hint in hints.items() if not _is_optional(hint)],
+    }
+
+
+def _is_optional(hint: Any) -> bool:
+    return typing.get_origin(hint) is typing.NotRequired
+
+
+def _document(name: str, members: dict[str, Any], optional: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The schema of one document: what it says, and what it is."""
+    properties = {"schema": {"const": f"forebay.{name}/1"}} | {
+        key: hint if isinstance(hint, dict) else _value(hint) for key, hint in members.items()
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": properties,
+        "required": [key for key in properties if key not in optional],
+    }
+
+
+def _body(name: str, kind: Any) -> dict[str, Any]:
+    """The schema of an answer of the server that is handed on."""
+    hints = typing.get_type_hints(kind, include_extras=True)
+    # Not __optional_keys__, which knows nothing of annotations that are postponed to texts.
+    return _document(name, hints, tuple(key for key, hint in hints.items() if _is_optional(hint)))
+
+
+def _table(**members: Any) -> dict[str, Any]:
+    """An object with these members, all of them there."""
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {key: _value(hint) for key, hint in members.items()},
+        "required": list(members),
+    }
+
+
+def _list(item: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": item}
+
+
+_BEARER = _table(id=str, role=str, tenant=str, actor=str)
+#: Where something is wrong in a document, as far as that is known.
+_PLACE = {
+    "type": "object",
+    "properties": {
+        "detail": {"type": "string"},
+        "pointer": {"type": "string"},
+        "file": {"type": "string"},
+        "line": {"type": "integer"},
+        "column": {"type": "integer"},
+    },
+}
+
+_SERVER = {"anyOf": [_table(address=str, version=str), {"type": "null"}]}
+
+_DOCUMENTS: dict[str, dict[str, Any]] = {
+    "error": {"code": str, "message": str, "hint": str, "errors": _list(_PLACE)},
+    "version": {"version": str, "python": str, "server": _SERVER},
+    "doctor": {"healthy": bool, "checks": _list(_table(check=str, result=str, detail=str, advice=str))},
+    "jobs": {"items": list[bodies.GangBody]},
+    "cancel": {"items": list[bodies.Cancelled]},
+    "logs": {"gang": str, "rank": int, "text": str, "next_offset": int, "ended": bool, "generation": int},
+    "submit": {"gangs": list[str], "dry_run": bool},
+    "node.list": {"items": list[bodies.NodeBody]},
+    "invoice.list": {"items": list[bodies.InvoiceSummary]},
+    "journal.verify": {"records": int, "digest": str, "path": str, "passed_at": int},
+    "journal.digest": {"seq": int, "digest": str},
+    "journal.record": {
+        "seq": int, "at": int, "kind": str, "version": int, "command_id": str, "place": int, "places": int,
+        "actor": str, "role": str, "tenant": str, "cause": int, "body": dict[str, Any], "digest": str,
+    },
+    "token.list": {"items": _list(_BEARER)},
+    "token.revoked": {"id": str, "role": str, "tenant": str},
+    "replay": {
+        "jobs": int, "refused": int, "broken_rows": int, "gpus": int, "span_s": int, "wait_s": dict[str, int],
+        "wait_s_by_gpus": dict[str, dict[str, int]], "gpu_hours": str, "utilisation_ppm": int,
+        "utilisation_ppm_while_jobs_arrive": int, "energy_kwh": int, "energy_kwh_work": int,
+        "invoiced": dict[str, str], "invoiced_total": str, "currency": str, "events": int, "digest": str,
+        "machine": {"type": "object"},
+    },
+    "schema": {"kinds": list[str], "any": dict[str, Any]},
+    "up": {"event": str, "elapsed_s": {"type": "number"}, "text": str},
+}  # fmt: skip
+_BODIES: dict[str, Any] = {
+    "status": bodies.StatusBody,
+    "apply": bodies.DocumentsBody,
+    "explain.gang": bodies.GangExplanation,
+    "explain.line": bodies.LineExplanation,
+    "node.cordon": bodies.NodeAnswer,
+    "node.drain": bodies.NodeAnswer,
+    "node.uncordon": bodies.NodeAnswer,
+    "node.fail": bodies.NodeAnswer,
+    "node.restore": bodies.NodeAnswer,
+    "invoice": bodies.InvoiceBody,
+    "invoice.close": bodies.PeriodClosedBody,
+}
+
+#: Name -> JSON Schema.
+OUTPUTS: dict[str, dict[str, Any]] = {
+    **{name: _document(name, members) for name, members in _DOCUMENTS.items()},
+    **{name: _body(name, kind) for name, kind in _BODIES.items()},
+    "token.created": _document(
+        "token.created",
+        {"id": str, "role": str, "tenant": str, "actor": str, "token": str, "file": str},
+        ("token", "file"),
+    ),
+}

@@ -1,0 +1,278 @@
+"""What does a document ask of the World? One command, with the way back from a refusal to the line it is about."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from forebay.core import claims, ids, money, supply
+from forebay.core.placements import gang
+from forebay.core.units import SECOND_US
+from forebay.feeds import kinds, quantities, reading, tree
+
+_RANGE = re.compile(r"([^\[\]]*)\[([0-9]{1,6})-([0-9]{1,6})\]([^\[\]]*)")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+RACKS_MAX = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a document is read against: who reads it, when, and what is recorded already."""
+
+    #: What `now` is, microseconds since the Unix epoch.
+    now: int
+    #: Start of every tranche that is signed: `start: now` means the moment of signing, also when read again.
+    started: Mapping[str, int] = field(default_factory=dict)
+    #: Whose gangs these are when they do not say; "" when they must.
+    tenant: str = ""
+    #: Folder that the document lies in; None when it lies nowhere, and programs may name no folder.
+    folder: Path | None = None
+    #: Where a gang works whose program names no folder.
+    work_folder: Callable[[str], str] = lambda gang_id: "/"
+    #: Interpreter that `{python}` stands for.
+    python: str = sys.executable
+
+
+class Wanted(NamedTuple):
+    """A document as a command; `about` is the id of what it makes."""
+
+    document: reading.Document
+    command: ids.Command
+    about: str
+    #: Field path of a refusal -> path in the document, where they differ.
+    places: Mapping[str, reading.Path]
+
+    def problem(self, refusal: ids.Refusal, detail: str) -> tree.Problem:
+        """A refusal of the command, told where it stands in the document."""
+        return self.document.problem(_back(refusal.field, self.places), detail)
+
+
+class _Mistake(Exception):
+    def __init__(self, path: reading.Path, detail: str) -> None:
+        super().__init__(detail)
+        self.path = path
+
+
+def command_of(document: reading.Document, setting: Setting) -> Wanted:
+    """The command that a document stands for. Raises `tree.DocumentError`."""
+    try:
+        return _MAKERS[document.kind](document, setting)
+    except _Mistake as error:
+        raise tree.DocumentError([document.problem(error.path, str(error))]) from None
+
+
+def _catalogue(document: reading.Document, setting: Setting) -> Wanted:
+    body: kinds.CatalogueDocument = document.body
+    skus = tuple(
+        supply.Sku(
+            ids.SkuId(sku.id), sku.title, sku.gpus_per_node, sku.nodes_per_rack, sku.rack_power, sku.base_power,
+            sku.gpu_power, sku.healthy_nodes, sku.source,
+        )
+        for sku in body.skus
+    )  # fmt: skip
+    return Wanted(document, supply.ApplyCatalogue(skus), "catalogue", {})
+
+
+def _site(document: reading.Document, setting: Setting) -> Wanted:
+    body: kinds.SiteDocument = document.body
+    places: dict[str, reading.Path] = {}
+    halls = []
+    for i, hall in enumerate(body.halls):
+        racks: list[supply.RackPlan] = []
+        for j, entry in enumerate(hall.racks):
+            here: reading.Path = ("halls", i, "racks", j)
+            for name in _expanded(entry.id, (*here, "id")):
+                places[f"halls[{i}].racks[{len(racks)}]"] = here
+                racks.append(
+                    supply.RackPlan(
+                        ids.RackId(name), ids.SkuId(entry.sku), ids.FeedId(entry.feed), entry.row, entry.nodes,
+                        entry.limit,
+                    )
+                )  # fmt: skip
+        halls.append(supply.HallPlan(ids.HallId(hall.id), tuple(racks)))
+    feeds = tuple(
+        supply.FeedPlan(ids.FeedId(feed.id), feed.limit, ids.FeedId(feed.parent), feed.base)
+        for feed in body.feeds
+    )
+    plan = supply.SitePlan(
+        ids.SiteId(body.id), body.title, body.region, body.jurisdiction, body.zone, feeds, tuple(halls)
+    )
+    return Wanted(document, supply.ApplySite(plan), body.id, places)
+
+
+def _expanded(name: str, path: reading.Path) -> list[str]:
+    """`r[01-08]` as r01 to r08; any other name as it is."""
+    found = _RANGE.fullmatch(name)
+    names = [name]
+    if found:
+        before, first, last, after = found.groups()
+        count = int(last) - int(first) + 1
+        if not 1 <= count <= RACKS_MAX:
+            raise _Mistake(path, f"{name!r} stands for {count} racks: from 1 to {RACKS_MAX} are meant")
+        names = [f"{before}{number:0{len(first)}}{after}" for number in range(int(first), int(last) + 1)]
+    for each in names:
+        if not ids.valid_name(each):
+            raise _Mistake(path, f"{each!r} is not a name: {ids.NAME_RULE}; or a range such as 'r[01-08]'")
+    return names
+
+
+def _policy(document: reading.Document, setting: Setting) -> Wanted:
+    body: kinds.PolicyDocument = document.body
+    policy = gang.Policy(
+        body.version, body.overtake, body.backoff, body.backoff_max, body.turnover, body.start_timeout
+    )
+    return Wanted(document, gang.ApplyPolicy(policy), str(body.version), {})
+
+
+def _price_list(document: reading.Document, setting: Setting) -> Wanted:
+    body: kinds.PriceListDocument = document.body
+    # 0 is at once: the core keeps no date for such a list, so that the same text again changes nothing.
+    effective_at = 0 if body.effective == "now" else _instant(body.effective, body.zone, ("effective",))
+    prices = tuple(
+        money.Price(each.tier, ids.SkuId(each.sku), each.price_per_gpu_hour) for each in body.prices
+    )
+    command = money.ApplyPriceList(money.PriceList(body.version, body.currency, effective_at, prices))
+    return Wanted(document, command, str(body.version), {})
+
+
+def _contract(document: reading.Document, setting: Setting) -> Wanted:
+    body: kinds.ContractDocument = document.body
+    tranches = tuple(_tranche(entry, body, setting, place) for place, entry in enumerate(body.tranches))
+    clauses = tuple(claims.Clause(clause.title, clause.coverage) for clause in body.clauses)
+    plan = claims.ContractPlan(
+        ids.ContractId(body.id), body.version, body.seller, ids.TenantId(body.tenant), body.currency, tranches,
+        body.on_demand, body.spot, clauses,
+    )  # fmt: skip
+    return Wanted(document, claims.SignContract(plan), body.id, {})
+
+
+def _tranche(
+    entry: kinds.TrancheEntry, body: kinds.ContractDocument, setting: Setting, place: int
+) -> claims.TranchePlan:
+    here: reading.Path = ("tranches", place)
+    if entry.start == "now":
+        start_at = setting.started.get(entry.id, setting.now)
+    else:
+        start_at = _instant(entry.start, body.zone, (*here, "start"))
+    if (entry.end is None) is (entry.term is None):
+        raise _Mistake(here, "one of 'end' (a date) and 'term' (a duration) is meant")
+    if entry.term is not None:
+        end_at = start_at + entry.term * SECOND_US
+    else:
+        end_at = _instant(entry.end or "", body.zone, (*here, "end"))
+    lending = entry.lending
+    return claims.TranchePlan(
+        ids.TrancheId(entry.id), ids.SiteId(entry.site), ids.SkuId(entry.sku), entry.unit, entry.count, start_at,
+        end_at, entry.price_per_gpu_hour,
+        None if lending is None else claims.Lending(lending.reclaim_deadline, lending.owner_share),
+    )  # fmt: skip
+
+
+def _instant(text: str, zone: str | None, path: reading.Path) -> int:
+    if text == "now":
+        raise _Mistake(path, "'now' is meant for a start only")
+    try:
+        return quantities.instant_us(text, zone or "")
+    except quantities.Malformed as error:
+        raise _Mistake(path, str(error)) from None
+
+
+def _gang(document: reading.Document, setting: Setting) -> Wanted:
+    body: kinds.GangDocument = document.body
+    tenant = body.tenant or setting.tenant
+    if not tenant:
+        raise _Mistake(("tenant",), "'tenant' is missing: whose gang this is")
+    name = f"{tenant}.{body.name}"
+    if not ids.valid_name(name):
+        raise _Mistake(("name",), f"its id would be {name!r}, which is not a name: {ids.NAME_RULE}")
+    spec = gang.Spec(
+        ids.GangId(name), ids.TenantId(tenant), body.tier, ids.SkuId(body.sku), body.gpus, body.walltime,
+        tranche=ids.TrancheId(body.tranche), within=body.within, sites=tuple(map(ids.SiteId, body.sites)),
+        checkpoint_s=body.checkpoint, grace_s=body.grace, restarts_max=body.restarts,
+        program=None if body.program is None else _program(body.program, name, setting), title=body.title,
+    )  # fmt: skip
+    return Wanted(document, gang.SubmitGang(spec), name, {"tenant": ("tenant",)})
+
+
+def _program(entry: kinds.ProgramEntry, gang_id: str, setting: Setting) -> gang.Program:
+    argv = entry.argv
+    if isinstance(argv, str):
+        if not entry.shell:
+            raise _Mistake(
+                ("program", "argv"),
+                "a list is meant, such as ['{python}', 'train.py']; a text needs 'shell: true' and is run by /bin/sh",
+            )
+        words = ["/bin/sh", "-c", argv]
+    elif entry.shell:
+        raise _Mistake(("program", "shell"), "'shell: true' goes with one text in 'argv', not with a list")
+    else:
+        words = [
+            setting.python if word == "{python}" and not place else word for place, word in enumerate(argv)
+        ]
+    if not words or not words[0]:
+        raise _Mistake(("program", "argv"), "a command is missing")
+    for variable in entry.env:
+        if not _VARIABLE.fullmatch(variable):
+            raise _Mistake(
+                ("program", "env", variable), f"{variable!r} is not the name of an environment variable"
+            )
+    folder = _folder(entry.folder, gang_id, setting)
+    return gang.Program(tuple(words), dict(entry.env), folder, entry.cpu, entry.memory, entry.log_limit)
+
+
+def _folder(said: str, gang_id: str, setting: Setting) -> str:
+    """The working folder: below the document's own, or the gang's own where it has none."""
+    path: reading.Path = ("program", "folder")
+    root = setting.folder
+    if root is None:
+        if said:
+            raise _Mistake(path, "no folder may be named here: the program works in the gang's own")
+        return setting.work_folder(gang_id)
+    if Path(said).is_absolute():
+        raise _Mistake(path, f"{said!r} is absolute: a folder below that of this document is meant")
+    try:
+        real = root.resolve(strict=True)
+        found = (real / said).resolve(strict=True)
+    except (OSError, RuntimeError, ValueError):
+        raise _Mistake(path, f"there is no folder {said or str(root)!r} beside this document") from None
+    if not found.is_relative_to(real):
+        raise _Mistake(path, f"{said!r} leads out of the folder of this document")
+    if not found.is_dir():
+        raise _Mistake(path, f"{said!r} is not a folder")
+    return str(found)
+
+
+_MAKERS: dict[str, Callable[[reading.Document, Setting], Wanted]] = {
+    "Catalogue": _catalogue,
+    "Site": _site,
+    "Policy": _policy,
+    "PriceList": _price_list,
+    "Contract": _contract,
+    "Gang": _gang,
+}
+
+#: Last word of a field as the core calls it -> as documents call it.
+_SPELLINGS = {"price": "price_per_gpu_hour", "price_micros_per_gpu_hour": "price_per_gpu_hour", "start_at": "start",
+              "end_at": "end", "restarts_max": "restarts", "effective_at": "effective"}  # fmt: skip
+_STEP = re.compile(r"([^.\[\]]+)|\[([0-9]+)\]")
+
+
+def _back(where: str, places: Mapping[str, reading.Path]) -> reading.Path:
+    """A refusal's field as a path in the document: known places first, then without the unit at its end."""
+    for prefix in sorted(places, key=len, reverse=True):
+        if where == prefix or where.startswith(f"{prefix}."):
+            return places[prefix] + _back(where[len(prefix) :].lstrip("."), {})
+    steps: list[str | int] = []
+    for word, number in _STEP.findall(where):
+        steps.append(int(number) if number else _SPELLINGS.get(word, re.sub(r"_(?:s|w|us)$", "", word)))
+    return tuple(steps)
+
+
+def answer_changed(kind: str, answer: Mapping[str, Any]) -> bool:
+    """Whether a document that was applied made a difference."""
+    mark = {"Catalogue": "added", "Site": "added", "Contract": "signed"}.get(kind, "changed")
+    return bool(answer.get(mark, True))

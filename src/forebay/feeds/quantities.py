@@ -1,0 +1,164 @@
+"""How do people write power, time, memory, money and shares, and what integer is each?
+
+No float is ever made: a number is read as a decimal and must come out as a whole number of the smallest unit.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+import zoneinfo
+from decimal import Decimal
+
+from forebay.core import timeline
+from forebay.core.units import MICROS, MINUTE_US, SECOND_US
+
+_NUMBER = r"([0-9]{1,18}(?:\.[0-9]{1,12})?)"
+_WITH_UNIT = re.compile(_NUMBER + r"\s*([A-Za-z%]*)")
+_ISO_DURATION = re.compile(
+    r"P(?:([0-9]{1,6})W|(?:([0-9]{1,6})D)?(?:T(?=[0-9])(?:([0-9]{1,9})H)?(?:([0-9]{1,9})M)?(?:([0-9]{1,12})S)?)?)"
+)
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DATE_TIME = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?)(Z|z|[+-][0-9]{2}:[0-9]{2})?"
+)
+
+WATTS = {"W": 1, "kW": 10**3, "MW": 10**6, "GW": 10**9}
+BYTES = {
+    "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
+    "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40,
+}  # fmt: skip
+SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
+#: Years within which dates are meant.
+YEAR_MIN, YEAR_MAX = 2000, 2199
+#: Largest number that any quantity may come out as: what JSON readers everywhere keep exact.
+QUANTITY_MAX = 2**53
+
+
+class Malformed(ValueError):
+    """The text is not such a quantity; the message says what would be."""
+
+
+def watts(text: str) -> int:
+    """`132 kW`, `1.2 MW`, `132000` (watts)."""
+    return _scaled(text, WATTS, "", "power, such as '132 kW', '1.2 MW', or a whole number of watts")
+
+
+def octets(text: str) -> int:
+    """`2 GiB`, `512 MiB`, `4000000` (bytes)."""
+    return _scaled(text, BYTES, "", "a size, such as '2 GiB', '512 MiB', or a whole number of bytes")
+
+
+def seconds(text: str) -> int:
+    """`90s`, `15m`, `2h`, `30d`, `PT15M`."""
+    meant = "a duration, such as '90s', '15m', '2h', '30d' or 'PT15M'"
+    iso = _ISO_DURATION.fullmatch(text)
+    if iso and any(iso.groups()):
+        weeks, days, hours, minutes, rest = (int(part or 0) for part in iso.groups())
+        return _bounded(((weeks * 7 + days) * 24 + hours) * 3600 + minutes * 60 + rest, text, meant)
+    return _scaled(text, SECONDS, "unit", meant)
+
+
+def price_micros(text: str) -> int:
+    """`2.85` as micro-units: at most six decimals."""
+    meant = "a price, such as '2.85'"
+    found = _WITH_UNIT.fullmatch(text)
+    if not found or found[2]:
+        raise Malformed(f"{text!r} is not {meant}")
+    if len(text.partition(".")[2]) > 6:
+        raise Malformed(
+            f"{text!r} is money with more digits than a micro-unit: at most six decimals are kept"
+        )
+    return _bounded(_whole(Decimal(text) * MICROS, text, meant), text, meant)
+
+
+def share_ppm(text: str) -> int:
+    """`30 %` as parts per million: at most four decimals, at most 100 %."""
+    meant = "a share, such as '30 %'"
+    found = _WITH_UNIT.fullmatch(text)
+    if not found or found[2] != "%":
+        raise Malformed(f"{text!r} is not {meant}")
+    ppm = _whole(Decimal(found[1]) * 10_000, text, meant)
+    if ppm > 1_000_000:
+        raise Malformed(f"{text!r} is more than the whole: at most '100 %' is meant")
+    return ppm
+
+
+def cpu_millis(text: str) -> int:
+    """`0.5` processors as thousandths."""
+    meant = "a number of processors with at most three decimals, such as '0.5'"
+    found = _WITH_UNIT.fullmatch(text)
+    if not found or found[2]:
+        raise Malformed(f"{text!r} is not {meant}")
+    return _bounded(_whole(Decimal(text) * 1000, text, meant), text, meant)
+
+
+def instant_us(text: str, zone: str = "") -> int:
+    """An RFC 3339 time, or a date or local time in `zone` (IANA), as microseconds since the Unix epoch."""
+    meant = "a time, such as '2026-12-01T08:00:00Z', or a date with a zone"
+    found = _DATE_TIME.fullmatch(text)
+    if not found and not _DATE.fullmatch(text):
+        raise Malformed(f"{text!r} is not {meant}")
+    date, clock, offset = found.groups() if found else (text, "00:00:00", None)
+    if offset is None and not zone:
+        raise Malformed(
+            f"{text!r} has no zone: write an offset ('{date}T{clock}+02:00', or 'Z'), or a 'zone:' in the document"
+        )
+    suffix = "+00:00" if offset in ("Z", "z") else offset or ""
+    try:
+        moment = datetime.datetime.fromisoformat(f"{date}T{clock}{suffix}")
+    except ValueError as error:
+        raise Malformed(f"{text!r} is not {meant}: {error}") from None
+    if not YEAR_MIN <= moment.year <= YEAR_MAX:
+        raise Malformed(f"{text!r}: a year from {YEAR_MIN} to {YEAR_MAX} is meant")
+    if moment.tzinfo is None:
+        moment = _in_zone(moment, zone, text)
+    return timeline.instant(moment.astimezone(datetime.UTC))
+
+
+def known_zone(name: str) -> str:
+    """The name, if it is one of the IANA time zones known here."""
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        raise Malformed(f"{name!r} is not a time zone, such as 'Europe/Helsinki' or 'UTC'") from None
+    return name
+
+
+def _in_zone(moment: datetime.datetime, zone: str, text: str) -> datetime.datetime:
+    """A local time; one that the clocks skip does not exist, one that they show twice is not clear."""
+    place = zoneinfo.ZoneInfo(known_zone(zone))
+    first = moment.replace(tzinfo=place)
+    second = moment.replace(tzinfo=place, fold=1)
+    if first.utcoffset() != second.utcoffset():
+        raise Malformed(f"{text!r} falls where clocks change in {zone}: write it with an offset")
+    return first
+
+
+def _scaled(text: str, units: dict[str, int], bare: str, meant: str) -> int:
+    """A number with a unit; without one only where `bare` is "" (the smallest unit)."""
+    found = _WITH_UNIT.fullmatch(text.strip())
+    if not found or (found[2] and found[2] not in units) or (not found[2] and bare):
+        raise Malformed(f"{text!r} is not {meant}")
+    return _bounded(_whole(Decimal(found[1]) * units.get(found[2], 1), text, meant), text, meant)
+
+
+def _whole(value: Decimal, text: str, meant: str) -> int:
+    if value != value.to_integral_value():
+        raise Malformed(f"{text!r} is finer than is kept: {meant} is meant")
+    return int(value)
+
+
+def _bounded(value: int, text: str, meant: str) -> int:
+    if value > QUANTITY_MAX:
+        raise Malformed(f"{text!r} is too large: {meant} is meant")
+    return value
+
+
+def duration_text(microseconds: int) -> str:
+    """A length of time as ISO 8601 (`PT1H30M`), to the second."""
+    whole = microseconds // SECOND_US
+    hours, rest = divmod(whole, 3600)
+    minutes, left = divmod(rest, MINUTE_US // SECOND_US)
+    parts = [f"{hours}H" if hours else "", f"{minutes}M" if minutes else "", f"{left}S" if left else ""]
+    return "PT" + ("".join(parts) or "0S")

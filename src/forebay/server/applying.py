@@ -1,0 +1,195 @@
+"""How do documents become decisions? All are read and checked before the first is applied.
+
+Each is one command. Nothing is undone when one is refused: what came before it stays, the answer says so, and
+applying the same files again changes only what is not as they say.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from forebay.core import claims, ids
+from forebay.core.ids import ContractId, GangId
+from forebay.core.placements import gang
+from forebay.core.world import World
+from forebay.feeds import commands, folder, reading, tree
+from forebay.server import bodies, problems
+from forebay.server.calls import Call
+
+#: Kinds of documents that each role may apply.
+KINDS_FOR = {
+    ids.Role.OPERATOR: frozenset({"Catalogue", "Site", "Policy", "PriceList", "Contract", "Gang"}),
+    ids.Role.FINANCE: frozenset({"PriceList", "Contract"}),
+    ids.Role.TENANT: frozenset({"Gang"}),
+}
+FILES_MAX = 200
+
+
+class _Recorded(NamedTuple):
+    """What documents are read against."""
+
+    started: dict[str, int]
+    #: Contracts and gangs of the documents' ids.
+    contracts: dict[str, claims.ContractPlan]
+    gangs: dict[str, gang.Spec]
+
+
+async def apply(call: Call, posted: bodies.PostedDocuments) -> bodies.DocumentsBody:
+    """Apply the files, or with `dry_run` say what would come of it."""
+    wanted = await _wanted(call, posted)
+    if posted.dry_run:
+        return {"applied": await _tried(call, wanted), "dry_run": True}
+    applied: list[bodies.Applied] = []
+    key = call.key()
+    for number, one in enumerate(wanted):
+        if one.command is None:
+            applied.append(_applied(one.want, {}, False))
+            continue
+        answer = await call.submit(one.command, f"{key}#{number}" if key else "")
+        if isinstance(answer, ids.Refusal):
+            raise _refused(call, one.want, answer, applied)
+        applied.append(_applied(one.want, answer, commands.answer_changed(one.want.document.kind, answer)))
+    return {"applied": applied, "dry_run": False}
+
+
+class _One(NamedTuple):
+    want: commands.Wanted
+    #: None for a gang or a contract that is recorded already, word for word.
+    command: ids.Command | None
+
+
+async def _wanted(call: Call, posted: bodies.PostedDocuments) -> list[_One]:
+    if len(posted.documents) > FILES_MAX:
+        raise problems.Failure("too_large", f"at most {FILES_MAX} files at once")
+    found: list[tuple[reading.Document, str]] = []
+    wrong: list[tree.Problem] = []
+    for file in posted.documents:
+        try:
+            found += [(document, file.folder) for document in reading.documents(file.text, file.name)]
+        except tree.DocumentError as error:
+            wrong += error.problems
+    if wrong:
+        raise problems.unreadable(tree.DocumentError(wrong))
+    found.sort(key=lambda pair: folder.rank(pair[0]))
+    for document, where in found:
+        _permit(call, document, where)
+    documents = [document for document, _ in found]
+    recorded = await call.glance(lambda world: _recorded(world, documents, call.principal.tenant))
+    made: list[_One] = []
+    for document, where in found:
+        try:
+            want = commands.command_of(document, setting(call, recorded.started, where))
+        except tree.DocumentError as error:
+            wrong += error.problems
+            continue
+        permit_gang(call, want)
+        made.append(_One(want, None if _is_recorded(want.command, recorded) else want.command))
+    if wrong:
+        raise problems.unreadable(tree.DocumentError(wrong))
+    return made
+
+
+def _is_recorded(command: ids.Command, recorded: _Recorded) -> bool:
+    match command:
+        case gang.SubmitGang():
+            return recorded.gangs.get(command.spec.id) == command.spec
+        case claims.SignContract():
+            return recorded.contracts.get(command.plan.id) == command.plan
+    return False
+
+
+def _permit(call: Call, document: reading.Document, where: str) -> None:
+    if document.kind not in KINDS_FOR[call.principal.role]:
+        raise problems.Failure("forbidden", f"a {document.kind} is not for the role {call.principal.role}")
+    if where and call.principal.role is not ids.Role.OPERATOR:
+        raise problems.Failure("forbidden", "only operators name a folder on forebay's machine")
+    if where and not Path(where).is_absolute():
+        raise problems.Failure("bad_body", f"the folder of {document.file} is to be absolute")
+
+
+def permit_gang(call: Call, want: commands.Wanted) -> None:
+    """A tenant's gangs are its own, and have programs only where this installation allows it."""
+    if call.principal.role is not ids.Role.TENANT or not isinstance(want.command, gang.SubmitGang):
+        return
+    spec = want.command.spec
+    if spec.tenant != call.principal.tenant:
+        raise problems.Failure("forbidden", "a tenant submits gangs of its own")
+    if spec.program is not None and not call.forebay.permissions.tenant_programs:
+        raise problems.Failure("forbidden", "tenants may not submit programs to this forebay")
+
+
+def setting(call: Call, started: dict[str, int], where: str) -> commands.Setting:
+    """What this caller's documents are read against."""
+    return commands.Setting(
+        call.forebay.clock.now(),
+        started,
+        call.principal.tenant,
+        Path(where) if where else None,
+        call.forebay.work_folder,
+    )
+
+
+def _recorded(world: World, documents: list[reading.Document], tenant: str) -> _Recorded:
+    tranches = world.state.claims.tranches
+    named = [entry.id for each in documents if each.kind == "Contract" for entry in each.body.tranches]
+    started = {name: tranches[name].plan.start_at for name in named if name in tranches}
+    signed, known = world.state.claims.contracts, world.state.placements.gangs
+    contracts = [ContractId(each.body.id) for each in documents if each.kind == "Contract"]
+    gangs = [
+        GangId(f"{each.body.tenant or tenant}.{each.body.name}") for each in documents if each.kind == "Gang"
+    ]
+    return _Recorded(
+        started,
+        {name: signed[name] for name in contracts if name in signed},
+        {name: known[name].spec for name in gangs if name in known},
+    )
+
+
+async def _tried(call: Call, wanted: list[_One]) -> list[bodies.Applied]:
+    """Decide about everything on a copy of the World."""
+    at = call.forebay.clock.now()
+    principal = call.principal
+
+    def decide(world: World) -> list[ids.Answer | ids.Refusal]:
+        copy = world.fork()
+        answers: list[ids.Answer | ids.Refusal] = []
+        for one in wanted:
+            if one.command is None:
+                answers.append({})
+                continue
+            outcome = copy.handle(ids.Asked(one.command, principal), max(at, copy.now))
+            answers.append(outcome.answer)
+            if isinstance(outcome.answer, ids.Refusal):
+                break
+        return answers
+
+    applied: list[bodies.Applied] = []
+    for one, answer in zip(wanted, await call.read(decide), strict=False):
+        if isinstance(answer, ids.Refusal):
+            raise _refused(call, one.want, answer, applied)
+        changed = one.command is not None and commands.answer_changed(one.want.document.kind, answer)
+        applied.append(_applied(one.want, answer, changed))
+    return applied
+
+
+def _applied(want: commands.Wanted, answer: ids.Answer, changed: bool) -> bodies.Applied:
+    document = want.document
+    return {
+        "name": document.file,
+        "kind": document.kind,
+        "id": want.about,
+        "changed": changed,
+        "answer": answer,
+    }
+
+
+def _refused(
+    call: Call, want: commands.Wanted, refusal: ids.Refusal, applied: list[bodies.Applied]
+) -> problems.Failure:
+    """A refusal, told at its line."""
+    detail = refusal.told_to(call.principal)
+    problem = want.problem(refusal, detail)
+    return problems.Failure(
+        refusal.code, problem.sentence(), errors=[problems.located(problem)], more={"applied": applied}
+    )

@@ -1,0 +1,199 @@
+"""Who may see what of the money? As `views`: what a principal may not see is as if it did not exist."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from forebay.core import claims, money, units, usage
+from forebay.core.ids import InvoiceId, Principal, Role, SkuId, TenantId
+from forebay.core.placements.gang import Tier
+from forebay.core.world import World
+from forebay.server import amounts, bodies, sight
+
+
+def open_period(world: World, principal: Principal, at: int) -> bodies.OpenPeriod:
+    """What the open period holds so far, carried to `at`. Not final: prices and corrections may still come."""
+    state = world.state
+    tranches: list[bodies.TrancheAccrual] = []
+    for line in usage.tranche_lines(state.usage, at):
+        held = state.claims.tranches[line.tranche]
+        if not sight.owns(principal, held.tenant):
+            continue
+        billed_us = line.entitled_us - line.undeliverable_us
+        cost = units.gpu_time_cost_micros(billed_us, held.plan.price_micros_per_gpu_hour)
+        tranches.append(
+            {
+                "tranche": line.tranche,
+                "tenant": held.tenant,
+                "entitled_us": line.entitled_us,
+                "used_us": line.used_us,
+                "lent_us": line.lent_us,
+                "idle_us": line.idle_us,
+                "undeliverable_us": line.undeliverable_us,
+                "entitled_gpu_hours": amounts.gpu_hour_text(line.entitled_us),
+                "amount": amounts.exact(cost, state.claims.contracts[held.contract].currency),
+            }
+        )
+    return {
+        "start": amounts.when(state.usage.period_start),
+        "end": amounts.when(state.money.period_end),
+        "use": _use(world, principal, at),
+        "tranches": tranches,
+    }
+
+
+def _use(world: World, principal: Principal, at: int) -> list[bodies.UseAccrual]:
+    """Use without a tranche; whose idle capacity it ran on is not told."""
+    state = world.state
+    sums: dict[tuple[str, Tier, str, str, int], int] = {}
+    for line in usage.lines(state.usage, state.supply, at):
+        key = line.key
+        if key.tier is not Tier.DEDICATED and sight.owns(principal, key.tenant):
+            mark = (key.tenant, key.tier, key.sku, key.site, line.segment)
+            sums[mark] = sums.get(mark, 0) + line.gpu_us
+    made: list[bodies.UseAccrual] = []
+    for (tenant, tier, sku, site, segment), gpu_us in sums.items():
+        contract = claims.contract_for(state.claims, TenantId(tenant), spot=tier is Tier.SPOT)
+        found = None
+        if contract is not None:
+            found = rate(state.money, segment, tier, SkuId(sku), contract.currency)
+        made.append(
+            {
+                "tenant": tenant,
+                "tier": tier.value,
+                "sku": sku,
+                "site": site,
+                "segment": segment,
+                "gpu_us": gpu_us,
+                "gpu_hours": amounts.gpu_hour_text(gpu_us),
+                "amount": None
+                if found is None or contract is None
+                else amounts.exact(units.gpu_time_cost_micros(gpu_us, found.micros), contract.currency),
+            }
+        )
+    return made
+
+
+class Rate(NamedTuple):
+    """A price per GPU-hour in micro-units, and the price list that it stands in."""
+
+    version: int
+    micros: int
+
+
+def rate(state: money.State, segment: int, tier: Tier, sku: SkuId, currency: str) -> Rate | None:
+    """The price that use in this segment is billed at, as `money` bills it: by the list in force, or the last before
+    it that has such a price.
+    """
+    held = list(state.held_since)
+    for version in reversed(held[: held.index(segment) + 1] if segment in held else []):
+        micros = money.price(state, version, tier, sku, currency)
+        if micros is not None:
+            return Rate(version, micros)
+    return None
+
+
+def price_lists(world: World, principal: Principal) -> list[tuple[int, bodies.PriceListBody]]:
+    """Every price list by version: the same for everybody."""
+    state, segment = world.state.money, world.state.usage.spans[-1].segment
+    return [(version, price_list_body(state, version, segment)) for version in sorted(state.price_lists)]
+
+
+def price_list_body(state: money.State, version: int, segment: int) -> bodies.PriceListBody:
+    """A price list as applied; `segment` is the one in force."""
+    listed = state.price_lists[version]
+    return {
+        "version": listed.version,
+        "currency": listed.currency,
+        "effective_at": amounts.when_or_none(listed.effective_at),
+        "held_since": amounts.when_or_none(state.held_since.get(version, 0)),
+        "in_force": version == segment,
+        "prices": [
+            {
+                "tier": price.tier.value,
+                "sku": price.sku,
+                "price_per_gpu_hour": amounts.exact(price.price_micros_per_gpu_hour, listed.currency),
+            }
+            for price in listed.prices
+        ],
+    }
+
+
+def invoices(world: World, principal: Principal) -> list[tuple[str, bodies.InvoiceSummary]]:
+    """Invoices by number, without their lines."""
+    return [
+        (
+            number,
+            {
+                "id": number,
+                "tenant": issued.tenant,
+                "start": amounts.when(issued.start),
+                "end": amounts.when(issued.end),
+                "charges": amounts.minor(issued.charges_minor, issued.currency),
+                "credits": amounts.minor(issued.credits_minor, issued.currency),
+                "total": amounts.minor(issued.total_minor, issued.currency),
+                "lines": len(issued.lines),
+            },
+        )
+        for number, issued in sorted(world.state.money.invoices.items())
+        if sight.owns(principal, issued.tenant)
+    ]
+
+
+def invoice(world: World, principal: Principal, number: str) -> bodies.InvoiceBody | None:
+    """One invoice as it was issued."""
+    issued = world.state.money.invoices.get(InvoiceId(number))
+    if issued is None or not sight.owns(principal, issued.tenant):
+        return None
+    return {
+        "id": issued.invoice,
+        "tenant": issued.tenant,
+        "start": amounts.when(issued.start),
+        "end": amounts.when(issued.end),
+        "charges": amounts.minor(issued.charges_minor, issued.currency),
+        "credits": amounts.minor(issued.credits_minor, issued.currency),
+        "total": amounts.minor(issued.total_minor, issued.currency),
+        "rating": issued.rating,
+        "lines": [line_body(line, n, issued.currency) for n, line in enumerate(issued.lines, 1)],
+    }
+
+
+def line_body(line: money.Line, n: int, currency: str) -> bodies.InvoiceLine:
+    """One line of an invoice; `n` counts from 1."""
+    return {
+        "n": n,
+        "kind": line.kind,
+        "contract": line.contract,
+        "contract_version": line.contract_version,
+        "clause": line.clause,
+        "claim": line.claim,
+        "sku": line.sku,
+        "site": line.site,
+        "segment": line.segment,
+        "start": amounts.when(line.start),
+        "end": amounts.when(line.end),
+        "gpu_us": line.gpu_us,
+        "gpu_hours": amounts.gpu_hour_text(line.gpu_us),
+        "energy_kwh": amounts.kilowatt_hours(line.watt_us),
+        "price_per_gpu_hour": amounts.exact(line.price_micros_per_gpu_hour, currency),
+        "exact": amounts.exact(line.amount_micros, currency),
+        "amount": amounts.minor(line.amount_minor, currency),
+        "text": line.text,
+    }
+
+
+def ledger(world: World, principal: Principal) -> bodies.LedgerBody | None:
+    """The trial balance, for operators and finance."""
+    if principal.role not in (Role.OPERATOR, Role.FINANCE):
+        return None
+    totals: dict[str, int] = {}
+    accounts: list[bodies.AccountBody] = []
+    for (account, currency), micros in sorted(world.state.money.balances.items()):
+        accounts.append({"account": account, "balance": amounts.exact(micros, currency)})
+        totals[currency] = totals.get(currency, 0) + micros
+    return {
+        "accounts": accounts,
+        "totals": [amounts.exact(total, currency) for currency, total in sorted(totals.items())],
+        "balanced": not any(totals.values()),
+        "transactions": world.state.money.transactions,
+    }

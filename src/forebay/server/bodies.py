@@ -1,0 +1,548 @@
+"""What shape has each answer? One type a body; the OpenAPI document is made from these, and docs/reference/http.md
+lists them.
+
+Times are RFC 3339 in UTC, with microseconds where there are any. Money is {"amount": "12.50", "currency": "USD"}. GPU
+time is given twice: exactly in GPU-microseconds, and as GPU-hours with six places for people.
+
+Annotations are not postponed in this file: what may be missing is known at run time (`__required_keys__`).
+"""
+
+from typing import Any, NotRequired, TypedDict
+
+import msgspec
+
+
+class Money(TypedDict):
+    """An amount in a currency; the amount is a plain decimal."""
+
+    amount: str
+    currency: str
+
+
+class GangProgram(TypedDict):
+    """What each rank runs."""
+
+    argv: list[str]
+    folder: str
+
+
+class GangBody(TypedDict):
+    """A gang, for its owner and for operators."""
+
+    id: str
+    tenant: str
+    tier: str
+    tranche: str
+    sku: str
+    gpus: int
+    within: str
+    sites: list[str]
+    walltime_s: int
+    checkpoint_s: int
+    grace_s: int
+    restarts_max: int
+    title: str
+    program: GangProgram | None
+    phase: str
+    #: Why it is stopping or last ended; "" while it is neither.
+    reason: str
+    #: Which placement this is; 0 before the first.
+    generation: int
+    failures: int
+    #: Where it is, or was last.
+    nodes: list[str]
+    #: Whether it runs on capacity lent by a tranche; which one, operators see.
+    borrowed: bool
+    lender: NotRequired[str]
+    submitted_at: str
+    placed_at: str | None
+    started_at: str | None
+    ended_at: str | None
+
+
+class GangPage(TypedDict):
+    """Gangs in the order in which they were submitted."""
+
+    items: list[GangBody]
+    next_cursor: str | None
+
+
+class ConstraintBody(TypedDict):
+    """What binds, with its number."""
+
+    code: str
+    level: str
+    have: int
+    need: int
+
+
+class GangExplanation(TypedDict):
+    """Why a gang waits, runs or is over."""
+
+    gang: str
+    phase: str
+    summary: str
+    facts: list[str]
+    constraint: NotRequired[ConstraintBody]
+    #: Gangs of the same queue that come first.
+    ahead: NotRequired[int]
+    expected_start: NotRequired[str | None]
+
+
+class LogPart(TypedDict):
+    """Part of what a rank wrote."""
+
+    text: str
+    #: Ask for this offset next, with the same generation.
+    next_offset: int
+    #: Nothing more will come from this generation.
+    ended: bool
+    generation: int
+
+
+class Cancelled(TypedDict):
+    """What became of a gang that was cancelled."""
+
+    gang: str
+    phase: str
+
+
+class FeedStatus(TypedDict):
+    """A level of the electrical tree, watts."""
+
+    id: str
+    parent: str
+    limit_w: int
+    load_w: int
+    headroom_w: int
+
+
+class SiteStatus(TypedDict):
+    """A site in numbers."""
+
+    id: str
+    title: str
+    region: str
+    jurisdiction: str
+    zone: str
+    racks: int
+    nodes: int
+    gpus: int
+    gpus_healthy: int
+    gpus_used: int
+    feeds: list[FeedStatus]
+
+
+class TrancheStatus(TypedDict):
+    """What the GPUs of a tranche do now: gpus = used + lent + idle + undeliverable while it is live."""
+
+    tranche: str
+    contract: str
+    tenant: str
+    site: str
+    sku: str
+    standing: str
+    start: str
+    end: str
+    gpus: int
+    used: int
+    lent: int
+    idle: int
+    undeliverable: int
+
+
+class UseAccrual(TypedDict):
+    """Use without a tranche in the open period, so far, at the price in force then."""
+
+    tenant: str
+    tier: str
+    sku: str
+    site: str
+    segment: int
+    gpu_us: int
+    gpu_hours: str
+    amount: Money | None
+
+
+class TrancheAccrual(TypedDict):
+    """What became of a tranche's GPU-time in the open period, so far."""
+
+    tranche: str
+    tenant: str
+    entitled_us: int
+    used_us: int
+    lent_us: int
+    idle_us: int
+    undeliverable_us: int
+    entitled_gpu_hours: str
+    amount: Money
+
+
+class OpenPeriod(TypedDict):
+    """The period that is not closed yet; nothing in it is final."""
+
+    start: str
+    end: str
+    use: list[UseAccrual]
+    tranches: list[TrancheAccrual]
+
+
+class StatusBody(TypedDict):
+    """All at a glance. Sites are for operators, gangs not for finance; a tenant sees its own only."""
+
+    world: str
+    now: str
+    seq: int
+    sites: NotRequired[list[SiteStatus]]
+    tranches: list[TrancheStatus]
+    #: Gangs by phase.
+    gangs: NotRequired[dict[str, int]]
+    period: OpenPeriod
+
+
+class NodeBody(TypedDict):
+    """A node. `tranche` is the one that it is bound to now, "" for the pool."""
+
+    name: str
+    rack: str
+    hall: str
+    site: str
+    sku: str
+    gpus: int
+    gpus_used: int
+    healthy: bool
+    cordoned: bool
+    #: Why it is not healthy or cordoned.
+    reason: str
+    tranche: str
+    gangs: list[str]
+
+
+class NodePage(TypedDict):
+    """Nodes in the order in which they were added."""
+
+    items: list[NodeBody]
+    next_cursor: str | None
+
+
+class NodeAnswer(TypedDict):
+    """What a command about a node did."""
+
+    node: str
+    changed: bool
+
+
+class ClauseBody(TypedDict):
+    """A clause outside the model."""
+
+    title: str
+    coverage: str
+
+
+class ContractBody(TypedDict):
+    """A contract as signed."""
+
+    id: str
+    version: int
+    seller: str
+    tenant: str
+    currency: str
+    on_demand: bool
+    spot: bool
+    tranches: list[str]
+    clauses: list[ClauseBody]
+
+
+class ContractPage(TypedDict):
+    """Contracts by id."""
+
+    items: list[ContractBody]
+    next_cursor: str | None
+
+
+class LendingBody(TypedDict):
+    """Under which terms idle capacity may be lent."""
+
+    reclaim_deadline_s: int
+    owner_share_ppm: int
+
+
+class TrancheBody(TypedDict):
+    """A tranche as signed and bound; `nodes` are runs, as the names of their first and last node."""
+
+    id: str
+    contract: str
+    tenant: str
+    site: str
+    sku: str
+    unit: str
+    count: int
+    gpus: int
+    start: str
+    end: str
+    price_per_gpu_hour: Money
+    lending: LendingBody | None
+    standing: str
+    nodes: list[list[str]]
+
+
+class TranchePage(TypedDict):
+    """Tranches by id."""
+
+    items: list[TrancheBody]
+    next_cursor: str | None
+
+
+class PriceBody(TypedDict):
+    """A price for use without a tranche."""
+
+    tier: str
+    sku: str
+    price_per_gpu_hour: Money
+
+
+class PriceListBody(TypedDict):
+    """A price list; `effective_at` is null for one that held from the moment it was applied."""
+
+    version: int
+    currency: str
+    effective_at: str | None
+    held_since: str | None
+    in_force: bool
+    prices: list[PriceBody]
+
+
+class PricePage(TypedDict):
+    """Price lists by version."""
+
+    items: list[PriceListBody]
+    next_cursor: str | None
+
+
+class InvoiceLine(TypedDict):
+    """One line. `exact` is the amount before it was rounded to the currency's minor unit."""
+
+    n: int
+    kind: str
+    contract: str
+    contract_version: int
+    clause: str
+    claim: str
+    sku: str
+    site: str
+    #: Version of the price list; 0 where the contract sets the price.
+    segment: int
+    start: str
+    end: str
+    gpu_us: int
+    gpu_hours: str
+    energy_kwh: str
+    price_per_gpu_hour: Money
+    exact: Money
+    amount: Money
+    text: str
+
+
+class InvoiceSummary(TypedDict):
+    """An invoice without its lines."""
+
+    id: str
+    tenant: str
+    start: str
+    end: str
+    charges: Money
+    credits: Money
+    total: Money
+    #: Number of lines.
+    lines: int
+
+
+class InvoicePage(TypedDict):
+    """Invoices by number."""
+
+    items: list[InvoiceSummary]
+    next_cursor: str | None
+
+
+class InvoiceBody(TypedDict):
+    """An invoice as issued."""
+
+    id: str
+    tenant: str
+    start: str
+    end: str
+    charges: Money
+    credits: Money
+    total: Money
+    #: Version of the rules by which its lines were made.
+    rating: int
+    lines: list[InvoiceLine]
+
+
+class PlacementShare(TypedDict):
+    """GPU-time of one placement within a line. For the owner of lent capacity, a borrower is "other work"."""
+
+    gang: str
+    #: Which placement of the gang; 0 where the gang is not named.
+    generation: int
+    #: "own", "lent", "idle" for what nobody used, or "late_facts" for what a late report about a node changed and no
+    #: placement can be named for.
+    use: str
+    nodes: list[str]
+    gpus: int
+    started: str | None
+    #: Null while it went on when the period was closed.
+    ended: str | None
+    gpu_us: int
+    gpu_hours: str
+
+
+class LineExplanation(TypedDict):
+    """What a line rests on, down to the placements. Their `gpu_us` sum to `gpu_us`."""
+
+    invoice: str
+    line: InvoiceLine
+    contract: ContractBody
+    #: Price list that set the price, where the contract did not.
+    price_list: PriceListBody | None
+    #: Record that closed the period, and the one that issued the invoice.
+    closed_by: int
+    issued_by: int
+    gpu_us: int
+    gpu_hours: str
+    placements: list[PlacementShare]
+
+
+class AccountBody(TypedDict):
+    """A balance: debit positive."""
+
+    account: str
+    balance: Money
+
+
+class LedgerBody(TypedDict):
+    """The trial balance: every currency sums to zero."""
+
+    accounts: list[AccountBody]
+    totals: list[Money]
+    balanced: bool
+    transactions: int
+
+
+class PeriodClosedBody(TypedDict):
+    """The period that was closed, and the invoices issued for it."""
+
+    start: str
+    end: str
+    invoices: list[str]
+
+
+class RecordBody(TypedDict):
+    """One record of the journal."""
+
+    seq: int
+    at: str
+    kind: str
+    version: int
+    command: str
+    place: int
+    places: int
+    actor: str
+    role: str
+    tenant: str
+    cause: int
+    body: dict[str, Any]
+    #: SHA-256 chain up to here, hexadecimal.
+    digest: str
+
+
+class JournalPage(TypedDict):
+    """Records in order; `next_after` goes on from here, null at the end."""
+
+    items: list[RecordBody]
+    next_after: int | None
+
+
+class JournalHead(TypedDict):
+    """The last record."""
+
+    seq: int
+    digest: str
+
+
+class EventsBody(TypedDict):
+    """What was recorded since; ask again after `next_after`."""
+
+    items: list[RecordBody]
+    next_after: int
+
+
+class Applied(TypedDict):
+    """A document that was applied, or with `dry_run` would be. `answer` is empty for what is recorded already."""
+
+    name: str
+    kind: str
+    id: str
+    changed: bool
+    answer: dict[str, Any]
+
+
+class DocumentsBody(TypedDict):
+    """Documents in the order in which they were applied."""
+
+    applied: list[Applied]
+    dry_run: bool
+
+
+class GangTaken(TypedDict):
+    """A gang that was taken in."""
+
+    gang: str
+
+
+class SchemasBody(TypedDict):
+    """JSON Schemas by kind."""
+
+    schemas: dict[str, Any]
+
+
+class VersionBody(TypedDict):
+    """Which forebay this is."""
+
+    version: str
+    api: str
+    documents: int
+
+
+class Health(TypedDict):
+    """Whether forebay decides and records; anything but "ok" comes with 503."""
+
+    status: str
+
+
+class PostedDocument(msgspec.Struct, forbid_unknown_fields=True):
+    """A file of documents. `folder`, for operators only, is where it lies on forebay's machine (absolute)."""
+
+    name: str
+    text: str
+    folder: str = ""
+
+
+class PostedDocuments(msgspec.Struct, forbid_unknown_fields=True):
+    """Files to be applied, in an order that is forebay's to choose. With `dry_run` nothing is."""
+
+    documents: list[PostedDocument]
+    dry_run: bool = False
+
+
+class PostedReason(msgspec.Struct, forbid_unknown_fields=True):
+    """Why, in a few words."""
+
+    reason: str = ""
+
+
+class PostedNodeReason(msgspec.Struct, forbid_unknown_fields=True):
+    """Why, and for `fail` and `restore` since when (RFC 3339; now when left out)."""
+
+    reason: str = ""
+    effective_at: str = ""

@@ -1,0 +1,172 @@
+"""What does the journal tell about what is no longer in the World? Records, and what an invoice line rests on.
+
+Reads the journal from its first record, on the caller's thread: never call it from the loop.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from forebay.core import claims, money, supply, usage
+from forebay.core.ids import Principal, Role, TenantId
+from forebay.core.placements.gang import Run, Tier
+from forebay.core.placements.index import each_node
+from forebay.loop import codec, ports
+from forebay.server import amounts, bills, bodies, views
+from forebay.server.retelling import Closing, Piece, Retelling
+
+
+def records(journal: ports.Journal, after: int, limit: int) -> list[bodies.RecordBody]:
+    """Records after a sequence, decoded. Raises `ports.JournalError`."""
+    return [_record(stored) for stored in journal.read(after, limit)]
+
+
+def _record(stored: ports.Stored) -> bodies.RecordBody:
+    envelope = codec.envelope(stored)
+    body: Any = msgspec.Raw(bytes(envelope.body))
+    return {
+        "seq": envelope.seq,
+        "at": amounts.when(envelope.at),
+        "kind": envelope.kind,
+        "version": envelope.version,
+        "command": envelope.command_id,
+        "place": envelope.place,
+        "places": envelope.places,
+        "actor": envelope.actor,
+        "role": envelope.role,
+        "tenant": envelope.tenant,
+        "cause": envelope.cause,
+        "body": body,
+        "digest": stored.digest.hex(),
+    }
+
+
+def explain_line(
+    journal: ports.Journal, known: codec.Codec, number: str, n: int, principal: Principal
+) -> bodies.LineExplanation:
+    """What line `n` (from 1) of an invoice rests on. Raises LookupError, `ports.JournalError`.
+
+    The caller has seen to it that the principal may see the invoice.
+    """
+    told = Retelling()
+    for stored in journal.read():
+        envelope = codec.envelope(stored)
+        event = known.decode(envelope)
+        told.apply(event, envelope.at, envelope.seq)
+        if isinstance(event, money.InvoiceIssued) and event.invoice == number:
+            return _explained(told, event, envelope.seq, n, principal)
+    raise LookupError(f"invoice {number} is not in the journal")
+
+
+def _explained(
+    told: Retelling, issued: money.InvoiceIssued, seq: int, n: int, principal: Principal
+) -> bodies.LineExplanation:
+    line, closing = issued.lines[n - 1], told.closing
+    sources = _sources(told, closing, issued)
+    source = sources[n - 1] if n <= len(sources) else None
+    shares: list[bodies.PlacementShare] = []
+    if isinstance(source, usage.TrancheLine):
+        pieces = closing.books.get(source.tranche, [])
+        shares = [_share(told, piece, "lent" if piece.lent else "own", principal) for piece in pieces]
+        shares += _rest(source, shares)
+    elif source is not None:
+        pieces = closing.meters.get((source.key, source.segment, source.period_start), [])
+        use = "lent" if line.kind == "lending_share" else "own"
+        shares = [_share(told, piece, use, principal) for piece in pieces]
+    gpu_us = sum(share["gpu_us"] for share in shares)
+    meant = source.gpu_us if isinstance(source, usage.UsageLine) else line.gpu_us
+    assert gpu_us == meant, f"line {n} of {issued.invoice}: placements sum to {gpu_us}, the line to {meant}"
+    rate = None
+    if isinstance(source, usage.UsageLine):
+        tier, sku, payer = source.key.tier, source.key.sku, _payer(told, source.key.tenant, source.key.tier)
+        rate = bills.rate(told.money, source.segment, tier, sku, payer.currency)
+    return {
+        "invoice": issued.invoice,
+        "line": bills.line_body(line, n, issued.currency),
+        "contract": views.contract_body(told.claims.contracts[line.contract]),
+        "price_list": None if rate is None else bills.price_list_body(told.money, rate.version, told.segment),
+        "closed_by": closing.seq,
+        "issued_by": seq,
+        "gpu_us": gpu_us,
+        "gpu_hours": amounts.gpu_hour_text(gpu_us),
+        "placements": shares,
+    }
+
+
+def _sources(
+    told: Retelling, closing: Closing, issued: money.InvoiceIssued
+) -> list[usage.TrancheLine | usage.UsageLine]:
+    """What each line of the invoice was made from, in the order in which `money.close` makes them."""
+    found: list[usage.TrancheLine | usage.UsageLine] = []
+
+    def add(source: usage.TrancheLine | usage.UsageLine, tenant: str, contract: claims.ContractPlan) -> None:
+        if tenant == issued.tenant and contract.currency == issued.currency:
+            found.append(source)
+
+    held, contracts = told.claims.tranches, told.claims.contracts
+    for line in closing.event.tranches:
+        tranche = held[line.tranche]
+        add(line, tranche.tenant, contracts[tranche.contract])
+    for metered in closing.event.lines:
+        key = metered.key
+        if key.tier is Tier.DEDICATED:
+            continue
+        add(metered, key.tenant, _payer(told, key.tenant, key.tier))
+        if key.lender:
+            add(metered, held[key.lender].tenant, contracts[held[key.lender].contract])
+    return found
+
+
+def _payer(told: Retelling, tenant: TenantId, tier: Tier) -> claims.ContractPlan:
+    """The contract that use without a tranche is billed under."""
+    contract = claims.contract_for(told.claims, tenant, spot=tier is Tier.SPOT)
+    assert contract is not None, "use without a contract is never taken in"
+    return contract
+
+
+def _share(told: Retelling, piece: Piece, use: str, principal: Principal) -> bodies.PlacementShare:
+    """One placement; for a tenant, another's is "other work"."""
+    hidden = principal.role is Role.TENANT and piece.tenant != principal.tenant
+    return {
+        "gang": "other work" if hidden else piece.gang,
+        "generation": 0 if hidden else piece.generation,
+        "use": use,
+        "nodes": _names(told.supply, piece.runs),
+        "gpus": piece.gpus,
+        "started": amounts.when(piece.start),
+        "ended": amounts.when_or_none(piece.end),
+        "gpu_us": piece.gpu_us,
+        "gpu_hours": amounts.gpu_hour_text(piece.gpu_us),
+    }
+
+
+def _names(supplied: supply.State, runs: tuple[Run, ...]) -> list[str]:
+    nodes = [node for node, _ in each_node(runs)]
+    return [supply.node_name(supplied, node) for node in nodes[: views.NODES_MAX]]
+
+
+def _rest(line: usage.TrancheLine, shares: list[bodies.PlacementShare]) -> list[bodies.PlacementShare]:
+    """What no placement stands behind: idle time, which is paid all the same, and what facts about nodes that came
+    late took from, or gave back to, placements that nobody can name any more.
+    """
+    used_us = sum(share["gpu_us"] for share in shares if share["use"] == "own")
+    lent_us = sum(share["gpu_us"] for share in shares if share["use"] == "lent")
+    rest = [_unplaced("idle", line.idle_us)]
+    late_us = line.used_us - used_us + line.lent_us - lent_us
+    return [*rest, _unplaced("late_facts", late_us)] if late_us else rest
+
+
+def _unplaced(use: str, gpu_us: int) -> bodies.PlacementShare:
+    return {
+        "gang": "",
+        "generation": 0,
+        "use": use,
+        "nodes": [],
+        "gpus": 0,
+        "started": None,
+        "ended": None,
+        "gpu_us": gpu_us,
+        "gpu_hours": amounts.gpu_hour_text(gpu_us),
+    }

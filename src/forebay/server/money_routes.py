@@ -1,0 +1,91 @@
+"""Contracts, prices, periods, invoices and the ledger over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from forebay.core import money
+from forebay.server import amounts, bills, bodies, history, problems, views
+from forebay.server.calls import BOOKS, EVERYBODY, LIMIT_DEFAULT, LIMIT_MAX, Caller, address
+
+router = APIRouter()
+
+PageLimit = Annotated[int, Query(ge=1, le=LIMIT_MAX)]
+
+
+@address(router, "GET", "/v1/contracts", EVERYBODY, bodies.ContractPage)
+async def list_contracts(call: Caller, limit: PageLimit = LIMIT_DEFAULT, cursor: str = "") -> Response:
+    """Contracts as signed."""
+    found = await call.read(lambda world: views.contracts(world, call.principal))
+    return call.named_page(found, limit, str, "")
+
+
+@address(router, "GET", "/v1/tranches", EVERYBODY, bodies.TranchePage)
+async def list_tranches(call: Caller, limit: PageLimit = LIMIT_DEFAULT, cursor: str = "") -> Response:
+    """Tranches as signed and bound."""
+    found = await call.read(lambda world: views.tranches(world, call.principal))
+    return call.named_page(found, limit, str, "")
+
+
+@address(router, "GET", "/v1/prices", EVERYBODY, bodies.PricePage)
+async def list_prices(call: Caller, limit: PageLimit = LIMIT_DEFAULT, cursor: str = "") -> Response:
+    """Price lists: what use without a tranche costs."""
+    found = await call.read(lambda world: bills.price_lists(world, call.principal))
+    return call.named_page(found, limit, int, -1)
+
+
+@address(router, "POST", "/v1/periods/close", BOOKS, bodies.PeriodClosedBody, takes=bodies.PostedReason)
+async def close_period_now(call: Caller) -> Response:
+    """Close the open period now and issue its invoices."""
+    posted = await call.posted(bodies.PostedReason)
+    answer = await call.decided(money.CloseBillingPeriod(posted.reason[:500]))
+    told: bodies.PeriodClosedBody = {
+        "start": amounts.when(answer["start"]),
+        "end": amounts.when(answer["end"]),
+        "invoices": list(answer["invoices"]),
+    }
+    return call.answer(told)
+
+
+@address(router, "GET", "/v1/invoices", EVERYBODY, bodies.InvoicePage)
+async def list_invoices(call: Caller, limit: PageLimit = LIMIT_DEFAULT, cursor: str = "") -> Response:
+    """Invoices by number, without their lines."""
+    found = await call.read(lambda world: bills.invoices(world, call.principal))
+    return call.named_page(found, limit, str, "")
+
+
+@address(router, "GET", "/v1/invoices/{number}", EVERYBODY, bodies.InvoiceBody)
+async def show_invoice(call: Caller, number: str) -> Response:
+    """One invoice as it was issued."""
+    shown = await call.read(lambda world: bills.invoice(world, call.principal, number))
+    if shown is None:
+        raise call.missing("invoice", number)
+    return call.tagged(shown)
+
+
+@address(router, "GET", "/v1/invoices/{number}/lines/{n}/explain", EVERYBODY, bodies.LineExplanation)
+async def show_line_explanation(call: Caller, number: str, n: int) -> Response:
+    """What a line rests on: contract, clause, price list, and the placements behind it, summing to it exactly."""
+    shown = await call.read(lambda world: bills.invoice(world, call.principal, number))
+    if shown is None or not 1 <= n <= len(shown["lines"]):
+        raise call.missing("line", f"{n} of invoice {number}")
+    try:
+        told = await asyncio.to_thread(
+            history.explain_line, call.forebay.journal, call.forebay.replay.codec, number, n, call.principal
+        )
+    except LookupError as error:
+        raise problems.Failure("unavailable", f"the journal cannot be read that far: {error}") from None
+    return call.answer(told)
+
+
+@address(router, "GET", "/v1/ledger", BOOKS, bodies.LedgerBody)
+async def show_ledger(call: Caller) -> Response:
+    """The trial balance."""
+    shown = await call.read(lambda world: bills.ledger(world, call.principal))
+    if shown is None:
+        raise call.missing("ledger", "here")
+    return call.answer(shown)

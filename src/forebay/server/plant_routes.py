@@ -1,0 +1,133 @@
+"""Status and nodes over HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from forebay.core import ids, supply
+from forebay.core.world import World
+from forebay.feeds import quantities
+from forebay.server import bodies, problems, views
+from forebay.server.calls import EVERYBODY, LIMIT_DEFAULT, LIMIT_MAX, OPERATOR, Call, Caller, address
+
+router = APIRouter()
+
+
+@address(router, "GET", "/v1/status", EVERYBODY, bodies.StatusBody)
+async def show_status(call: Caller) -> Response:
+    """All at a glance: the plant, tranches, gangs by phase, and what the open period holds so far."""
+    at = call.forebay.clock.now()
+    return call.answer(await call.read(lambda world: views.status(world, call.principal, at)))
+
+
+@address(router, "GET", "/v1/nodes", OPERATOR, bodies.NodePage)
+async def list_nodes(
+    call: Caller, limit: Annotated[int, Query(ge=1, le=LIMIT_MAX)] = LIMIT_DEFAULT, cursor: str = ""
+) -> Response:
+    """Nodes in the order in which they were added."""
+    after = call.after(int, 0)
+    items, going_on = await call.read(
+        lambda world: views.node_page(world, call.principal, after=after, limit=limit)
+    )
+    return call.page(items, going_on)
+
+
+@address(
+    router, "POST", "/v1/nodes/{name}/cordon", OPERATOR, bodies.NodeAnswer, takes=bodies.PostedNodeReason
+)
+async def cordon_node(call: Caller, name: str) -> Response:
+    """No new work on this node."""
+    node, posted = await _node(call, name)
+    changes = await call.glance(
+        lambda world: node not in world.state.supply.cordoned or _is_known(world, call)
+    )
+    return await _decide(call, name, supply.CordonNode(node, posted.reason), changes)
+
+
+@address(router, "POST", "/v1/nodes/{name}/drain", OPERATOR, bodies.NodeAnswer, takes=bodies.PostedNodeReason)
+async def drain_node(call: Caller, name: str) -> Response:
+    """No new work on this node, and what runs there is moved away."""
+    node, posted = await _node(call, name)
+    return await _decide(call, name, supply.CordonNode(node, posted.reason, drain=True))
+
+
+@address(
+    router, "POST", "/v1/nodes/{name}/uncordon", OPERATOR, bodies.NodeAnswer, takes=bodies.PostedNodeReason
+)
+async def uncordon_node(call: Caller, name: str) -> Response:
+    """The node may have work again."""
+    node, _ = await _node(call, name)
+    changes = await call.glance(lambda world: node in world.state.supply.cordoned or _is_known(world, call))
+    return await _decide(call, name, supply.UncordonNode(node), changes)
+
+
+@address(router, "POST", "/v1/nodes/{name}/fail", OPERATOR, bodies.NodeAnswer, takes=bodies.PostedNodeReason)
+async def fail_node(call: Caller, name: str) -> Response:
+    """The node has failed, since `effective_at`."""
+    return await _report(call, name, healthy=False)
+
+
+@address(
+    router, "POST", "/v1/nodes/{name}/restore", OPERATOR, bodies.NodeAnswer, takes=bodies.PostedNodeReason
+)
+async def restore_node(call: Caller, name: str) -> Response:
+    """The node is well again, since `effective_at`."""
+    return await _report(call, name, healthy=True)
+
+
+async def _node(call: Call, name: str) -> tuple[ids.NodeIndex, bodies.PostedNodeReason]:
+    posted = await call.posted(bodies.PostedNodeReason)
+    if len(posted.reason) > 500:
+        raise problems.Failure("bad_body", "a reason has at most 500 characters")
+    node = await call.glance(lambda world: supply.node_named(world.state.supply, name))
+    if node is None:
+        raise call.missing("node", name)
+    return node, posted
+
+
+async def _report(call: Call, name: str, *, healthy: bool) -> Response:
+    node, posted = await _node(call, name)
+    if posted.effective_at:
+        try:
+            since = quantities.instant_us(posted.effective_at)
+        except quantities.Malformed as error:
+            errors: list[problems.ProblemError] = [{"pointer": "/effective_at", "detail": str(error)}]
+            raise problems.Failure("bad_body", str(error), errors=errors) from None
+        return await _decide(call, name, supply.ReportNodeHealth(node, healthy, posted.reason, since))
+    command = supply.ReportNodeHealth(node, healthy, posted.reason, call.forebay.clock.now())
+    return await _decide(call, name, command, again=lambda world: _answered(world, call, node))
+
+
+async def _decide(
+    call: Call,
+    name: str,
+    command: ids.Command,
+    changes: bool = True,
+    again: views.Ask[ids.Answer | None] | None = None,
+) -> Response:
+    """Have it decided. `changes` says what it does where the World's answer does not."""
+    answer = await call.submit(command)
+    if isinstance(answer, ids.Refusal) and answer.code == "key_reused" and again is not None:
+        # "Now" was another instant when this key was first used; it is the same request all the same.
+        answer = await call.glance(again) or answer
+    if isinstance(answer, ids.Refusal):
+        raise problems.refused(answer, call.principal)
+    changed = bool(answer.get("changed", changes))
+    told: bodies.NodeAnswer = {"node": name, "changed": changed}
+    return call.answer(told)
+
+
+def _is_known(world: World, call: Call) -> bool:
+    """Whether this request's key was used: then it changed something, and is answered so again."""
+    return (call.principal.tenant, call.key()) in world.state.keys
+
+
+def _answered(world: World, call: Call, node: int) -> ids.Answer | None:
+    """What this key answered before, if that was about the same node and of the same kind."""
+    known = world.state.keys.get((call.principal.tenant, call.key()))
+    if known is None or known.answer.get("node") != node or "changed" not in known.answer:
+        return None
+    return known.answer

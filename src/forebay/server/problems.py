@@ -1,0 +1,175 @@
+"""How is a mistake told over HTTP? As RFC 9457 problem details, with one table from reasons to statuses.
+
+`type` is a name, not an address: it does not change when documentation moves. docs/reference/http.md lists them all.
+"""
+
+from __future__ import annotations
+
+import http
+from collections.abc import Iterable
+from typing import Any, NotRequired, TypedDict
+
+import msgspec
+from starlette.responses import Response
+
+from forebay.core import ids
+from forebay.feeds import tree
+from forebay.loop.inbox import LoopError
+
+MEDIA_TYPE = "application/problem+json"
+TYPE = "urn:forebay:problem:"
+
+#: Status of each reason for which the World refuses; any other is 422.
+STATUS_OF_REFUSAL = {
+    "forbidden": 403,
+    "unknown_gang": 404,
+    "already_ended": 409,
+    "already_open": 409,
+    "not_open": 409,
+    "duplicate_id": 409,
+    "sku_differs": 409,
+    "site_differs": 409,
+    "contract_differs": 409,
+    "prices_differ": 409,
+    "price_version": 409,
+    "policy_version": 409,
+    "oversold": 409,
+    "no_whole_racks": 409,
+    "over_limit": 409,
+    "tranche_over": 409,
+    "empty_period": 409,
+    "key_reused": 422,
+}
+#: Reasons that the server itself gives, with their status and title.
+OWN = {
+    "bad_document": (422, "A document cannot be read"),
+    "bad_request": (400, "The request cannot be read"),
+    "bad_body": (422, "The body is not as it should be"),
+    "bad_parameter": (422, "A parameter is not as it should be"),
+    "bad_cursor": (422, "The cursor is not one of ours"),
+    "bad_key": (422, "The idempotency key is not as it should be"),
+    "unauthorized": (401, "No valid token"),
+    "forbidden": (403, "Not for this role"),
+    "not_found": (404, "There is no such thing"),
+    "method_not_allowed": (405, "The method is not for this address"),
+    "stale": (412, "It has changed since"),
+    "too_large": (413, "The body is too large"),
+    "unavailable": (503, "forebay cannot decide now"),
+    "bug": (500, "A mistake of ours"),
+}
+#: Titles of what the World refuses, where the code does not speak for itself.
+TITLES = {
+    "key_reused": "The idempotency key was used for something else",
+    "oversold": "More than there is",
+    "never_fits": "It can never fit",
+}
+
+
+class ProblemError(TypedDict):
+    """One thing that is wrong. `pointer` is a JSON pointer into the document or the body."""
+
+    pointer: str
+    detail: str
+    file: NotRequired[str]
+    line: NotRequired[int]
+    column: NotRequired[int]
+
+
+class ProblemBody(TypedDict):
+    """Problem details (RFC 9457). `code` is the reason; `errors` are the places it is about, where there are any."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str
+    errors: list[ProblemError]
+    #: With 503: whether it may have been recorded all the same.
+    may_have_landed: NotRequired[bool]
+    #: With documents: what was applied before this one was refused.
+    applied: NotRequired[list[dict[str, Any]]]
+
+
+class Failure(Exception):
+    """A request that is answered with a problem."""
+
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        *,
+        status: int = 0,
+        errors: Iterable[ProblemError] = (),
+        more: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.status = status or (OWN[code][0] if code in OWN else STATUS_OF_REFUSAL.get(code, 422))
+        self.errors = list(errors)
+        self.more = more or {}
+
+
+def refused(refusal: ids.Refusal, principal: ids.Principal) -> Failure:
+    """What the World refused, in words that this principal may read."""
+    detail = refusal.told_to(principal)
+    errors: list[ProblemError] = []
+    if refusal.field:
+        errors.append({"pointer": pointer(refusal.field), "detail": detail})
+    return Failure(refusal.code, detail, errors=errors)
+
+
+def unreadable(error: tree.DocumentError, code: str = "bad_document") -> Failure:
+    """Documents that cannot be read: every place that is wrong."""
+    count = len(error.problems)
+    detail = error.problems[0].sentence() + (f" (and {count - 1} more)" if count > 1 else "")
+    return Failure(code, detail, errors=[located(problem) for problem in error.problems])
+
+
+def located(problem: tree.Problem) -> ProblemError:
+    """A problem of a document, with its file and line where there are any."""
+    told: ProblemError = {"pointer": pointer(problem.path), "detail": problem.detail}
+    if problem.file:
+        told["file"] = problem.file
+    if problem.line:
+        told["line"], told["column"] = problem.line, problem.column
+    return told
+
+
+def undecided(error: LoopError) -> Failure:
+    """The loop could not say what became of it."""
+    advice = (
+        "it may have been recorded: ask again with the same Idempotency-Key, which settles it"
+        if error.may_have_landed
+        else "nothing was recorded: ask again later"
+    )
+    return Failure("unavailable", f"{error}; {advice}", more={"may_have_landed": error.may_have_landed})
+
+
+def pointer(path: str) -> str:
+    """A field path (`tranches[0].count`) as a JSON pointer (RFC 6901)."""
+    steps = path.replace("[", ".").replace("]", "").split(".") if path else []
+    return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)
+
+
+def response(failure: Failure, instance: str) -> Response:
+    """The failure as problem details about `instance`, the address that was asked."""
+    body = {
+        "type": TYPE + failure.code,
+        "title": title(failure.code, failure.status),
+        "status": failure.status,
+        "detail": failure.detail,
+        "instance": instance,
+        "code": failure.code,
+        "errors": failure.errors,
+    } | failure.more
+    headers = {"WWW-Authenticate": 'Bearer realm="forebay"'} if failure.status == 401 else {}
+    return Response(msgspec.json.encode(body), failure.status, headers, MEDIA_TYPE)
+
+
+def title(code: str, status: int) -> str:
+    """A short heading, the same for all problems of one type."""
+    if code in OWN and OWN[code][0] == status:
+        return OWN[code][1]
+    return TITLES.get(code, code.replace("_", " ").capitalize() or http.HTTPStatus(status).phrase)

@@ -1,0 +1,244 @@
+"""Which placements are behind each metered sum? The journal told again, placement by placement.
+
+The core meters sums, in O(1) a change, and forgets whose they were. This counts the same GPU-time a second time from
+the events alone, by placement and by another way: a placement's time in a span is the overlap of two intervals, and
+what a late fact changes is the difference to what was counted before. That both come to the same is asserted for
+every line that is explained.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from forebay.core import claims, money, supply, usage
+from forebay.core.ids import Event, SiteId, TrancheId
+from forebay.core.placements import gang as gangs
+from forebay.core.placements.gang import Run, Spec
+from forebay.core.placements.index import each_node, gpus_of
+from forebay.core.timeline import Dues
+from forebay.core.usage import Key, Span
+from forebay.core.world import WorldOpened
+
+
+class Piece(NamedTuple):
+    """GPU-time of one placement within one line. `end` is 0 while it went on at the close."""
+
+    gang: str
+    generation: int
+    tenant: str
+    runs: tuple[Run, ...]
+    gpus: int
+    lent: bool
+    start: int
+    end: int
+    gpu_us: int
+
+
+@dataclass(slots=True)
+class Closing:
+    """A period's close, with the placements behind its sums."""
+
+    seq: int
+    event: usage.PeriodClosed
+    #: (key, segment, period) -> placements metered there.
+    meters: dict[tuple[Key, int, int], list[Piece]] = field(default_factory=dict)
+    #: Tranche -> placements on it, the tenant's own and borrowers'.
+    books: dict[TrancheId, list[Piece]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Placement:
+    """One generation of a gang, from its placement until its nodes are free again."""
+
+    spec: Spec
+    generation: int
+    runs: tuple[Run, ...]
+    lender: TrancheId
+    site: SiteId
+    placed_at: int
+    freed_at: int = 0
+    #: At work `[since, until)`; 0 while that has not begun, or ended.
+    since: int = 0
+    until: int = 0
+    #: What earlier closes counted of it, by span.
+    counted: dict[Span, int] = field(default_factory=dict)
+    #: GPUs that its tranche's book counts as used or lent now, since when, and what they made before that.
+    rate: int = 0
+    rate_since: int = 0
+    rate_us: int = 0
+
+    @property
+    def tranche(self) -> TrancheId:
+        """Whose book it is in: the lender's, its own, or none's ("")."""
+        return self.lender or self.spec.tranche
+
+    def set_rate(self, rate: int, at: int) -> None:
+        self.rate_us += self.rate * (at - self.rate_since)
+        self.rate, self.rate_since = rate, at
+
+    def gpus_on(self, node: int) -> int:
+        return sum(mask.bit_count() for each, mask in each_node(self.runs) if each == node)
+
+    def piece(self, gpu_us: int, lent: bool, start: int, end: int) -> Piece:
+        spec = self.spec
+        return Piece(
+            spec.id, self.generation, spec.tenant, self.runs, gpus_of(self.runs), lent, start, end, gpu_us
+        )
+
+
+class Retelling:
+    """Give it every event in order; `closing` is the last close of a period."""
+
+    closing: Closing
+
+    def __init__(self) -> None:
+        self.supply = supply.State()
+        self.claims = claims.State()
+        #: Price lists only, and since when each held.
+        self.money = money.State()
+        self._spans: list[Span] = []
+        self._specs: dict[str, Spec] = {}
+        #: Placements that may still change a sum; the latest generation of each gang, and ones that ended lately.
+        self._placements: list[_Placement] = []
+        self._latest: dict[str, _Placement] = {}
+        #: (gang, tranche) where it holds nodes beyond its right: in that book they are neither used nor lent.
+        self._overdue: set[tuple[str, TrancheId]] = set()
+        #: Since when the book of a live tranche counts what it counts now.
+        self._opened: dict[TrancheId, int] = {}
+
+    @property
+    def segment(self) -> int:
+        """Version of the price list in force."""
+        return self._spans[-1].segment
+
+    def apply(self, event: Event, at: int, seq: int) -> None:
+        """The next event, with the time and sequence of its record."""
+        if isinstance(event, supply.EVENTS):
+            supply.apply(self.supply, event)
+            if isinstance(event, supply.NodeHealthChanged):
+                self._health(event, at)
+        elif isinstance(event, claims.EVENTS):
+            claims.apply(self.claims, self.supply, Dues(), event)
+            self._term(event, at)
+        elif isinstance(event, money.PriceListApplied):
+            self.money.price_lists[event.prices.version] = event.prices
+        elif isinstance(event, WorldOpened):
+            self._spans = [Span(at, 0, at)]
+        elif isinstance(event, usage.PriceSegmentStarted):
+            self.money.held_since[event.segment] = at
+            self._span(Span(at, event.segment, self._spans[-1].period_start))
+        elif isinstance(event, usage.PeriodClosed):
+            self._close(event, seq)
+        else:
+            self._gang(event, at)
+
+    def _gang(self, event: Event, at: int) -> None:
+        match event:
+            case gangs.GangSubmitted():
+                self._specs[event.spec.id] = event.spec
+            case gangs.GangPlaced():
+                self._placed(event, at)
+            case gangs.GangStarted():
+                self._latest[event.gang].since = max(event.effective_at, self._spans[0].start)
+            case gangs.GangEnded():
+                now = self._latest[event.gang]
+                if now.since:
+                    now.until = max(event.effective_at, self._spans[0].start)
+                if not event.returns_at:
+                    self._free(now, at)
+            case gangs.NodesReturned():
+                self._free(self._latest[event.gang], at)
+            case gangs.ReclaimOverdue():
+                self._latest[event.gang].set_rate(0, at)
+                self._overdue.add((event.gang, event.tranche))
+
+    def _placed(self, event: gangs.GangPlaced, at: int) -> None:
+        site = supply.rack_of(self.supply, event.runs[0].first).site
+        made = _Placement(
+            self._specs[event.gang], event.generation, event.runs, event.lender, site, at, rate_since=at
+        )
+        if self._live(made.tranche):
+            made.rate = gpus_of(event.runs)
+        self._latest[event.gang] = made
+        self._placements.append(made)
+
+    def _free(self, placement: _Placement, at: int) -> None:
+        placement.set_rate(0, at)
+        placement.freed_at = at
+        self._overdue = {mark for mark in self._overdue if mark[0] != placement.spec.id}
+
+    def _live(self, tranche: TrancheId) -> bool:
+        held = self.claims.tranches.get(tranche)
+        return held is not None and held.standing is claims.Standing.LIVE
+
+    def _term(self, event: Event, at: int) -> None:
+        if isinstance(event, claims.TrancheStarted):
+            tranche = self.claims.tranches[event.tranche]
+            self._opened[event.tranche] = at
+            for placement in self._placements:
+                nodes = [node for node, _ in each_node(placement.runs)]
+                if not placement.freed_at and any(usage.holds(tranche, node) for node in nodes):
+                    self._overdue.add((placement.spec.id, event.tranche))
+        elif isinstance(event, claims.TrancheEnded):
+            for placement in self._placements:
+                if placement.tranche == event.tranche:
+                    placement.set_rate(0, at)
+
+    def _health(self, event: supply.NodeHealthChanged, at: int) -> None:
+        """A failed node's GPUs leave the sums of its tranche, since when the fact took effect."""
+        owner = next(
+            (
+                held
+                for held in self.claims.tranches.values()
+                if held.standing is claims.Standing.LIVE and usage.holds(held, event.node)
+            ),
+            None,
+        )
+        if owner is None:
+            return
+        name, sign = owner.plan.id, 1 if event.healthy else -1
+        since = max(event.effective_at, self._opened[name])
+        for placement in self._placements:
+            here = 0 if placement.freed_at else placement.gpus_on(event.node)
+            if here and placement.tranche == name and (placement.spec.id, name) not in self._overdue:
+                placement.set_rate(placement.rate + sign * here, at)
+                placement.rate_us += sign * here * (at - max(since, placement.placed_at))
+
+    def _span(self, span: Span) -> None:
+        if self._spans[-1].start == span.start:
+            self._spans[-1] = span
+        else:
+            self._spans.append(span)
+            del self._spans[: -usage.SPANS_MAX]
+
+    def _close(self, event: usage.PeriodClosed, seq: int) -> None:
+        self.closing = Closing(seq, event)
+        for placement in self._placements:
+            self._count(placement, event.end)
+        self._placements = [each for each in self._placements if not each.freed_at]
+        self._opened = dict.fromkeys(self._opened, event.end)
+        self._span(Span(event.end, self.segment, event.end))
+
+    def _count(self, placement: _Placement, end: int) -> None:
+        """Add a placement's GPU-time since the last close to the sums it belongs to."""
+        spec = placement.spec
+        key = Key(spec.tenant, spec.tier, spec.tranche, placement.lender, spec.sku, placement.site)
+        for place, span in enumerate(self._spans):
+            after = self._spans[place + 1].start if place + 1 < len(self._spans) else end
+            until = min(placement.until or end, after)
+            overlap = max(0, until - max(placement.since, span.start)) if placement.since else 0
+            fresh = spec.gpus * overlap - placement.counted.get(span, 0)
+            if fresh:
+                placement.counted[span] = spec.gpus * overlap
+                line = self.closing.meters.setdefault((key, span.segment, span.period_start), [])
+                line.append(placement.piece(fresh, bool(placement.lender), placement.since, placement.until))
+        placement.set_rate(placement.rate, end)
+        if placement.rate_us:
+            line = self.closing.books.setdefault(placement.tranche, [])
+            line.append(
+                placement.piece(
+                    placement.rate_us, bool(placement.lender), placement.placed_at, placement.freed_at
+                )
+            )
+            placement.rate_us = 0

@@ -1,0 +1,62 @@
+"""Invoices as people read them."""
+
+from jsonschema import validate
+
+from forebay.cli import invoice, outputs
+from tests.cli.rig import Lab
+
+BODY = {
+    "id": "INV-000007",
+    "tenant": "acme",
+    "start": "2026-11-01T00:00:00Z",
+    "end": "2026-12-01T00:00:00Z",
+    "total": {"amount": "1419.60", "currency": "USD"},
+    "lines": [
+        {
+            "n": 1, "kind": "dedicated", "gpu_us": 1, "gpu_hours": "720.00",
+            "price_per_gpu_hour": {"amount": "2.00", "currency": "USD"},
+            "amount": {"amount": "1440.00", "currency": "USD"}, "text": "1 GPU dedicated",
+        },
+        {
+            "n": 2, "kind": "lending_share", "gpu_us": 0, "gpu_hours": "0.00",
+            "price_per_gpu_hour": {"amount": "1.00", "currency": "USD"},
+            "amount": {"amount": "-20.40", "currency": "USD"}, "text": "share of lending",
+        },
+    ],
+}  # fmt: skip
+TEXT = """\
+  LINE  FOR                       GPU-H  PRICE      USD
+     1  own tranche, used or not  720.00   2.00  1440.00
+     2  share of lending                          -20.40
+        total                                   1419.60
+
+  1: 1 GPU dedicated
+  2: share of lending"""
+
+
+def test_an_invoice_as_text() -> None:
+    head, *lines = invoice.invoice_text(BODY, color=False).splitlines()
+    assert head.startswith("INV-000007 to acme, 20")
+    assert [line.split() for line in lines] == [line.split() for line in TEXT.splitlines()]
+    assert len({len(line) for line in lines[:3]}) == 1
+
+
+def test_the_list_and_one(lab: Lab) -> None:
+    assert "INV-000001  acme" in lab.shell("invoice", "list").out
+    assert "own tranche, used or not" in lab.shell("invoice", "INV-000001").out
+    ran = lab.shell("invoice", "INV-009999")
+    assert ran.status == 1
+    assert "there is no invoice INV-009999" in ran.err
+
+
+def test_closing_is_not_for_tenants(lab: Lab) -> None:
+    ran = lab.as_tenant("acme", "invoice", "close")
+    assert ran.status == 5
+    assert "not for the role tenant" in ran.err
+
+
+def test_closing(lab: Lab) -> None:
+    ran = lab.shell("invoice", "close", "--reason", "test", "--json")
+    assert ran.status == 0
+    validate(ran.json, outputs.OUTPUTS["invoice.close"])
+    assert len(ran.json["invoices"]) == 2

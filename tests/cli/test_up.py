@@ -1,0 +1,252 @@
+"""A world from a folder: the whole story with real processes, cut short and gone on with, by Ctrl-C and by kill -9."""
+
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from forebay.engines import gang_folders, supervisor
+from tests.cli.rig import ROOT, Shell
+
+PATIENCE_S = 90
+#: What makes the example quick: file -> (what it says, what it says here).
+QUICKER = {
+    "gangs/train.yaml": [("--steps, 320, --step-ms, 250, --checkpoint-every, 5", "--steps, 90, --step-ms, 100, --checkpoint-every, 0.5")],
+    "gangs/finetune.yaml": [("--seconds, 75, --step-ms, 250, --checkpoint-every, 5", "--seconds, 4, --step-ms, 100, --checkpoint-every, 0.5")],
+    "gangs/sweep.yaml": [("--steps, 260, --step-ms, 250, --checkpoint-every, 5", "--steps, 60, --step-ms, 100, --checkpoint-every, 0.5")],
+    "gangs/eval.yaml": [("--steps, 60, --step-ms, 250", "--steps, 15, --step-ms, 100")],
+    "policy.yaml": [("turnover: 2s", "turnover: 1s")],
+    "scenario.yaml": [("after: 10s", "after: 1s")],
+}  # fmt: skip
+
+
+@pytest.fixture
+def project(shell: Shell) -> Path:
+    """The example, with its times shortened."""
+    folder = shell.home / "one_site"
+    shutil.copytree(ROOT / "examples" / "one_site", folder)
+    for name, changes in QUICKER.items():
+        text = (folder / name).read_text()
+        for said, instead in changes:
+            assert said in text, (name, said)
+            text = text.replace(said, instead)
+        (folder / name).write_text(text)
+    return folder
+
+
+class Telling:
+    """A `forebay up` that runs; its lines are read as they come."""
+
+    def __init__(self, shell: Shell, *arguments: str) -> None:
+        self.process = shell.start("up", *arguments, PYTHONUNBUFFERED="1")
+        self.text = ""
+        # Should it hang, its end makes every read below end too.
+        self._watchdog = threading.Timer(PATIENCE_S, self.process.kill)
+        self._watchdog.start()
+
+    def until(self, pattern: str) -> str:
+        """Read up to the first line that matches."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.text += line
+            if re.search(pattern, line):
+                return line
+        raise AssertionError(f"it ended without {pattern!r}:\n{self.text}")
+
+    def end(self) -> int:
+        """Read what is left; the exit status."""
+        assert self.process.stdout is not None
+        self.text += self.process.stdout.read()
+        self.process.stdout.close()
+        status = self.process.wait()
+        self._watchdog.cancel()
+        assert "Traceback" not in self.text, self.text
+        return status
+
+    def interrupt(self) -> int:
+        """Ctrl-C, and the exit status."""
+        self.process.send_signal(signal.SIGINT)
+        return self.end()
+
+
+def living(state: Path) -> dict[str, list[int]]:
+    """Gangs whose ranks are alive -> process ids."""
+    boot = supervisor.boot_id()
+    folders = gang_folders.GangFolders(state / "engine")
+    found: dict[str, list[int]] = {}
+    for gang in folders.gangs():
+        for generation in folders.generations(gang):
+            started = gang_folders.read_started(folders.of_generation(gang, generation))
+            pids = [who.pid for who in started["ranks"] if supervisor.is_alive(who, boot)] if started else []
+            if pids:
+                found[gang] = pids
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.serial
+def test_the_story_with_a_ctrl_c_in_it(shell: Shell, project: Path) -> None:
+    state = shell.worlds / "one_site"
+    first = Telling(shell, "one_site")
+    first.until(r"rank 2 of acme.train was killed \(signal 9\)")
+    first.until(r"acme.train runs: all 4 ranks are up")
+    assert shell("status", "--json").json["gangs"]["running"] >= 2
+    assert first.interrupt() == 130
+    assert "asked to save and stop" in first.text
+    assert "everything is kept; go on with: forebay up one_site" in first.text
+    assert living(state) == {}
+    assert not (state / "server.json").exists()
+    assert "Start it again: forebay up one_site" in shell("status").err
+
+    second = Telling(shell, "one_site")
+    second.until(r"acme wants its lent capacity back for acme.eval")
+    second.until(r"birch.sweep has left the lent nodes")
+    assert second.end() == 0
+    told = first.text + second.text
+    assert "goes on after record" in second.text
+    assert told.count("was killed (signal 9)") == 1
+    assert re.search(r"acme.train: resumed from step \d+ with 4 ranks", told)
+    for gang in ("acme.train", "acme.eval", "birch.finetune", "birch.sweep"):
+        assert f"{gang} is done: every rank finished" in told
+        assert told.count(f"{gang}: ") >= 1
+    assert "INV-000001 to acme" in second.text
+    assert "share of lending" in second.text
+    assert "INV-000002 to birch" in second.text
+    assert living(state) == {}
+    assert max(map(len, told.splitlines())) <= 110
+    assert shell("journal", "verify").status == 0
+    assert shell("doctor").status == 0
+
+    third = Telling(shell, "one_site")
+    assert third.end() == 0
+    assert "this story has been told to its end" in third.text
+    assert "--fresh" in third.text
+
+    fresh = Telling(shell, "one_site", "--fresh")
+    fresh.until(r"acme.train: a training run")
+    assert fresh.interrupt() == 130
+    (aside,) = shell.worlds.glob("one_site.aside-*")
+    assert (aside / "journal.sqlite").stat().st_size > 0
+    assert shell("journal", "verify", "--state", str(aside)).status == 0
+
+
+@pytest.mark.slow
+@pytest.mark.serial
+def test_the_story_goes_on_after_a_kill(shell: Shell, project: Path) -> None:
+    state = shell.worlds / "one_site"
+    killed = Telling(shell, "one_site")
+    killed.until(r"birch.sweep runs: all 4 ranks are up")
+
+    # While it runs: a second one only watches, and no other server gets the journal.
+    watching = Telling(shell, "one_site")
+    watching.until(r"is running already")
+    other = subprocess.run(
+        [sys.executable, "-P", "-m", "forebay.server", "--state", str(state), "--port", "0"],
+        env=shell.environment, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert other.returncode == 1
+    assert "is open for writing by another forebay" in other.stderr
+
+    before = living(state)
+    assert set(before) == {"acme.train", "birch.finetune", "birch.sweep"}
+    killed.process.kill()
+    killed.end()
+    watching.until(r"the world has stopped")
+    assert watching.end() == 0
+    assert living(state) == before
+
+    again = Telling(shell, "one_site")
+    again.until(r"what was running is taken up again")
+    again.until(r"rank 2 of acme.train was killed")
+    assert "birch.sweep starts again" not in again.text
+    after = living(state)
+    assert after.get("birch.sweep") in (None, before["birch.sweep"])
+    assert again.interrupt() == 130
+    assert living(state) == {}
+
+
+GHOST = """\
+forebay: 1
+kind: Gang
+name: ghost
+tenant: birch
+tier: on_demand
+sku: gb300-nvl72
+gpus: 1
+walltime: 1m
+program: {argv: [/no/such/program]}
+"""
+STORY = """\
+forebay: 1
+kind: Scenario
+title: Nobody there
+steps:
+  - submit: gangs/ghost.yaml
+  - wait: {gang: birch.ghost, is: ended, within: 30s}
+"""
+
+
+@pytest.mark.slow
+def test_a_program_that_does_not_exist(shell: Shell, project: Path) -> None:
+    (project / "gangs" / "ghost.yaml").write_text(GHOST)
+    (project / "scenario.yaml").write_text(STORY)
+    telling = Telling(shell, "one_site", "--port", "0")
+    assert telling.end() == 0
+    assert "birch.ghost cannot be started: " in telling.text
+    assert "/no/such/program" in telling.text
+
+
+@pytest.mark.slow
+def test_without_a_scenario_it_serves(shell: Shell, project: Path) -> None:
+    (project / "scenario.yaml").unlink()
+    telling = Telling(shell, "one_site", "--port", "0", "--json")
+    telling.until("Serving on http://127.0.0.1:")
+    assert shell("jobs", "--json").json["items"] == []
+    assert telling.interrupt() == 0
+    assert "serve it again with: forebay up one_site" in telling.text
+
+
+def test_a_port_in_use(shell: Shell, project: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ran = shell("up", "one_site", "--port", port)
+    assert ran.status == 1
+    assert f"port {port} on 127.0.0.1 is in use" in ran.err
+    assert "--port" in ran.err
+
+
+def test_other_machines_only_over_tls(shell: Shell, project: Path) -> None:
+    ran = shell("up", "one_site", "--host", "0.0.0.0", "--port", "0")
+    assert ran.status == 1
+    assert "--tls-cert" in ran.err
+
+
+#: file, what is written over what it says, what the message names
+MISTAKES = [
+    ("site.yaml", ("limit: 400 kW", "limit: 400 kWh"), "site.yaml:21:"),
+    ("scenario.yaml", ("is: running}", "is: runing}"), "scenario.yaml:10:"),
+    (
+        "scenario.yaml",
+        ("- submit: gangs/train.yaml", "- sumbit: gangs/train.yaml"),
+        "there is no field 'sumbit'",
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "change", "told"), MISTAKES)
+def test_a_mistake_is_named(
+    name: str, change: tuple[str, str], told: str, shell: Shell, project: Path
+) -> None:
+    path = project / name
+    assert change[0] in path.read_text()
+    path.write_text(path.read_text().replace(*change))
+    ran = shell("up", "one_site", "--port", "0")
+    assert ran.status == 1
+    assert told in ran.err
+    assert "Traceback" not in ran.err

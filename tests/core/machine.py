@@ -1,0 +1,303 @@
+"""A Hypothesis rule machine over the World: anything may be asked or reported at any time, in any order.
+
+After each step the driver asserts every invariant. At the end a run is audited: a naive model meters the same, a
+replay of the events gives the same state, and a restored World decides the same.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from forebay.core import claims, ids, money, supply, usage
+from forebay.core.ids import Asked, Command, Event, Principal, Refusal
+from forebay.core.placements import gang as gangs
+from forebay.core.placements.gang import HOLDING, Ending, Gang, Level, Phase, Tier
+from forebay.core.units import DAY_US, MICROS, SECOND_US
+from forebay.core.world import World
+from tests.core import auditor, plant
+from tests.core.plant import EDGE, OPERATOR
+
+TENANTS = ("acme", "bravo")
+SMALL = plant.sku(
+    "s4", gpus_per_node=4, nodes_per_rack=3, rack_w=13_000, rack_base_w=100, healthy_nodes_min=3
+)
+SINGLE = plant.sku("s1", gpus_per_node=1, nodes_per_rack=4, rack_w=4_100, rack_base_w=100)
+SPANS = st.sampled_from([0, 1, 7, 60, 299, 300, 600, 3600, 90_000, 20 * 86_400])
+LATE = st.sampled_from([0, 0, 0, 1, 50, 4000, 40 * 86_400])
+
+terms = st.fixed_dictionaries(
+    {
+        "count": st.integers(1, 2),
+        "unit": st.sampled_from(list(claims.Unit)),
+        "sku": st.sampled_from(["s4", "s4", "s1"]),
+        "lending": st.sampled_from([None, plant.LENT, claims.Lending(40, 333_333)]),
+        "begins": st.sampled_from([-86_400, 0, 0, 100, 86_400]),
+        "lasts": st.sampled_from([100, 86_400, 40 * 86_400]),
+    }
+)
+works = st.fixed_dictionaries(
+    {
+        "gpus": st.sampled_from([1, 1, 2, 3, 4, 5, 8, 12, 13, 16]),
+        "walltime_s": st.sampled_from([1, 60, 3600, 90_000]),
+        "within": st.sampled_from([Level.SITE, Level.SITE, Level.HALL, Level.RACK, Level.NODE]),
+        "grace_s": st.sampled_from([0, 30, 300]),
+        "restarts_max": st.sampled_from([0, 1, 3]),
+        "sites": st.sampled_from([(), (), ("north",), ("south", "north")]),
+        "sku": st.sampled_from(["s4", "s4", "s1"]),
+        "tier": st.sampled_from(list(Tier)),
+        "tenant": st.sampled_from(TENANTS),
+    }
+)
+
+
+class Machine(RuleBasedStateMachine):
+    """Everybody at once: two tenants, an operator, an engine that lies about nothing but when."""
+
+    #: Whether nodes may be reported late: then only what holds for any books is audited.
+    late_health = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.driver = plant.opened()
+        self.told: list[str] = []
+        self.names = 0
+        self.version = 0
+
+    # How a run begins
+
+    @initialize(limits=st.lists(st.sampled_from([8_500, 13_300, 17_000, 40_000]), min_size=4, max_size=4))
+    def build(self, limits: list[int]) -> None:
+        ask = self.driver.ask
+        ask(supply.ApplyCatalogue((SMALL, SINGLE)))
+        main, left, right, south = limits
+        feeds = (
+            plant.feed("m", 2 * main, base_w=50),
+            plant.feed("l", left, "m"),
+            plant.feed("r", right, "m"),
+        )
+        halls = (
+            plant.hall("h1", plant.rack("r1", "s4", "l"), plant.rack("r2", "s4", "r")),
+            plant.hall("h2", plant.rack("r3", "s4", "r"), plant.rack("r4", "s1", "l", limit_w=3_100)),
+        )
+        ask(supply.ApplySite(plant.site("north", feeds, halls)))
+        there = plant.hall("h3", plant.rack("r5", "s4", "s"), plant.rack("r6", "s1", "s"))
+        ask(supply.ApplySite(plant.site("south", (plant.feed("s", south),), (there,))))
+        self.price_lists(3 * MICROS, 1 * MICROS + 1, 0)
+        for place, name in enumerate(TENANTS):
+            ask(claims.SignContract(plant.contract(f"c{place}", name)))
+
+    # What people ask
+
+    def give_name(self, kind: str) -> str:
+        self.names += 1
+        return f"{kind}{self.names}"
+
+    @rule(work=works, place=st.integers(0, 5), key=st.sampled_from(["", "", "k1", "k2"]))
+    def submit(self, work: dict[str, Any], place: int, key: str) -> None:
+        spec = plant.spec(self.give_name("g"), **work)
+        if spec.tier is Tier.DEDICATED:
+            own = [t for t in self.driver.world.state.claims.tranches.values() if t.tenant == spec.tenant]
+            if not own:
+                return
+            chosen = own[place % len(own)].plan
+            spec = replace(spec, tranche=chosen.id, sku=chosen.sku, sites=())
+        self.ask(gangs.SubmitGang(spec), plant.tenant(spec.tenant), key)
+
+    @rule(place=st.integers(0, 30))
+    def cancel(self, place: int) -> None:
+        gang = self.pick(place, set(Phase))
+        if gang is not None:
+            self.ask(gangs.CancelGang(gang.spec.id))
+
+    @rule(
+        term=terms,
+        of=st.sampled_from(TENANTS),
+        at=st.sampled_from(["north", "north", "south"]),
+        two=st.booleans(),
+    )
+    def sign(self, term: dict[str, Any], of: str, at: str, two: bool) -> None:
+        begins = self.driver.at + term["begins"] * SECOND_US
+        kept = {name: value for name, value in term.items() if name not in ("begins", "lasts")}
+        plans = [
+            plant.tranche(
+                self.give_name("t"),
+                site=at,
+                start_at=begins,
+                end_at=begins + term["lasts"] * SECOND_US,
+                **kept,
+            )
+            for _ in range(1 + two)
+        ]
+        self.ask(claims.SignContract(plant.contract(self.give_name("c"), of, *plans)))
+
+    @rule(
+        on_demand=st.integers(0, 3 * MICROS),
+        spot=st.integers(0, MICROS),
+        within_s=st.sampled_from([-10, 0, 60, 90_000]),
+    )
+    def price_lists(self, on_demand: int, spot: int, within_s: int) -> None:
+        self.version += 1
+        listed = tuple(
+            money.Price(tier, ids.SkuId(sku), price)
+            for sku in ("s4", "s1")
+            for tier, price in ((Tier.ON_DEMAND, on_demand), (Tier.SPOT, spot))
+        )
+        since = self.driver.at + within_s * SECOND_US
+        self.ask(money.ApplyPriceList(money.PriceList(self.version, "USD", since, listed)))
+
+    @rule()
+    def close(self) -> None:
+        self.ask(money.CloseBillingPeriod("machine"))
+
+    @rule(
+        overtake_s=st.sampled_from([0, 100, 3600]),
+        turnover_s=st.sampled_from([0, 0, 20]),
+        start_timeout_s=st.sampled_from([5, 600]),
+    )
+    def change_policy(self, **times: int) -> None:
+        self.driver.policy(**times)
+
+    # What happens
+
+    @rule(span=SPANS)
+    def pass_time(self, span: int) -> None:
+        self.driver.later(span)
+
+    @rule(place=st.integers(0, 30), late_s=LATE, older=st.sampled_from([0, 0, 0, 1]))
+    def start(self, place: int, late_s: int, older: int) -> None:
+        gang = self.pick(place, {Phase.PLACED, Phase.RUNNING, Phase.STOPPING})
+        if gang is not None:
+            since = self.driver.at - late_s * SECOND_US
+            self.ask(gangs.ReportGangStarted(gang.spec.id, gang.generation - older, since, "sim"), EDGE)
+
+    @rule(
+        place=st.integers(0, 30),
+        ending=st.sampled_from([*Ending, Ending.FAILED]),
+        late_s=LATE,
+        older=st.sampled_from([0, 0, 0, 1]),
+    )
+    def end(self, place: int, ending: Ending, late_s: int, older: int) -> None:
+        gang = self.pick(place, {Phase.PLACED, Phase.RUNNING, Phase.STOPPING})
+        if gang is not None:
+            since = self.driver.at - late_s * SECOND_US
+            report = gangs.ReportGangEnded(gang.spec.id, gang.generation - older, since, "sim", ending)
+            self.ask(report, EDGE)
+
+    @rule()
+    def engine_obeys(self) -> None:
+        """All that is to stop stops, all that is to run starts."""
+        for gang in usage.live(self.driver.world.state.placements):
+            if gang.phase is Phase.STOPPING:
+                self.driver.end(gang.spec.id, Ending.STOPPED)
+            elif gang.phase is Phase.PLACED:
+                self.driver.start(gang.spec.id)
+
+    @rule(node=st.integers(0, 20), healthy=st.booleans(), late_s=LATE)
+    def health(self, node: int, healthy: bool, late_s: int) -> None:
+        since = self.driver.at - (late_s if self.late_health else 0) * SECOND_US
+        self.ask(supply.ReportNodeHealth(ids.NodeIndex(node), healthy, "xid", since), EDGE)
+
+    @precondition(lambda self: self.driver.world.state.supply.failed)
+    @rule()
+    def repair(self) -> None:
+        self.driver.recover(min(self.driver.world.state.supply.failed))
+
+    @rule(node=st.integers(0, 19), what=st.sampled_from(["cordon", "drain", "uncordon", "uncordon"]))
+    def maintain(self, node: int, what: str) -> None:
+        if what == "uncordon":
+            self.driver.uncordon(node)
+        else:
+            self.driver.cordon(node, drain=what == "drain")
+
+    # What is needed for it
+
+    def pick(self, place: int, phases: set[Phase]) -> Gang | None:
+        known = [g for g in self.driver.world.state.placements.gangs.values() if g.phase in phases]
+        return known[place % len(known)] if known else None
+
+    def ask(self, command: Command, by: Principal = OPERATOR, key: str = "") -> None:
+        outcome = self.driver.handle(command, by, key)
+        assert not (isinstance(outcome.answer, Refusal) and outcome.events)
+
+    # How a run is judged
+
+    def teardown(self) -> None:
+        world, events = self.driver.world, self.driver.events
+        assert auditor.metered_use(world, events) == auditor.naive_use(world, events)
+        if self.late_health:
+            for name, (entitled, used, lent, undeliverable) in auditor.metered_books(world, events).items():
+                assert min(used, lent, undeliverable, entitled - used - lent - undeliverable) >= 0, name
+        else:
+            assert auditor.metered_books(world, events) == auditor.naive_books(world, events)
+        same_when_replayed(world, events)
+        same_when_restored(world)
+        never_over_the_day(world)
+
+
+class LateMachine(Machine):
+    """The same where news about nodes may be old."""
+
+    late_health = True
+
+
+def same_when_replayed(world: World, events: list[tuple[int, Event]]) -> None:
+    """Folding the events gives the state, its order included, and leaves the events as they were."""
+    before = [repr(event) for _, event in events]
+    again = World()
+    for at, event in events:
+        again.apply(event, at)
+    assert repr(again.state) == repr(world.state)
+    assert again.state == world.state
+    again.check()
+    assert before == [repr(event) for _, event in events]
+
+
+def same_when_restored(world: World) -> None:
+    """A World from a copy of the state decides what the original decides; a fork's future is its own."""
+    state = repr(world.state)
+    futures = [
+        future(each) for each in (world.fork(), World.restore(copy.deepcopy(world.state)), world.fork())
+    ]
+    assert futures[0] == futures[1] == futures[2]
+    assert repr(world.state) == state
+    assert future(world) == futures[0]
+
+
+def future(world: World) -> list[tuple[int, str]]:
+    """Some days more, in which everything that holds GPUs ends, and a gang of each tenant arrives."""
+    at = world.now
+    seen: list[tuple[int, str]] = []
+
+    def ask(command: Command, by: Principal) -> None:
+        seen.extend((at, repr(event)) for event in world.handle(Asked(command, by), at).events)
+
+    for day in range(3):
+        at += DAY_US
+        while (due := world.next_wake()) is not None and due <= at:
+            moment = max(due, world.now)
+            seen.extend((moment, repr(event)) for event in world.wake(moment).events)
+        for name in TENANTS:
+            ask(
+                gangs.SubmitGang(plant.spec(f"late-{day}-{name}", 4, tenant=name, sku="s4", tier=Tier.SPOT)),
+                OPERATOR,
+            )
+        for gang in usage.live(world.state.placements):
+            if gang.phase in HOLDING:
+                ask(gangs.ReportGangEnded(gang.spec.id, gang.generation, at, "sim", Ending.STOPPED), EDGE)
+        world.check()
+    return seen
+
+
+def never_over_the_day(world: World) -> None:
+    """The ledger is zero, and what was invoiced is what stands in the accounts."""
+    state = world.state.money
+    for currency in {currency for _, currency in state.balances}:
+        assert sum(micros for (_, c), micros in state.balances.items() if c == currency) == 0
+    for name in TENANTS:
+        owed = sum(invoice.total_minor for invoice in state.invoices.values() if invoice.tenant == name)
+        assert state.balances.get((f"receivable:{name}", "USD"), 0) == owed * 10_000

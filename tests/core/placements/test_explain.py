@@ -1,0 +1,142 @@
+"""Why does it wait? Every reason, to the operator and to the tenant, compared with a text kept beside this file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from forebay.core import timeline
+from forebay.core.ids import GangId, Refusal
+from forebay.core.placements.gang import Ending, Level, Policy, Tier
+from forebay.core.units import DAY_US
+from tests.core import plant
+from tests.core.plant import LENT, OPERATOR, T0, Driver, contract, feed, hall, rack, site, tenant, tranche
+
+GOLDEN = Path(__file__).parent.parent / "golden" / "explanations.txt"
+
+
+def told(driver: Driver, *names: str) -> str:
+    """What an operator reads about these gangs, and its own tenant where that differs."""
+    said = []
+    for name in names:
+        whole = driver.world.explain(GangId(name), OPERATOR)
+        own = driver.world.explain(GangId(name), tenant(driver.gang(name).spec.tenant))
+        assert not isinstance(whole, Refusal)
+        assert not isinstance(own, Refusal)
+        said += _text("operator", whole)
+        if own != whole:
+            said += _text("tenant", own)
+        others = {"acme", "bravo"} - {driver.gang(name).spec.tenant}
+        assert not any(other in repr(own) for other in others), own
+    return "\n".join(said) + "\n\n"
+
+
+def _text(reader: str, form: dict[str, Any]) -> list[str]:
+    said = [f"{form['gang']} is {form['phase']}, to the {reader}: {form['summary']}"]
+    said += [f"    {fact}" for fact in form["facts"]]
+    if "constraint" in form:
+        c = form["constraint"]
+        when = form["expected_start"]
+        start = timeline.text(when) if when is not None else "not foreseen"
+        said.append(
+            f"    [{c['code']}{' ' if c['level'] else ''}{c['level']}: have {c['have']}, need {c['need']}; "
+            f"{form['ahead']} ahead; start: {start}]"
+        )
+    return said
+
+
+def lending() -> Driver:
+    own = tranche("t1", lending=LENT)
+    later = tranche("t2", start_at=T0 + DAY_US)
+    driver = plant.plant(
+        contract("c1", "acme", own, later), contract("c2", "bravo"), policy=Policy(turnover_s=60)
+    )
+    driver.run("bravo-big", 32, tenant="bravo", walltime_s=7200)
+    return driver
+
+
+def _placed() -> str:
+    driver = lending()
+    driver.submit("mine", 8, tranche="t1")
+    driver.run("spot", 8, tenant="bravo", tier=Tier.SPOT)
+    said = told(driver, "mine", "spot", "bravo-big")
+    driver.fail(0)
+    driver.cancel("spot")
+    said += told(driver, "mine", "spot")
+    driver.end("mine", Ending.STOPPED)
+    driver.start("mine")
+    said += told(driver, "mine")
+    driver.end("mine")
+    return said + told(driver, "mine")
+
+
+def _wide() -> str:
+    racks = hall("h1", *(rack(f"r{n}") for n in range(1, 6)))
+    driver = plant.plant(sites=(site(halls=(racks,)),))
+    driver.run("wide", 17 * 8)
+    driver.run("pool-spot", 1, tier=Tier.SPOT)
+    return told(driver, "wide", "pool-spot")
+
+
+def _called_back() -> str:
+    driver = lending()
+    driver.run("guest", 32, tenant="bravo", tier=Tier.SPOT)
+    driver.submit("mine", 16, tranche="t1")
+    driver.submit("mine2", 16, tranche="t1")
+    said = told(driver, "mine", "mine2", "guest")
+    driver.end("guest", Ending.STOPPED)
+    said += told(driver, "mine", "guest")
+    driver.later(60)
+    return said + told(driver, "guest")
+
+
+def _waiting() -> str:
+    driver = lending()
+    driver.submit("early", 8, tranche="t2")
+    driver.submit("acme-first", 16)
+    driver.submit("bravo-next", 16, tenant="bravo")
+    driver.submit("small", 8, tenant="bravo")
+    driver.submit("near", 32, within=Level.RACK)
+    driver.submit("hall", 32, within=Level.HALL)
+    driver.submit("nowhere", 32, tranche="t1")
+    said = told(driver, "early", "acme-first", "bravo-next", "small", "near", "hall")
+    driver.fail(1)
+    driver.cordon(2)
+    driver.end("nowhere", Ending.LOST)
+    return said + told(driver, "nowhere", "acme-first")
+
+
+def _power() -> str:
+    driver = plant.plant(sites=(site("north", (feed("f1", 20_000),)),))
+    driver.run("runs", 16)
+    driver.submit("waits", 8)
+    return told(driver, "waits")
+
+
+def _backoff_and_bar() -> str:
+    driver = plant.plant(policy=Policy(overtake_s=60))
+    driver.run("fails", 8)
+    driver.run("long", 8)
+    driver.end("fails", Ending.FAILED)
+    driver.start("fails")
+    driver.later(1).end("fails", Ending.FAILED)
+    said = told(driver, "fails")
+    driver.submit("large", 64)
+    driver.later(60).submit("barred", 8)
+    driver.submit("late", 8)
+    said += told(driver, "fails", "barred", "late")
+    driver.cancel("barred")
+    return said + told(driver, "barred")
+
+
+def _over() -> str:
+    driver = plant.plant()
+    for ending in (Ending.FAILED, Ending.UNSTARTABLE):
+        driver.run(ending.value, 8, restarts_max=0)
+        driver.end(ending.value, ending)
+    return told(driver, "failed", "unstartable")
+
+
+def test_explanations_read_well() -> None:
+    text = _placed() + _wide() + _called_back() + _waiting() + _power() + _backoff_and_bar() + _over()
+    assert text == GOLDEN.read_text(encoding="utf-8")

@@ -1,0 +1,845 @@
+"""What is decided about gangs: who is taken in, placed, stopped, started again, lent to and called back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from forebay.core import ids, money
+from forebay.core.claims import Lending, SignContract, Unit
+from forebay.core.ids import GangId
+from forebay.core.placements import gang as gangs
+from forebay.core.placements import schedule
+from forebay.core.placements.gang import Ending, Level, Policy, RunGang, StopGang, SubmitGang, Tier
+from forebay.core.units import DAY_US, SECOND_US
+from tests.core import plant
+from tests.core.plant import (
+    EDGE,
+    LENT,
+    T0,
+    Driver,
+    contract,
+    feed,
+    hall,
+    rack,
+    site,
+    sku,
+    spec,
+    tranche,
+)
+
+FULL: dict[str, Any] = {"tier": Tier.SPOT, "grace_s": 60}
+
+
+def lending(racks: int = 1, terms: Lending | None = LENT, **policy: int) -> Driver:
+    """Acme has `racks` of two racks and lends them; bravo may run on demand and on spot."""
+    own = contract("c1", "acme", tranche("t1", racks, lending=terms))
+    return plant.plant(own, contract("c2", "bravo"), policy=Policy(**policy) if policy else None)
+
+
+# Taking in
+
+
+@pytest.mark.parametrize(
+    ("terms", "code", "field"),
+    [
+        ({"name": "a b", "sku": "x"}, "bad_id", "id"),
+        ({"name": "taken", "sku": "x"}, "duplicate_id", "id"),
+        ({"sku": "x", "gpus": 0}, "unknown_sku", "sku"),
+        ({"gpus": 0, "walltime_s": 0}, "bad_quantity", "gpus"),
+        ({"gpus": 10**7 + 1}, "bad_quantity", "gpus"),
+        ({"walltime_s": 0, "grace_s": -1}, "bad_quantity", "walltime_s"),
+        ({"walltime_s": schedule.WALLTIME_S_MAX + 1}, "bad_quantity", "walltime_s"),
+        ({"grace_s": -1, "checkpoint_s": -1}, "bad_quantity", "grace_s"),
+        ({"grace_s": schedule.GRACE_S_MAX + 1}, "bad_quantity", "grace_s"),
+        ({"checkpoint_s": -1, "restarts_max": -1}, "bad_quantity", "checkpoint_s"),
+        ({"restarts_max": -1, "tenant": "carol"}, "bad_quantity", "restarts_max"),
+        ({"tranche": "t1", "tier": Tier.ON_DEMAND, "tenant": "carol"}, "bad_tier", "tranche"),
+        ({"tenant": "carol", "sites": ("x",)}, "no_contract", "tier"),
+        ({"tenant": "carol", "tier": Tier.SPOT}, "no_contract", "tier"),
+        ({"sites": ("north", "x"), "gpus": 65}, "unknown_site", "sites"),
+        ({"tier": Tier.DEDICATED}, "unknown_tranche", "tranche"),
+        ({"tranche": "t9"}, "unknown_tranche", "tranche"),
+        ({"tranche": "t1", "tenant": "bravo"}, "unknown_tranche", "tranche"),
+        ({"tranche": "over", "sku": "s1"}, "tranche_over", "tranche"),
+        ({"tranche": "t1", "sku": "s1", "sites": ("x",)}, "sku_not_promised", "sku"),
+        ({"tranche": "t1", "sites": ("x",), "gpus": 65}, "unknown_site", "sites"),
+        ({"gpus": 65}, "never_fits", "gpus"),
+        ({"gpus": 33, "tranche": "t1"}, "never_fits", "gpus"),
+        ({"gpus": 9, "within": Level.NODE}, "never_fits", "gpus"),
+        ({"gpus": 33, "within": Level.RACK}, "never_fits", "gpus"),
+        ({"gpus": 41, "within": Level.HALL}, "never_fits", "gpus"),
+        ({"gpus": 9, "sites": ("south",)}, "never_fits", "gpus"),
+        ({"gpus": 1, "sku": "s1", "tier": Tier.SPOT}, "never_fits", "gpus"),
+        # 33 kW on north's feed, 2 kW of base loads: 31 GPUs of 1 kW.
+        ({"gpus": 32, "sites": ("north",), "within": Level.RACK}, "never_fits", "gpus"),
+        ({"gpus": 32, "sites": ("north",), "within": Level.HALL}, "never_fits", "gpus"),
+        ({"gpus": 32, "sites": ("north",)}, "never_fits", "gpus"),
+    ],
+)
+def test_what_is_not_taken_in(terms: dict[str, Any], code: str, field: str) -> None:
+    halls = (hall("h1", rack("r1"), rack("r2", nodes=1)),)
+    south = site("south", (feed("f9"),), (hall("h9", rack("r9", on="f9", nodes=1)),))
+    driver = plant.plant(
+        contract("c1", "acme", tranche("t1"), tranche("over", unit=Unit.NODE, end_at=T0 + DAY_US)),
+        contract("c2", "bravo"),
+        skus=(sku(), sku("s1", gpus_per_node=1)),
+        sites=(site("north", (feed("f1", 33_000),), halls), south),
+        priced=False,
+    )
+    listed = [
+        money.Price(tier, ids.SkuId(name), 1)
+        for tier in (Tier.ON_DEMAND, Tier.SPOT)
+        for name in ("hgx", "s1")
+    ]
+    driver.ask(money.ApplyPriceList(money.PriceList(1, "USD", 0, tuple(listed))))
+    driver.submit("taken", 1)
+    driver.later(days=1)
+    refusal = driver.refused(SubmitGang(spec(**terms)))
+    assert (refusal.code, refusal.field) == (code, field), refusal.detail
+
+
+def test_a_tenant_is_not_told_how_large_the_plant_is() -> None:
+    driver = plant.plant()
+    refusal = driver.refused(SubmitGang(spec(gpus=65)))
+    assert refusal.detail == "65 GPUs of hgx are asked for; the largest site has 64"
+    told = refusal.told_to(plant.tenant("acme"))
+    assert told == "nothing here could ever hold 65 GPUs of hgx within one site"
+
+
+def test_a_hall_may_hang_on_several_feeds() -> None:
+    feeds = (feed("f1", 17_000), feed("f2", 17_000))
+    halls = (hall("h1", rack("r1"), rack("r2", on="f2")),)
+    driver = plant.plant(sites=(site("north", feeds, halls),))
+    driver.submit("g1", 32, within=Level.HALL)
+    assert driver.nodes("g1") == [0, 1, 4, 5]
+    assert driver.refused(SubmitGang(spec("g2", 17, within=Level.RACK))).code == "never_fits"
+    assert driver.refused(SubmitGang(spec("g2", 33, within=Level.HALL))).code == "never_fits"
+
+
+def test_an_id_is_made_from_the_worlds_name_and_the_sequence() -> None:
+    driver = plant.plant()
+    made = driver.ask(SubmitGang(spec("", 8)))["gang"]
+    assert made == f"lab-g{driver.world.seq - 1}"
+    assert driver.phase(made) == "placed"
+
+
+# The life of a gang
+
+
+def test_placed_started_completed() -> None:
+    driver = plant.plant()
+    driver.submit("g1", 16)
+    assert driver.effects == [
+        RunGang(
+            GangId("g1"), 1, ids.TenantId("acme"), (gangs.Run(0, 2, 0xFF),), 30, 0, None,
+            driver.gang("g1").placed_seq,
+        )
+    ]  # fmt: skip
+    assert driver.world.desired() == driver.effects
+    driver.start("g1")
+    assert driver.phase("g1") == "running"
+    assert driver.start("g1") == driver.gang("g1")
+    assert driver.count(gangs.GangStarted) == 1
+    driver.later(60).end("g1")
+    assert (driver.phase("g1"), driver.gang("g1").reason) == ("ended", "completed")
+    assert driver.world.desired() == []
+
+
+@pytest.mark.parametrize(
+    ("report", "code", "field"),
+    [
+        (gangs.ReportGangStarted(GangId("g9"), 1, T0, "sim"), "unknown_gang", "gang"),
+        (gangs.ReportGangStarted(GangId("g1"), 0, T0, "sim"), "stale_generation", "generation"),
+        (gangs.ReportGangStarted(GangId("waits"), 0, T0, "sim"), "stale_generation", "generation"),
+        (gangs.ReportGangEnded(GangId("g9"), 1, T0, "sim", Ending.FAILED), "unknown_gang", "gang"),
+        (gangs.ReportGangEnded(GangId("g1"), 2, T0, "sim", Ending.FAILED), "stale_generation", "generation"),
+        (
+            gangs.ReportGangEnded(GangId("done"), 1, T0, "sim", Ending.FAILED),
+            "stale_generation",
+            "generation",
+        ),
+    ],
+)
+def test_reports_that_are_refused(report: ids.Command, code: str, field: str) -> None:
+    driver = plant.plant()
+    driver.run("done", 8)
+    driver.end("done")
+    driver.run("g1", 64)
+    driver.submit("waits", 8)
+    refusal = driver.refused(report, EDGE)
+    assert (refusal.code, refusal.field) == (code, field)
+
+
+def test_facts_take_effect_between_the_placement_and_now() -> None:
+    driver = plant.plant()
+    driver.submit("g1", 8)
+    driver.later(100).start("g1", ago_s=5000)
+    assert driver.gang("g1").started_at == T0
+    driver.later(100).end("g1", ago_s=-50)
+    assert driver.last(gangs.GangEnded).effective_at == driver.at
+
+
+def test_failures_restart_in_front_on_the_same_hosts_until_too_many() -> None:
+    driver = plant.plant(policy=Policy(backoff_s=5, backoff_s_max=12))
+    driver.run("g1", 32, restarts_max=5)
+    pauses = []
+    for failure in range(1, 6):
+        driver.end("g1", Ending.FAILED)
+        assert driver.gang("g1").failures == failure
+        before = driver.at
+        driver.until(max(driver.gang("g1").not_before, driver.at))
+        pauses.append((driver.at - before) // SECOND_US)
+        assert driver.nodes("g1") == [0, 1, 2, 3]
+        driver.start("g1")
+    assert pauses == [0, 5, 10, 12, 12]
+    driver.end("g1", Ending.LOST)
+    assert (driver.phase("g1"), driver.gang("g1").reason, driver.gang("g1").generation) == (
+        "ended",
+        "lost",
+        6,
+    )
+
+
+def test_who_failed_stands_before_older_ones() -> None:
+    driver = plant.plant()
+    driver.run("g1", 64)
+    driver.submit("waits", 64)
+    driver.later(10).end("g1", Ending.FAILED)
+    assert driver.phases("g1", "waits") == ["placed", "pending"]
+    assert driver.gang("g1").generation == 2
+
+
+@pytest.mark.parametrize(
+    ("ending", "phase", "failures"),
+    [
+        (Ending.COMPLETED, "ended", 0),
+        (Ending.UNSTARTABLE, "ended", 0),
+        (Ending.FAILED, "placed", 1),
+        (Ending.LOST, "placed", 1),
+        (Ending.STOPPED, "placed", 1),
+    ],
+)
+def test_what_follows_from_an_ending(ending: Ending, phase: str, failures: int) -> None:
+    driver = plant.plant()
+    driver.submit("g1", 8)
+    driver.end("g1", ending)
+    assert (driver.phase("g1"), driver.gang("g1").failures) == (phase, failures)
+
+
+@pytest.mark.parametrize("ending", [Ending.FAILED, Ending.LOST, Ending.STOPPED])
+def test_no_restart_is_left(ending: Ending) -> None:
+    driver = plant.plant()
+    driver.run("g1", 8, restarts_max=0)
+    driver.end("g1", ending)
+    assert (driver.phase("g1"), driver.gang("g1").reason) == ("ended", ending.value)
+
+
+def test_a_gang_may_complete_while_it_is_stopped() -> None:
+    driver = plant.plant()
+    driver.run("g1", 8)
+    driver.cordon(0, drain=True)
+    driver.end("g1", Ending.COMPLETED)
+    assert (driver.phase("g1"), driver.gang("g1").reason) == ("ended", "completed")
+
+
+# Nodes that fail, drain or are kept free
+
+
+def test_a_failed_node_stops_the_gang_whole_and_nobody_takes_its_hosts() -> None:
+    driver = plant.plant()
+    driver.run("g1", 32)
+    driver.run("other", 24)
+    driver.submit("waits", 24)
+    driver.fail(1)
+    assert driver.effects[-1] == StopGang(GangId("g1"), 1, 30, "node_failed", driver.world.seq)
+    assert driver.world.desired()[0] == replace(driver.effects[-1], cause=driver.gang("g1").placed_seq)
+    driver.later(20).end("g1", Ending.STOPPED)
+    # The three hosts that are well, and the spare; its failure is not counted.
+    assert driver.nodes("g1") == [0, 2, 3, 7]
+    assert (driver.phases("g1", "waits"), driver.gang("g1").failures) == (["placed", "pending"], 0)
+
+
+def test_within_a_rack_the_own_hosts_are_preferred_too() -> None:
+    driver = plant.plant(sites=(site(racks=2),))
+    driver.run("small", 8)
+    driver.run("g1", 16, within=Level.RACK)
+    assert driver.nodes("g1") == [1, 2]
+    driver.run("b", 16)
+    driver.end("small")
+    driver.end("b")
+    driver.fail(1)
+    driver.end("g1", Ending.STOPPED)
+    assert driver.nodes("g1") == [0, 2]
+
+
+def test_drain_moves_work_away_and_cordon_lets_it_be() -> None:
+    driver = plant.plant()
+    driver.run("g1", 8)
+    driver.cordon(0)
+    assert driver.phase("g1") == "running"
+    driver.submit("g2", 8)
+    assert driver.nodes("g2") == [1]
+    driver.cordon(0, drain=True)
+    assert driver.gang("g1").reason == "drain"
+    # Asked again it is not stopped twice.
+    driver.cordon(0, drain=True)
+    assert driver.count(gangs.GangStopping) == 1
+    driver.end("g1", Ending.STOPPED)
+    assert driver.nodes("g1") == [2]
+    driver.submit("full", 48)
+    assert driver.phase("full") == "pending"
+    driver.cancel("full")
+    driver.submit("g3", 40)
+    driver.submit("g4", 8)
+    assert driver.phases("g3", "g4") == ["placed", "pending"]
+    driver.uncordon(0)
+    assert driver.nodes("g4") == [0]
+
+
+# Limits of time
+
+
+def test_walltime() -> None:
+    driver = plant.plant()
+    driver.run("g1", 8, walltime_s=100)
+    driver.later(99)
+    assert driver.phase("g1") == "running"
+    driver.later(1)
+    assert (driver.phase("g1"), driver.gang("g1").reason) == ("stopping", "walltime")
+    driver.end("g1", Ending.STOPPED)
+    assert driver.phase("g1") == "ended"
+
+
+def test_walltime_of_a_gang_that_is_stopping_already() -> None:
+    driver = plant.plant()
+    driver.run("g1", 8, walltime_s=100)
+    driver.cordon(0, drain=True)
+    driver.later(200)
+    assert driver.gang("g1").reason == "drain"
+    assert driver.end("g1", Ending.STOPPED).phase.value == "placed"
+
+
+def test_an_id_that_is_used_again_has_its_own_time() -> None:
+    driver = plant.plant()
+    driver.run("g1", 8, walltime_s=7200)
+    driver.later(60).end("g1")
+    driver.close()
+    driver.later(60).run("g1", 8, walltime_s=86_400)
+    driver.later(hours=3)
+    assert driver.phase("g1") == "running"
+
+
+def test_what_the_engine_does_not_start_in_time_is_queued_again() -> None:
+    driver = plant.plant(policy=Policy(start_timeout_s=60))
+    driver.submit("g1", 8)
+    driver.later(60)
+    assert (driver.phase("g1"), driver.gang("g1").reason) == ("stopping", "start_timeout")
+    # It comes up after all: use is metered, and it stops.
+    driver.start("g1", ago_s=10)
+    assert driver.phase("g1") == "stopping"
+    driver.end("g1", Ending.STOPPED)
+    assert (driver.phase("g1"), driver.gang("g1").generation) == ("placed", 2)
+
+
+def test_a_new_policy_holds_for_what_is_being_started() -> None:
+    driver = plant.plant()
+    driver.submit("g1", 8)
+    driver.later(100)
+    driver.policy(start_timeout_s=200)
+    assert driver.world.next_wake() == T0 + 200 * SECOND_US
+    driver.policy(start_timeout_s=50)
+    assert driver.phase("g1") == "stopping"
+
+
+# Cancelling
+
+
+@pytest.mark.parametrize("phase", ["pending", "backoff", "placed", "running", "stopping", "leaving"])
+def test_cancel_in_each_phase(phase: str) -> None:
+    driver = plant.plant()
+    driver.submit("full", 64) if phase == "pending" else None
+    driver.submit("g1", 8)
+    if phase == "backoff":
+        driver.end("g1", Ending.FAILED)
+        driver.end("g1", Ending.FAILED)
+    if phase in ("running", "stopping", "leaving"):
+        driver.start("g1")
+    if phase == "stopping":
+        driver.cordon(0, drain=True)
+        driver.later(10)
+    if phase == "leaving":
+        driver.later(hours=1)
+    stops = driver.count(gangs.GangStopping)
+    gang = driver.cancel("g1")
+    if phase in ("pending", "backoff"):
+        assert (gang.phase.value, gang.reason) == ("ended", "cancelled")
+        assert driver.count(gangs.GangStopping) == stops
+        driver.later(hours=2)
+    else:
+        assert gang.phase.value == "stopping"
+        assert driver.count(gangs.GangStopping) == stops + (phase != "leaving")
+        # The grace runs from when it was first asked to stop.
+        assert gang.stopping_at == driver.at - (10 * SECOND_US if phase == "stopping" else 0)
+        driver.end("g1", Ending.STOPPED)
+    assert driver.phase("g1") == "ended"
+    assert driver.refused(gangs.CancelGang(GangId("g1"))).code == "already_ended"
+
+
+def test_cancel_of_what_is_not_there() -> None:
+    assert plant.plant().refused(gangs.CancelGang(GangId("g1"))).code == "unknown_gang"
+
+
+# Loans
+
+
+def test_spot_borrows_what_the_pool_does_not_have() -> None:
+    driver = lending()
+    driver.run("b1", 32, tenant="bravo", **FULL)
+    assert (driver.gang("b1").lender, driver.nodes("b1")) == ("", [4, 5, 6, 7])
+    driver.run("b2", 16, tenant="bravo", **FULL)
+    assert (driver.gang("b2").lender, driver.nodes("b2")) == ("t1", [0, 1])
+    assert driver.book() == (0, 16, 0)
+    # Nobody borrows on demand.
+    driver.submit("b3", 8, tenant="bravo")
+    assert driver.phase("b3") == "pending"
+    driver.end("b2")
+    assert driver.book() == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("terms", "lent"),
+    [
+        ({}, True),
+        ({"grace_s": 280}, True),
+        ({"grace_s": 281}, False),
+        ({"sites": ("south",)}, False),
+        ({"sku": "s1"}, False),
+        ({"tenant": "carol"}, False),
+    ],
+)
+def test_loans_that_are_made(terms: dict[str, Any], lent: bool) -> None:
+    """Only if grace and turnover fit in the deadline, at a site it may use, of its SKU, in the owner's currency."""
+    south = hall("h9", rack("r9", on="f9", nodes=1), rack("r8", "s1", on="f9"))
+    driver = plant.plant(
+        contract("c1", "acme", tranche("t1", 2, lending=LENT)),
+        contract("c2", "bravo"),
+        contract("c3", "carol", currency="EUR"),
+        skus=(sku(), sku("s1", gpus_per_node=1)),
+        sites=(site(), site("south", (feed("f9"),), (south,))),
+        policy=Policy(turnover_s=20),
+        priced=False,
+    )  # fmt: skip
+    currency = "EUR" if terms.get("tenant") == "carol" else "USD"
+    listed = [
+        money.Price(tier, ids.SkuId(of), 1) for tier in (Tier.ON_DEMAND, Tier.SPOT) for of in ("hgx", "s1")
+    ]
+    driver.ask(money.ApplyPriceList(money.PriceList(1, currency, 0, tuple(listed))))
+    by = terms.get("tenant", "bravo")
+    driver.run("x", 8, tenant=by, sites=("south",))
+    driver.run("y", 4, tenant=by, sku="s1")
+    driver.ask(SubmitGang(spec("b1", 1, **({"tenant": "bravo", "tier": Tier.SPOT} | terms))))
+    assert driver.phase("b1") == ("placed" if lent else "pending")
+
+
+def test_a_tranche_does_not_lend_while_its_own_wait() -> None:
+    driver = lending()
+    driver.run("pool", 32, tenant="bravo")
+    driver.run("own", 16, tranche="t1")
+    driver.submit("large", 24, tranche="t1")
+    driver.submit("b1", 8, tenant="bravo", **FULL)
+    assert driver.phases("large", "b1") == ["pending", "pending"]
+    driver.cancel("large")
+    assert driver.phase("b1") == "placed"
+
+
+def test_loans_are_called_back_latest_first_and_as_few_as_needed() -> None:
+    driver = lending()
+    driver.run("pool", 32, tenant="bravo")
+    for name, gpus in (("b1", 8), ("b2", 16), ("b3", 8)):
+        driver.run(name, gpus, tenant="bravo", **FULL)
+        driver.later(1)
+    driver.submit("own", 8, tranche="t1")
+    assert driver.phases("b1", "b2", "b3") == ["running", "running", "stopping"]
+    reclaimed = driver.last(gangs.LoanReclaimed)
+    assert (reclaimed.gang, reclaimed.for_gang) == ("b3", "own")
+    assert reclaimed.deadline_at == driver.at + 300 * SECOND_US
+    # A second does not wait for the first: its own loan is called back at once.
+    driver.submit("own2", 8, tranche="t1")
+    assert driver.phases("b1", "b2", "b3") == ["running", "stopping", "stopping"]
+    driver.end("b3", Ending.STOPPED)
+    assert driver.phases("own", "own2", "b3") == ["placed", "pending", "pending"]
+    driver.end("b2", Ending.STOPPED)
+    # The owner has all it wants, and what is left is lent again.
+    assert driver.phases("own2", "b1", "b2", "b3") == ["placed", "running", "pending", "placed"]
+    assert driver.book() == (16, 16, 0)
+    driver.end("own")
+    driver.end("own2")
+    assert driver.phase("b2") == "placed"
+
+
+def test_only_loans_on_the_nodes_that_are_needed_are_called_back() -> None:
+    driver = lending()
+    driver.run("pool", 32, tenant="bravo")
+    driver.run("b1", 24, tenant="bravo", **FULL)
+    driver.run("b2", 4, tenant="bravo", **FULL)
+    driver.later(1).run("b3", 4, tenant="bravo", **FULL)
+    driver.submit("own", 16, tranche="t1")
+    assert driver.phases("b1", "b2", "b3") == ["stopping", "running", "running"]
+
+
+def test_what_could_not_fit_anyway_calls_nothing_back() -> None:
+    driver = lending()
+    driver.run("pool", 32, tenant="bravo")
+    driver.run("b1", 8, tenant="bravo", **FULL)
+    driver.fail(3)
+    driver.submit("own", 32, tranche="t1")
+    driver.submit("own2", 32, tranche="t1")
+    assert driver.phases("b1", "own", "own2") == ["running", "pending", "pending"]
+
+
+def test_a_borrower_that_stays_is_undeliverable_from_its_deadline() -> None:
+    driver = lending()
+    driver.run("pool", 32, tenant="bravo")
+    driver.run("b1", 32, tenant="bravo", **FULL)
+    driver.submit("own", 16, tranche="t1")
+    driver.later(299)
+    assert driver.book() == (0, 32, 0)
+    driver.later(1)
+    assert driver.book() == (0, 0, 32)
+    driver.fail(0)
+    assert driver.book() == (0, 0, 32)
+    driver.later(10).end("b1", Ending.STOPPED)
+    assert driver.book() == (16, 0, 8)
+    driver.recover(0)
+    assert driver.book() == (16, 0, 0)
+
+
+def test_nodes_are_wiped_before_they_return() -> None:
+    driver = lending(turnover_s=60)
+    driver.run("pool", 32, tenant="bravo")
+    driver.run("b1", 32, tenant="bravo", **FULL)
+    driver.submit("own", 32, tranche="t1")
+    driver.later(20).end("b1", Ending.STOPPED)
+    assert driver.phases("own", "b1") == ["pending", "pending"]
+    assert driver.book() == (0, 32, 0)
+    driver.later(60)
+    assert driver.phases("own", "b1") == ["placed", "pending"]
+    assert driver.book() == (32, 0, 0)
+
+
+def test_a_deadline_that_passes_while_nodes_are_wiped() -> None:
+    driver = lending(turnover_s=60)
+    driver.run("pool", 32, tenant="bravo")
+    driver.run("b1", 32, tenant="bravo", **FULL)
+    driver.submit("own", 32, tranche="t1")
+    driver.later(270).end("b1", Ending.STOPPED)
+    driver.later(30)
+    assert driver.book() == (0, 0, 32)
+    driver.later(30)
+    assert (driver.book(), driver.phase("own")) == ((32, 0, 0), "placed")
+
+
+def test_a_deadline_kept_to_the_last_second_is_kept() -> None:
+    driver = lending(turnover_s=60)
+    driver.run("pool", 32, tenant="bravo")
+    driver.run("b1", 32, tenant="bravo", tier=Tier.SPOT, grace_s=240)
+    driver.submit("own", 32, tranche="t1")
+    driver.later(240).end("b1", Ending.STOPPED)
+    driver.later(60)
+    assert driver.phase("own") == "placed"
+    assert driver.count(gangs.ReclaimOverdue) == 0
+
+
+def test_a_borrower_that_failed_waits_for_its_wipe_and_its_pause() -> None:
+    driver = lending(turnover_s=10)
+    driver.run("pool", 32, tenant="bravo")
+    driver.run("b1", 32, tenant="bravo", **FULL)
+    driver.end("b1", Ending.FAILED)
+    assert driver.phase("b1") == "pending"
+    driver.later(10)
+    assert driver.phase("b1") == "placed"
+    driver.end("b1", Ending.FAILED)
+    driver.later(10)
+    assert driver.phase("b1") == "placed"
+    driver.end("b1", Ending.FAILED)
+    driver.cancel("b1")
+    assert driver.phase("b1") == "ended"
+    driver.later(1).close()
+    assert driver.phase("b1") == "ended"
+    driver.submit("own", 32, tranche="t1")
+    assert driver.phase("own") == "pending"
+    driver.later(9)
+    assert driver.phase("own") == "placed"
+    driver.later(1).close()
+    assert GangId("b1") not in driver.world.state.placements.gangs
+
+
+# Terms that begin and end
+
+
+def test_a_term_that_begins_evicts_whoever_is_there() -> None:
+    driver = plant.plant(contract("c1", "acme"), contract("c2", "bravo"))
+    driver.run("b1", 64, tenant="bravo")
+    starts = tranche("t1", start_at=T0 + 10 * SECOND_US)
+    later = tranche("t2", start_at=T0 + 10 * SECOND_US)
+    driver.ask(SignContract(contract("c3", "acme", starts, later)))
+    driver.submit("own", 32, tranche="t1")
+    driver.later(10)
+    assert (driver.phases("b1", "own"), driver.gang("b1").reason) == (
+        ["stopping", "pending"],
+        "claim_started",
+    )
+    # It stands on both: both owners' time is undeliverable until it is gone.
+    assert (driver.book("t1"), driver.book("t2")) == ((0, 0, 32), (0, 0, 32))
+    driver.fail(0)
+    assert driver.book("t1") == (0, 0, 32)
+    driver.later(30).end("b1", Ending.STOPPED)
+    assert (driver.book("t1"), driver.book("t2")) == ((0, 0, 8), (0, 0, 0))
+    driver.recover(0)
+    assert (driver.book("t1"), driver.book("t2")) == ((32, 0, 0), (0, 0, 0))
+    assert driver.phases("b1", "own") == ["pending", "placed"]
+
+
+def test_a_term_that_began_before_it_was_signed_begins_now() -> None:
+    driver = plant.plant(contract("c1", "bravo"))
+    driver.run("b1", 64, tenant="bravo")
+    driver.later(days=1)
+    driver.fail(7)
+    driver.ask(SignContract(contract("c2", "acme", tranche("t1", start_at=T0))))
+    assert driver.book("t1") == (0, 0, 32)
+    driver.later(10).end("b1", Ending.STOPPED)
+    assert driver.book("t1") == (0, 0, 0)
+
+
+def test_a_term_that_ends_ends_its_work_and_its_loans() -> None:
+    term = tranche("t1", 2, lending=LENT, end_at=T0 + DAY_US)
+    driver = plant.plant(contract("c1", "acme", term), contract("c2", "bravo"))
+    day: dict[str, Any] = {"walltime_s": 7 * 86_400}
+    driver.run("own", 16, tranche="t1", **day)
+    driver.run("moved", 8, tranche="t1", **day)
+    driver.run("leaves", 8, tranche="t1", **day)
+    driver.run("b1", 16, tenant="bravo", **FULL, **day)
+    driver.submit("waits", 32, tranche="t1")
+    driver.submit("b2", 32, tenant="bravo")
+    driver.cordon(2, drain=True)
+    driver.until(T0 + DAY_US - 1)
+    driver.cancel("leaves")
+    driver.later(1)
+    assert driver.phases("own", "moved", "leaves", "b1", "waits") == [
+        "stopping", "stopping", "stopping", "stopping", "ended",
+    ]  # fmt: skip
+    assert [driver.gang(name).again for name in ("own", "moved", "leaves", "b1")] == [
+        False,
+        False,
+        False,
+        True,
+    ]
+    assert driver.gang("leaves").reason == "cancelled"
+    for name in ("own", "moved", "leaves", "b1"):
+        driver.end(name, Ending.STOPPED)
+    assert driver.phases("own", "b1", "b2") == ["ended", "placed", "placed"]
+    assert driver.gang("b1").lender == ""
+
+
+def test_a_deadline_after_the_term() -> None:
+    term = tranche("t1", 2, lending=LENT, end_at=T0 + 100 * SECOND_US)
+    driver = plant.plant(contract("c1", "acme", term), contract("c2", "bravo"))
+    driver.run("b1", 64, tenant="bravo", **FULL)
+    driver.submit("own", 8, tranche="t1")
+    driver.later(100)
+    following = tranche("t2", 2, end_at=T0 + DAY_US, start_at=T0)
+    driver.ask(SignContract(contract("c3", "acme", replace(following, start_at=driver.at))))
+    assert driver.book("t2") == (0, 0, 64)
+    driver.later(300)
+    driver.end("b1", Ending.STOPPED)
+    assert driver.book("t2") == (0, 0, 0)
+
+
+# Who goes first
+
+
+def test_small_ones_overtake_a_large_one_only_so_long() -> None:
+    """The bound: what was placed before `overtake_s` had passed, to its limit of time, and its grace."""
+    driver = plant.plant(policy=Policy(overtake_s=1000))
+    for n in range(4):
+        driver.run(f"first{n}", 16, walltime_s=400)
+    driver.submit("large", 64)
+    since = driver.at
+    alive = [f"first{n}" for n in range(4)]
+    placed_after_bound = []
+    for n in range(40):
+        driver.later(50)
+        driver.submit(
+            f"s{n}", 8 if n % 2 else 16, walltime_s=400, tier=Tier.ON_DEMAND if n % 3 else Tier.SPOT
+        )
+        alive.append(f"s{n}")
+        for name in list(alive):
+            gang = driver.gang(name)
+            if gang.phase.value == "placed":
+                driver.start(name)
+                if driver.at - since > 1000 * SECOND_US and driver.phase("large") == "pending":
+                    placed_after_bound.append(name)
+            elif gang.phase.value == "stopping":
+                driver.end(name, Ending.STOPPED)
+                alive.remove(name)
+        if driver.phase("large") != "pending":
+            break
+    assert placed_after_bound == []
+    waited_s = (driver.gang("large").placed_at - since) // SECOND_US
+    assert 1000 < waited_s <= 1000 + 400 + 50 + 50
+    assert any(driver.gang(f"s{n}").generation for n in range(12))
+
+
+def test_own_work_is_not_overtaken_for_ever_either() -> None:
+    driver = plant.plant(contract("c1", "acme", tranche("t1", 2)), policy=Policy(overtake_s=100))
+    driver.run("a", 32, tranche="t1")
+    driver.submit("large", 64, tranche="t1")
+    driver.submit("b", 16, tranche="t1")
+    assert driver.phases("large", "b") == ["pending", "placed"]
+    driver.later(100).submit("c", 8, tranche="t1")
+    assert driver.phase("c") == "pending"
+    driver.end("b")
+    assert driver.phases("large", "c") == ["pending", "pending"]
+    driver.end("a")
+    assert driver.phases("large", "c") == ["placed", "pending"]
+
+
+def test_who_waited_long_does_not_bar_itself() -> None:
+    driver = plant.plant(policy=Policy(overtake_s=100))
+    driver.run("g1", 8)
+    driver.later(200).end("g1", Ending.FAILED)
+    driver.end("g1", Ending.FAILED)
+    driver.later(5)
+    assert (driver.phase("g1"), driver.gang("g1").generation) == ("placed", 3)
+
+
+def test_who_is_barred_goes_on_when_the_large_one_is_withdrawn() -> None:
+    driver = plant.plant(policy=Policy(overtake_s=0))
+    driver.run("a", 8)
+    driver.submit("large", 64)
+    driver.submit("b", 8)
+    driver.submit("c", 8, tier=Tier.SPOT)
+    assert driver.phases("b", "c") == ["pending", "pending"]
+    driver.cancel("large")
+    assert driver.phases("b", "c") == ["placed", "placed"]
+
+
+def test_a_new_policy_lets_who_was_barred_go_on() -> None:
+    driver = plant.plant(policy=Policy(overtake_s=0))
+    driver.run("a", 8)
+    driver.submit("large", 64)
+    driver.submit("b", 8)
+    driver.policy(overtake_s=600)
+    assert driver.phase("b") == "placed"
+
+
+def test_pauses_that_end_at_once() -> None:
+    """Tranches come first; of one shape only the first is tested once it did not fit."""
+    driver = lending(racks=2)
+    names = ("s1", "s2", "s3", "own")
+    for name in names:
+        driver.run(name, 16, **({"tranche": "t1"} if name == "own" else FULL))
+    for name in names * 2:
+        driver.end(name, Ending.FAILED)
+    for node in (0, 1, 2, 3):
+        driver.cordon(node)
+    driver.later(5)
+    assert driver.phases("own", "s1", "s2", "s3") == ["placed", "placed", "pending", "pending"]
+
+
+def test_tiers_come_in_order() -> None:
+    driver = plant.plant()
+    driver.run("full", 64)
+    driver.submit("spot", 64, tier=Tier.SPOT)
+    driver.submit("demand", 64)
+    driver.end("full")
+    assert driver.phases("spot", "demand") == ["pending", "placed"]
+
+
+def test_sites_are_taken_in_the_order_of_preference() -> None:
+    south = site("south", (feed("f9"),), (hall("h9", rack("r9", on="f9")),))
+    driver = plant.plant(sites=(site(), south))
+    driver.submit("g1", 8, sites=("south", "north"))
+    assert driver.nodes("g1") == [8]
+    driver.submit("g2", 40, sites=("south", "north"))
+    assert driver.nodes("g2") == [0, 1, 2, 3, 4]
+    driver.submit("g3", 32, sites=("south",))
+    assert driver.phase("g3") == "pending"
+    driver.submit("g4", 8)
+    assert driver.nodes("g4") == [5]
+
+
+def test_power_is_never_exceeded() -> None:
+    driver = plant.plant(sites=(site("north", (feed("f1", 20_000),)),))
+    driver.run("g1", 8)
+    driver.submit("g2", 8)
+    driver.submit("g3", 8)
+    assert driver.phases("g2", "g3") == ["placed", "pending"]
+    driver.submit("g4", 2)
+    assert driver.phase("g4") == "placed"
+    driver.end("g1")
+    assert driver.phase("g3") == "placed"
+
+
+# Policy
+
+
+@pytest.mark.parametrize(
+    ("policy", "code", "field"),
+    [
+        (Policy(0, overtake_s=-1), "bad_quantity", "policy"),
+        (Policy(2, backoff_s=schedule.WALLTIME_S_MAX + 1), "bad_quantity", "policy"),
+        (Policy(2, start_timeout_s=0), "bad_quantity", "policy"),
+        (Policy(1, overtake_s=9), "policy_version", "version"),
+        (Policy(0), "policy_version", "version"),
+    ],
+)
+def test_a_policy_is_refused(policy: Policy, code: str, field: str) -> None:
+    driver = plant.plant(policy=Policy(1))
+    refusal = driver.refused(gangs.ApplyPolicy(policy))
+    assert (refusal.code, refusal.field) == (code, field)
+
+
+def test_the_same_policy_twice_changes_nothing() -> None:
+    driver = plant.plant(policy=Policy(1))
+    assert driver.ask(gangs.ApplyPolicy(Policy(1))) == {"version": 1, "changed": False}
+    assert driver.ask(gangs.ApplyPolicy(Policy(2))) == {"version": 2, "changed": True}
+
+
+# Questions
+
+
+def test_by_when_a_gang_is_expected_to_start() -> None:
+    driver = plant.plant()
+    driver.run("a", 32, walltime_s=100)
+    driver.run("b", 32, walltime_s=1000)
+    driver.submit("g1", 64)
+    driver.submit("g2", 8)
+
+    def expected(name: str) -> int | None:
+        desk = driver.world._desk(driver.at)
+        return schedule.expected_start(desk, driver.gang(name))
+
+    assert expected("g1") == T0 + 1030 * SECOND_US
+    assert expected("g2") == T0 + 130 * SECOND_US
+    driver.later(100)
+    assert expected("g2") == T0 + 130 * SECOND_US
+    driver.later(100)
+    assert expected("g2") == driver.at
+    driver.fail(0)
+    assert expected("g1") is None
+
+
+def test_an_invariant_that_does_not_hold_is_found() -> None:
+    driver = plant.plant(contract("c1", "acme", tranche("t1")))
+    driver.run("g1", 32, tranche="t1")
+    driver.submit("g2", 8, tranche="t1")
+    world = driver.world.fork()
+    gone = world.state.placements.gangs.pop(GangId("g1"))
+    world.placed.index.release(gone.runs, 1_000)
+    world.placed.stirred = False
+    world.placed.arrivals.clear()
+    assert list(schedule.check(world._desk(driver.at))) == ["gang g2 waits though it fits its own claim"]

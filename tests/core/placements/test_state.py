@@ -1,0 +1,180 @@
+"""Is what is derived from the state what the events made of it, and does `check` see where it is not?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from forebay.core.ids import GangId, NodeIndex, TrancheId
+from forebay.core.placements import gang as gangs
+from forebay.core.placements import state as states
+from forebay.core.placements.gang import Ending, Phase, Policy, Run, Tier
+from forebay.core.timeline import Due
+from forebay.core.units import DAY_US, SECOND_US
+from forebay.core.world import World
+from tests.core import plant
+from tests.core.plant import LENT, T0, Driver, contract, tranche
+
+
+def busy() -> Driver:
+    """A gang in every phase, a loan called back and one wiped, nodes out of service, a tranche each way."""
+    driver = plant.plant(
+        contract("c1", "acme", tranche("t1", lending=LENT)),
+        contract("c2", "bravo", tranche("t2", start_at=T0 + DAY_US)),
+        policy=Policy(turnover_s=100),
+        sites=(plant.site(racks=4),),
+    )
+    driver.run("pool", 32, tenant="bravo")
+    driver.run("pool2", 32)
+    driver.run("fails", 8, tenant="bravo")
+    driver.run("done", 24)
+    driver.run("b1", 8, tenant="bravo", tier=Tier.SPOT)
+    driver.run("b2", 8, tenant="bravo", tier=Tier.SPOT)
+    driver.run("own", 8, tranche="t1")
+    driver.end("b2", Ending.FAILED)
+    driver.submit("own2", 24, tranche="t1")
+    driver.end("done")
+    driver.end("fails", Ending.FAILED)
+    driver.end("fails", Ending.FAILED)
+    driver.submit("placed", 4)
+    driver.fail(15)
+    driver.cordon(14)
+    driver.submit("waits", 64)
+    return driver
+
+
+def test_everything_derived_is_made_again() -> None:
+    driver = busy()
+    world = driver.world
+    again = World.restore(world.state)
+    assert {gang.phase for gang in world.state.placements.gangs.values()} == set(Phase)
+    assert again.placed.backoff == world.placed.backoff == {"fails"}
+    assert again.placed.index.load_w == world.placed.index.load_w
+    assert again.next_wake() == world.next_wake()
+    assert _waiting(again) == _waiting(world)
+
+
+def _waiting(world: World) -> list[str]:
+    queue, known = world.placed.queue, world.state.placements.gangs
+    return [entry.gang for lane in queue.lanes() for entry in queue.waiting(lane, known)]
+
+
+def test_a_gang_is_in_nobodys_way_once_it_is_placed_again() -> None:
+    """A replay knows a pause only by its events: the placement ends it."""
+    driver = busy()
+    driver.later(5)
+    assert driver.gang("fails").generation == 3
+    again = World()
+    for at, event in driver.events:
+        again.apply(event, at)
+    assert again.placed.backoff == set()
+
+
+@pytest.mark.parametrize(
+    ("what", "name", "after_s"),
+    [("start", "placed", 600), ("walltime", "pool", 3600), ("reclaim", "b1", 300), ("return", "b2", 100),
+     ("retry", "fails", 5)],
+)  # fmt: skip
+def test_what_falls_due_for_a_gang(what: str, name: str, after_s: int) -> None:
+    driver = busy()
+    state = driver.world.state.placements
+    due = Due(T0 + after_s * SECOND_US, what, name, driver.gang(name).generation)
+    assert states.meant(state, due)
+    assert not states.meant(state, due._replace(at=due.at + 1))
+    assert not states.meant(state, due._replace(stamp=9))
+    assert not states.meant(state, due._replace(about="gone"))
+
+
+def test_who_holds_which_nodes() -> None:
+    driver = busy()
+    held = states.holders(driver.world.placed, {NodeIndex(4), NodeIndex(0), NodeIndex(99)})
+    assert held == sorted({*held})
+    assert {name for name in held if driver.gang(name).phase is Phase.ENDED} == set()
+
+
+def test_finished_work_leaves_the_live_state_at_period_close() -> None:
+    driver = plant.plant()
+    driver.run("g1", 8)
+    driver.end("g1")
+    driver.run("g2", 8)
+    driver.later(1).close()
+    assert list(driver.world.state.placements.gangs) == ["g2"]
+
+
+# What `check` finds
+
+
+def _gang_on_failed_node(world: World) -> None:
+    world.state.supply.failed[NodeIndex(0)] = "xid"
+
+
+def _gang_not_whole(world: World) -> None:
+    known = world.state.placements.gangs
+    known[GangId("g1")] = known[GangId("g1")]._replace(runs=(Run(0, 1, 0x7F),))
+
+
+def _placed_twice(world: World) -> None:
+    known = world.state.placements.gangs
+    known[GangId("g2")] = known[GangId("g2")]._replace(runs=known[GangId("g1")].runs)
+
+
+def _of_another(world: World) -> None:
+    known = world.state.placements.gangs
+    known[GangId("g1")] = known[GangId("g1")]._replace(lender=TrancheId("t9"))
+
+
+def _over_the_limit(world: World) -> None:
+    world.placed.index.plant.level_limit_w[0] = 10_000
+
+
+def _index_differs(world: World) -> None:
+    world.placed.index.free[7] = 0
+
+
+def _buckets_differ(world: World) -> None:
+    next(iter(world.placed.index.pools.values())).by_free[8] = 0
+
+
+def _loads_differ(world: World) -> None:
+    world.placed.index.load_w[0] -= 1
+
+
+def _nodes_differ(world: World) -> None:
+    world.placed.on_node.clear()
+
+
+def _pauses_differ(world: World) -> None:
+    world.placed.backoff.add(GangId("g1"))
+
+
+@pytest.mark.parametrize(
+    ("damage", "found"),
+    [
+        (_gang_on_failed_node, "gang g1 is to run on node 0, which failed"),
+        (_gang_not_whole, "gang g1 is not whole"),
+        (_placed_twice, "node 0 is placed on twice"),
+        (_of_another, "gang g1 runs on node 0 of the pool"),
+        (_over_the_limit, "feed f1 carries 18000 W, above its limit of 10000 W"),
+        (_index_differs, "the index differs from the state"),
+        (_buckets_differ, "the buckets of free nodes differ from the state"),
+        (_loads_differ, "the loads of the electrical levels differ from the state"),
+        (_nodes_differ, "gangs by node differ from the state"),
+        (_pauses_differ, "gangs that wait out a pause differ from the state"),
+    ],
+)
+def test_damage_is_found(damage: Callable[[World], None], found: str) -> None:
+    driver = plant.plant()
+    driver.run("g1", 8)
+    driver.run("g2", 8)
+    world = driver.world.fork()
+    damage(world)
+    state = world.state
+    assert found in list(states.check(state.placements, world.placed, state.supply, state.claims))
+
+
+def test_a_replaced_policy_is_kept() -> None:
+    driver = plant.plant()
+    assert driver.world.state.placements.policy.version == 0
+    driver.policy(overtake_s=9)
+    assert driver.last(gangs.PolicyApplied).policy == driver.world.state.placements.policy == Policy(1, 9)

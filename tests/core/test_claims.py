@@ -1,0 +1,194 @@
+"""Who may use how much: contracts are signed if they can be kept, bound to racks or nodes, and begin and end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from forebay.core import claims, ids
+from forebay.core.claims import SignContract, Unit
+from forebay.core.ids import TenantId, TrancheId
+from forebay.core.timeline import Due, Interval
+from forebay.core.units import DAY_US
+from tests.core import plant
+from tests.core.plant import FINANCE, T0, YEAR_US, Driver, contract, rack, site, tranche
+
+
+def runs(driver: Driver, name: str) -> list[tuple[int, int]]:
+    return list(driver.world.state.claims.tranches[TrancheId(name)].runs)
+
+
+# Signing
+
+
+def test_signing_binds_and_begins() -> None:
+    driver = plant.plant()
+    signed = contract("c2", "acme", tranche("t1"), tranche("t2", start_at=T0 + DAY_US))
+    assert driver.ask(SignContract(signed), FINANCE) == {
+        "contract": "c2", "signed": True, "tranches": {"t1": [(0, 4)], "t2": [(4, 4)]},
+    }  # fmt: skip
+    held = driver.world.state.claims.tranches
+    assert [(each.standing.value, each.gpus) for each in held.values()] == [("live", 32), ("signed", 32)]
+    assert driver.ask(SignContract(signed)) == {"contract": "c2", "signed": False, "tranches": {}}
+    assert driver.count(claims.ContractSigned) == 2
+
+
+@pytest.mark.parametrize(
+    ("terms", "tranches", "code", "field"),
+    [
+        ({"id": "c1", "currency": "XXX"}, [], "contract_differs", ""),
+        ({"id": "a/b", "tenant": "!", "version": 2}, [], "bad_id", "id"),
+        ({"tenant": "", "version": 2}, [], "bad_id", "tenant"),
+        ({"version": 2, "currency": "XXX"}, [], "bad_quantity", "version"),
+        ({"currency": "XXX"}, [{"id": "!"}], "unknown_currency", "currency"),
+        ({}, [{"id": "!"}, {"id": "t1"}], "bad_id", "tranches[0].id"),
+        ({}, [{}, {"site": "?"}], "duplicate_id", "tranches[1].id"),
+        ({}, [{"id": "old", "site": "?"}], "duplicate_id", "tranches[0].id"),
+        ({}, [{"site": "?", "sku": "?"}], "unknown_site", "tranches[0].site"),
+        ({}, [{"sku": "?", "count": 0}], "unknown_sku", "tranches[0].sku"),
+        ({}, [{"count": 0, "end_at": T0}], "bad_quantity", "tranches[0].count"),
+        ({}, [{"end_at": T0, "price_micros_per_gpu_hour": -1}], "bad_term", "tranches[0].end"),
+        ({}, [{"start_at": T0 + 9, "end_at": T0 + 9}], "bad_term", "tranches[0].end"),
+        ({}, [{"start_at": T0 - 9, "end_at": T0}], "bad_term", "tranches[0].end"),
+        (
+            {}, [{"price_micros_per_gpu_hour": -1, "lending": claims.Lending(0, 0)}],
+            "bad_price", "tranches[0].price",
+        ),
+        ({}, [{"price_micros_per_gpu_hour": claims.PRICE_MICROS_MAX + 1}], "bad_price", "tranches[0].price"),
+        ({}, [{"lending": claims.Lending(0, 0), "count": 9}], "bad_lending", "tranches[0].lending"),
+        ({}, [{"lending": claims.Lending(60, -1)}], "bad_lending", "tranches[0].lending"),
+        ({}, [{"lending": claims.Lending(60, claims.PPM + 1)}], "bad_lending", "tranches[0].lending"),
+        ({}, [{"count": 2}, {"id": "t2", "count": 0}], "bad_quantity", "tranches[1].count"),
+        # One node of eight is taken: one whole rack is left.
+        ({}, [{"count": 2}], "oversold", "tranches[0].count"),
+        ({}, [{"unit": Unit.NODE, "count": 8}], "oversold", "tranches[0].count"),
+        ({}, [{"unit": Unit.NODE, "count": 6}, {"id": "t2"}], "oversold", "tranches[1].count"),
+        ({}, [{"unit": Unit.NODE, "count": 3}, {"id": "t2"}, {"id": "t3"}], "oversold", "tranches[2].count"),
+        ({}, [{"unit": Unit.NODE, "count": 4}, {"id": "t2", "count": 1}], "oversold", "tranches[1].count"),
+    ],
+)  # fmt: skip
+def test_what_is_not_signed(
+    terms: dict[str, Any], tranches: list[dict[str, Any]], code: str, field: str
+) -> None:
+    driver = plant.plant(contract(), contract("c0", "bravo", tranche("old", unit=Unit.NODE)))
+    plans = [tranche(**({"name": each.pop("id", "t1")} | each)) for each in map(dict, tranches)]
+    refusal = driver.refused(SignContract(replace(contract("c9", "acme", *plans), **terms)))
+    assert (refusal.code, refusal.field) == (code, field), refusal.detail
+
+
+def test_racks_that_are_begun_are_not_whole() -> None:
+    driver = plant.plant(contract("c0", "bravo", tranche("a", unit=Unit.NODE)), sites=(site(racks=3),))
+    nodes = tranche("b", unit=Unit.NODE, count=5)
+    driver.ask(SignContract(contract("c1", "acme", nodes)))
+    # What is begun is filled up first, so that whole racks stay whole.
+    assert runs(driver, "b") == [(1, 5)]
+    driver.ask(SignContract(contract("c2", "acme", tranche("c"), tranche("d", unit=Unit.NODE))))
+    assert (runs(driver, "c"), runs(driver, "d")) == ([(8, 4)], [(6, 1)])
+
+
+def test_enough_nodes_are_not_enough_racks() -> None:
+    racks = plant.hall("h", rack("r1"), rack("r2", nodes=3))
+    driver = plant.plant(contract("c0", "bravo", tranche("a", unit=Unit.NODE)), sites=(site(halls=(racks,)),))
+    refusal = driver.refused(SignContract(contract("c2", "acme", tranche("c"))))
+    assert (refusal.code, refusal.field) == ("no_whole_racks", "tranches[0].count")
+
+
+def test_a_term_may_follow_on_another() -> None:
+    first = tranche("zz", count=2, end_at=T0 + DAY_US)
+    driver = plant.plant(contract("c1", "acme", first))
+    # Named so that it would come first by its id: ends come before starts all the same.
+    driver.ask(SignContract(contract("c2", "bravo", tranche("aa", count=2, start_at=T0 + DAY_US))))
+    driver.run("g", 32, tranche="zz", walltime_s=10 * 86_400)
+    driver.later(days=1)
+    assert driver.phase("g") == "stopping"
+    assert driver.gang("g").reason == "claim_ended"
+    assert driver.book("aa") == (0, 0, 32)
+    driver.end("g")
+    assert driver.book("aa") == (0, 0, 0)
+    driver.run("h", 64, tenant="bravo", tranche="aa")
+    assert driver.book("aa") == (64, 0, 0)
+
+
+# Over time
+
+
+def test_a_tranche_begins_and_ends() -> None:
+    term = tranche("t1", start_at=T0 + DAY_US, end_at=T0 + 3 * DAY_US)
+    driver = plant.plant(contract("c1", "acme", term))
+    held = driver.world.state.claims.tranches
+    driver.later(days=1)
+    assert held[TrancheId("t1")].standing is claims.Standing.LIVE
+    driver.later(days=2)
+    assert held[TrancheId("t1")].standing is claims.Standing.ENDED
+    assert [at for at, event in driver.events if isinstance(event, (claims.TrancheStarted, claims.TrancheEnded))] == [
+        T0 + DAY_US, T0 + 3 * DAY_US,
+    ]  # fmt: skip
+    assert claims.due(held[TrancheId("t1")]) is None
+    assert not claims.meant(driver.world.state.claims, Due(T0 + DAY_US, "tranche_start", "t1", 0))
+
+
+def test_what_is_committed_at_any_instant() -> None:
+    driver = plant.plant(
+        contract("c1", "acme", tranche("a", end_at=T0 + DAY_US), tranche("b", unit=Unit.NODE, count=3)),
+        contract("c2", "bravo", tranche("c", start_at=T0 + DAY_US)),
+    )
+    state = driver.world.state
+
+    def nodes(start: int, end: int) -> int:
+        window = Interval(start, end)
+        return claims.committed(state.claims, state.supply, ids.SkuId("hgx"), ids.SiteId("north"), window)
+
+    assert nodes(T0, T0 + DAY_US) == 7
+    assert nodes(T0, T0 + YEAR_US) == 7
+    assert nodes(T0 - 10, T0) == 0
+    assert (
+        claims.committed(state.claims, state.supply, ids.SkuId("x"), ids.SiteId("north"), Interval(0, 1)) == 0
+    )
+
+
+def test_the_contract_for_use_without_a_claim_is_the_first_signed() -> None:
+    driver = plant.plant(
+        contract("c9", "acme", spot=False),
+        contract("c5", "acme"),
+        contract("c1", "acme"),
+        contract("c0", "bravo"),
+    )
+    state = driver.world.state.claims
+    acme = TenantId("acme")
+
+    def named(spot: bool) -> str:
+        plan = claims.contract_for(state, acme, spot=spot)
+        return plan.id if plan is not None else ""
+
+    assert (named(spot=False), named(spot=True)) == ("c9", "c5")
+    assert claims.contract_for(state, TenantId("carol"), spot=True) is None
+    assert claims.tenants(state) == ["acme", "bravo"]
+
+
+@given(st.sets(st.integers(0, 30)))
+def test_runs_hold_their_nodes(nodes: set[int]) -> None:
+    made = claims.runs_of(list(nodes))
+    assert [node for first, count in made for node in range(first, first + count)] == sorted(nodes)
+    assert all(b > a + m for (a, m), (b, _) in pairwise(made))
+
+
+# What `check` finds
+
+
+def test_damaged_books_are_found() -> None:
+    driver = plant.plant(contract("c1", "acme", tranche("a"), tranche("b")))
+    state = driver.world.state.claims.fork()
+    held = state.tranches[TrancheId("b")]
+    state.tranches[TrancheId("b")] = held._replace(runs=((3, 4),))
+    assert list(claims.check(state, driver.world.state.supply)) == [
+        "tranches a and b are bound to the same nodes"
+    ]
+    state.tranches[TrancheId("b")] = held._replace(plan=replace(held.plan, count=2))
+    assert set(claims.check(state, driver.world.state.supply)) == {
+        "12 nodes of hgx are promised at north: more than stand there"
+    }

@@ -1,0 +1,244 @@
+"""What exists: sites are taken in as they are described, refused in a documented order, and never changed quietly."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from forebay.core import ids, supply
+from forebay.core.ids import NodeIndex
+from forebay.core.supply import ApplyCatalogue, ApplySite, CordonNode, ReportNodeHealth, UncordonNode
+from forebay.core.units import SECOND_US
+from tests.core import plant
+from tests.core.plant import EDGE, Driver, feed, hall, rack, site, sku
+
+
+def catalogued() -> Driver:
+    driver = plant.opened()
+    driver.ask(ApplyCatalogue((sku(),)))
+    return driver
+
+
+# The catalogue
+
+
+def test_a_catalogue_is_learned_once() -> None:
+    driver = catalogued()
+    assert driver.ask(ApplyCatalogue((sku(), sku("b"), sku("b")))) == {"added": ["b"]}
+    assert driver.ask(ApplyCatalogue((sku(), sku("b")))) == {"added": []}
+    assert driver.count(supply.SkuCatalogued) == 2
+
+
+@pytest.mark.parametrize(
+    ("skus", "code", "field"),
+    [
+        ([{"id": "a b"}], "bad_id", "skus[0].id"),
+        ([{"id": "a b", "gpus_per_node": 0}], "bad_id", "skus[0].id"),
+        ([{"gpus_per_node": 0}], "bad_quantity", "skus[0]"),
+        ([{"gpus_per_node": 65}], "bad_quantity", "skus[0]"),
+        ([{"nodes_per_rack": 0}], "bad_quantity", "skus[0]"),
+        ([{"nodes_per_rack": 257}], "bad_quantity", "skus[0]"),
+        ([{"rack_base_w": 33_001}], "bad_quantity", "skus[0]"),
+        ([{"rack_base_w": -1}], "bad_quantity", "skus[0]"),
+        ([{"rack_w": supply.WATTS_MAX + 1}], "bad_quantity", "skus[0]"),
+        ([{"gpu_w": 0}], "bad_quantity", "skus[0]"),
+        ([{"healthy_nodes_min": 5}], "bad_quantity", "skus[0]"),
+        ([{"title": "other"}], "sku_differs", "skus[0]"),
+        ([{"id": "b"}, {"id": "b", "gpu_w": 7}], "sku_differs", "skus[1]"),
+        ([{"title": "other", "gpu_w": 0}], "bad_quantity", "skus[0]"),
+        ([{"title": "other"}, {"id": ""}], "sku_differs", "skus[0]"),
+    ],
+)
+def test_a_catalogue_is_refused(skus: list[dict[str, Any]], code: str, field: str) -> None:
+    driver = catalogued()
+    listed = tuple(replace(sku(), **figures) for figures in skus)
+    refusal = driver.refused(ApplyCatalogue(listed))
+    assert (refusal.code, refusal.field) == (code, field)
+
+
+# Sites
+
+
+def test_a_site_is_taken_in_parents_first() -> None:
+    driver = catalogued()
+    feeds = (feed("leaf", parent="mid"), feed("mid", parent="root"), feed("root", base_w=5))
+    plan = site("north", feeds, (hall("h", rack("r1", on="leaf"), rack("r2", on="mid", nodes=2, row="A")),))
+    assert driver.ask(ApplySite(plan)) == {"site": "north", "added": 7}
+    state = driver.world.state.supply
+    assert [each.id for each in supply.feed_path(state, ids.FeedId("leaf"))] == ["leaf", "mid", "root"]
+    assert (state.nodes, state.rack_starts) == (6, [0, 4])
+    assert supply.gpus_at(state, ids.SkuId("hgx"), ids.SiteId("north")) == 48
+    assert driver.world.placed.index.load_of(ids.FeedId("root")) == 2005
+    # The same file again adds nothing; a longer one adds the rest.
+    assert driver.ask(ApplySite(plan)) == {"site": "north", "added": 0}
+    longer = replace(plan, halls=(hall("h", *plan.halls[0].racks, rack("r3", on="root")),))
+    assert driver.ask(ApplySite(longer)) == {"site": "north", "added": 1}
+    assert state.nodes == 10
+
+
+def test_nodes_have_names() -> None:
+    state = plant.plant(sites=(site(racks=3),)).world.state.supply
+    names = [supply.node_name(state, node) for node in range(state.nodes)]
+    assert names[:5] == ["r1-n01", "r1-n02", "r1-n03", "r1-n04", "r2-n01"]
+    assert [supply.node_named(state, name) for name in names] == list(range(state.nodes))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "r1", "r9-n01", "r1-n", "r1-n00", "r1-n05", "r1-n1", "r1-n001", "r1-nxx", "r1-n²", "r1-n00001"],
+)
+def test_names_that_no_node_has(name: str) -> None:
+    assert supply.node_named(plant.plant().world.state.supply, name) is None
+
+
+def known_plant() -> Driver:
+    """Two feeds of 40 kW under one of 60 kW; one rack each, a gang of 24 kW on the first."""
+    feeds = (feed("root", 60_000), feed("f1", 40_000, "root"), feed("f2", 40_000, "root"))
+    halls = (hall("h1", rack("r1"), rack("r2", on="f2")),)
+    driver = plant.plant(sites=(site("north", feeds, halls), site("south", (feed("s"),), (hall("h9"),))))
+    driver.run("g1", 24)
+    return driver
+
+
+NORTH = site(
+    "north", (feed("root", 60_000), feed("f1", 40_000, "root"), feed("f2", 40_000, "root")),
+    (hall("h1", rack("r1"), rack("r2", on="f2")),),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("plan", "code", "field"),
+    [
+        (site("a b"), "bad_id", "id"),
+        (site("x", (feed("f!", 0),)), "bad_id", "feeds[0].id"),
+        (site("x", (feed("x1"), feed("x2", 0))), "bad_quantity", "feeds[1]"),
+        (site("x", (feed("x1", supply.WATTS_MAX + 1),)), "bad_quantity", "feeds[0]"),
+        (site("x", (feed("x1", base_w=-1),)), "bad_quantity", "feeds[0]"),
+        (site("x", (feed("x1"), feed("x1", 0))), "bad_quantity", "feeds[1]"),
+        (site("x", (feed("x1"), feed("x1"))), "duplicate_id", "feeds[1].id"),
+        (site("x", (feed("x1", parent="gone"), feed("x2"), feed("x2"))), "duplicate_id", "feeds[2].id"),
+        (site("x", (feed("x1", parent="gone"),)), "unknown_feed", "feeds[0].parent"),
+        (site("x", (feed("x1", parent="gone"), feed("x2", parent="x2"))), "unknown_feed", "feeds[0].parent"),
+        (site("x", (feed("x1", parent="x2"), feed("x2", parent="x1"))), "feed_cycle", "feeds"),
+        (site("x", (feed("x1", parent="x1"),), (hall("!"),)), "feed_cycle", "feeds"),
+        (site("x", (feed("x1"),), (hall("!"),)), "bad_id", "halls[0].id"),
+        (site("x", (feed("x1"),), (hall("a"), hall("a"))), "duplicate_id", "halls[1].id"),
+        (site("x", (feed("x1"),), (hall("a", rack("!", "?")),)), "bad_id", "halls[0].racks[0].id"),
+        (
+            site("x", (feed("x1"),), (hall("a", rack("a", on="x1")), hall("b", rack("a", "?")))),
+            "duplicate_id", "halls[1].racks[0].id",
+        ),
+        (site("x", (feed("x1"),), (hall("a", rack("a", "?", "?")),)), "unknown_sku", "halls[0].racks[0].sku"),
+        (
+            site("x", (feed("x1"),), (hall("a", rack("a", on="f1", nodes=5)),)),
+            "unknown_feed", "halls[0].racks[0].feed",
+        ),
+        (site("x", (feed("x1"),), (hall("a", rack("a", on="x1", nodes=5)),)), "bad_quantity", "halls[0].racks[0]"),
+        (site("x", (feed("x1"),), (hall("a", rack("a", on="x1", nodes=-1)),)), "bad_quantity", "halls[0].racks[0]"),
+        (
+            site("x", (feed("x1"),), (hall("a", rack("a", on="x1", limit_w=-1)),)),
+            "bad_quantity", "halls[0].racks[0]",
+        ),
+        (replace(NORTH, title="Other"), "site_differs", ""),
+        (replace(NORTH, title="Other", feeds=(feed("f1", 1, "root"),)), "site_differs", ""),
+        (replace(NORTH, feeds=(NORTH.feeds[0], feed("f1", 41_000, "root"))), "site_differs", "feeds[1]"),
+        (site("x", (feed("f1", 40_000, "root"),), (hall("a"),)), "site_differs", "feeds[0]"),
+        (site("x", (feed("x1"),), (hall("h1"),)), "site_differs", "halls[0]"),
+        (replace(NORTH, halls=(hall("h1", rack("r1", nodes=3)),)), "site_differs", "halls[0].racks[0]"),
+        (replace(NORTH, halls=(hall("h2", rack("r1")),)), "site_differs", "halls[0].racks[0]"),
+        (
+            site("x", (feed("x1", 10),), (hall("a", rack("a", on="x1", limit_w=999)),)),
+            "over_limit", "halls[0].racks[0].limit_w",
+        ),
+        (
+            site("x", (feed("x1", 1_999),), (hall("a", rack("a", on="x1"), rack("b", on="x1")),)),
+            "over_limit", "feeds",
+        ),
+        (site("x", (feed("x1", 10, base_w=11),), (hall("a"),)), "over_limit", "feeds"),
+        # What runs there now counts: 25 of 40 kW on f1, 26 of 60 kW on root.
+        (replace(NORTH, feeds=(feed("f3", 50_000, "f1", base_w=15_001),)), "over_limit", "feeds"),
+        (replace(NORTH, feeds=(feed("f3", 50_000, "root", base_w=34_001),)), "over_limit", "feeds"),
+    ],
+)  # fmt: skip
+def test_a_site_is_refused(plan: supply.SitePlan, code: str, field: str) -> None:
+    driver = known_plant()
+    refusal = driver.refused(ApplySite(plan))
+    assert (refusal.code, refusal.field) == (code, field), refusal.detail
+
+
+def test_what_is_added_just_fits() -> None:
+    driver = known_plant()
+    driver.ask(ApplySite(replace(NORTH, feeds=(feed("f3", 50_000, "f1", base_w=15_000),))))
+    assert driver.world.placed.index.load_of(ids.FeedId("f1")) == 40_000
+
+
+# Health
+
+
+def test_health_is_kept_for_the_exceptions() -> None:
+    driver = plant.plant()
+    driver.fail(2)
+    driver.fail(2)
+    assert driver.world.state.supply.failed == {2: "xid 79"}
+    assert not supply.usable(driver.world.state.supply, NodeIndex(2))
+    driver.recover(2)
+    driver.recover(2)
+    assert not driver.world.state.supply.failed
+    assert driver.count(supply.NodeHealthChanged) == 2
+
+
+def test_older_news_does_not_reach_back_over_newer() -> None:
+    driver = plant.plant()
+    driver.later(1000).fail(2, ago_s=100)
+    driver.later(10).recover(2, ago_s=500)
+    assert driver.last(supply.NodeHealthChanged).effective_at == driver.at - 110 * SECOND_US
+
+
+def test_cordons_and_failures_together() -> None:
+    driver = plant.plant()
+    driver.cordon(2)
+    driver.cordon(2)
+    driver.fail(2)
+    driver.uncordon(2)
+    driver.uncordon(2)
+    assert not supply.usable(driver.world.state.supply, NodeIndex(2))
+    driver.cordon(2)
+    driver.recover(2)
+    assert not supply.usable(driver.world.state.supply, NodeIndex(2))
+    driver.uncordon(2)
+    assert supply.usable(driver.world.state.supply, NodeIndex(2))
+    assert driver.count(supply.NodeCordoned) == 2
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "field"),
+    [
+        (ReportNodeHealth(NodeIndex(8), False, "", plant.T0 + 1), "unknown_node", "node"),
+        (ReportNodeHealth(NodeIndex(-1), False, "", plant.T0), "unknown_node", "node"),
+        (ReportNodeHealth(NodeIndex(7), True, "", plant.T0 + 1), "future_fact", "effective_at"),
+        (CordonNode(NodeIndex(8), ""), "unknown_node", "node"),
+        (CordonNode(NodeIndex(-1), "", drain=True), "unknown_node", "node"),
+        (UncordonNode(NodeIndex(8)), "unknown_node", "node"),
+    ],
+)
+def test_reports_that_are_refused(command: ids.Command, code: str, field: str) -> None:
+    by = EDGE if isinstance(command, ReportNodeHealth) else plant.OPERATOR
+    refusal = plant.plant().refused(command, by)
+    assert (refusal.code, refusal.field) == (code, field)
+
+
+# What `check` finds
+
+
+def test_damaged_books_are_found() -> None:
+    state = plant.plant().world.state.supply.fork()
+    state.rack_starts[1] = 5
+    state.nodes = 9
+    state.failed[NodeIndex(9)] = "who?"
+    assert list(supply.check(state)) == [
+        "rack r2 starts at node 5, not 4",
+        "racks hold 8 nodes, not 9",
+        "health of node 9, which does not exist",
+    ]

@@ -1,0 +1,272 @@
+"""What was delivered: meters by tenant and price, books by tranche, and facts that come late."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from forebay.core import usage
+from forebay.core.claims import SignContract
+from forebay.core.ids import GangId, TrancheId
+from forebay.core.money import ApplyPriceList
+from forebay.core.placements import gang as gangs
+from forebay.core.placements.gang import Ending, Tier
+from forebay.core.units import DAY_US, HOUR_US, MICROS
+from forebay.core.world import World
+from tests.core import auditor, plant
+from tests.core.plant import LENT, T0, Driver, contract, prices, tranche
+
+GPU_H = HOUR_US
+
+
+def lines(driver: Driver) -> list[tuple[int, int, int, int]]:
+    """(segment, hours into the tests at which its period began, GPU-microseconds, starts)"""
+    state = driver.world.state
+    return [
+        (line.segment, (line.period_start - T0) // HOUR_US, line.gpu_us, line.starts)
+        for line in usage.lines(state.usage, state.supply, driver.at)
+    ]
+
+
+def book(driver: Driver, name: str = "t1") -> tuple[int, int, int, int, int]:
+    """entitled, used, lent, idle, undeliverable, in GPU-hours"""
+    held = usage.settled_book(driver.world.state.usage.books[TrancheId(name)], driver.at)
+    assert auditor.metered_use(driver.world, driver.events) == auditor.naive_use(driver.world, driver.events)
+    parts = (held.entitled_us, held.used_us, held.lent_us, held.idle_us, held.undeliverable_us)
+    assert all(part % GPU_H == 0 for part in parts)
+    e, u, lent, idle, n = (part // GPU_H for part in parts)
+    return e, u, lent, idle, n
+
+
+# Meters
+
+
+def test_use_is_metered_from_start_to_end() -> None:
+    driver = plant.plant()
+    driver.submit("g1", 8)
+    driver.later(hours=1).start("g1")
+    driver.later(hours=2)
+    assert lines(driver) == [(1, 0, 16 * GPU_H, 1)]
+    driver.end("g1")
+    driver.later(hours=1)
+    assert lines(driver) == [(1, 0, 16 * GPU_H, 1)]
+    closed = usage.lines(driver.world.state.usage, driver.world.state.supply, driver.at)
+    assert closed[0].watt_us == 16 * GPU_H * 1000
+    assert closed[0].key == usage.Key(*closed[0].key)
+    assert (closed[0].key.tenant, closed[0].key.tier, closed[0].key.site) == ("acme", Tier.ON_DEMAND, "north")
+
+
+def test_facts_that_come_late_count_from_when_they_took_effect() -> None:
+    driver = plant.plant()
+    driver.submit("g1", 8, walltime_s=86_400)
+    driver.later(hours=3).start("g1", ago_s=7200)
+    assert lines(driver) == [(1, 0, 16 * GPU_H, 1)]
+    driver.later(hours=3).end("g1", ago_s=3600)
+    assert lines(driver) == [(1, 0, 32 * GPU_H, 1)]
+
+
+def test_a_late_fact_across_a_change_of_price() -> None:
+    driver = plant.plant()
+    driver.run("g1", 8, walltime_s=86_400)
+    driver.ask(ApplyPriceList(prices(2, 4 * MICROS, effective_at=T0 + 2 * HOUR_US)))
+    driver.later(hours=3)
+    assert lines(driver) == [(1, 0, 16 * GPU_H, 1), (2, 0, 8 * GPU_H, 0)]
+    driver.end("g1", ago_s=2 * 3600)
+    assert lines(driver) == [(1, 0, 8 * GPU_H, 1)]
+    driver.submit("g2", 8)
+    driver.ask(ApplyPriceList(prices(3)))
+    driver.later(hours=1).start("g2", ago_s=9 * 3600)
+    assert lines(driver) == [(1, 0, 8 * GPU_H, 1), (3, 0, 8 * GPU_H, 1)]
+
+
+def test_a_late_fact_across_a_closed_period_corrects_it() -> None:
+    driver = plant.plant()
+    driver.run("g1", 8, walltime_s=86_400)
+    driver.submit("g2", 8)
+    driver.later(hours=3).close()
+    driver.ask(ApplyPriceList(prices(2)))
+    driver.later(hours=1).end("g1", ago_s=2 * 3600)
+    driver.start("g2", ago_s=90 * 60)
+    assert lines(driver) == [(1, 0, -8 * GPU_H + 4 * GPU_H, 0), (2, 3, 8 * GPU_H, 1)]
+
+
+def test_prices_that_change_twice_at_one_instant() -> None:
+    driver = plant.plant()
+    driver.run("g1", 8)
+    driver.ask(ApplyPriceList(prices(2)))
+    driver.ask(ApplyPriceList(prices(3)))
+    driver.later(hours=1)
+    assert lines(driver) == [(1, 0, 0, 1), (3, 0, 8 * GPU_H, 0)]
+    driver.run("g2", 8, tier=Tier.SPOT)
+    driver.ask(ApplyPriceList(prices(4)))
+    driver.end("g2")
+    driver.later(hours=1)
+    assert lines(driver) == [(1, 0, 0, 1), (3, 0, 8 * GPU_H, 0), (4, 0, 8 * GPU_H, 0), (3, 0, 0, 1)]
+
+
+def test_a_fact_older_than_all_that_is_kept_counts_from_the_oldest() -> None:
+    driver = plant.plant()
+    driver.submit("g1", 1)
+    for version in range(2, usage.SPANS_MAX + 4):
+        driver.later(60 if version < usage.SPANS_MAX else 0)
+        driver.later(1).ask(ApplyPriceList(prices(version)))
+    assert len(driver.world.state.usage.spans) == usage.SPANS_MAX
+    oldest = driver.world.state.usage.spans[0].start
+    assert oldest > T0
+    later = driver.world.fork()
+    driver.world = later
+    driver.ask(gangs.ReportGangStarted(GangId("g1"), 1, T0, "sim"), plant.EDGE)
+    assert sum(gpu_us for _, _, gpu_us, _ in lines(driver)) == driver.at - oldest
+
+
+# Tranche books
+
+
+def lent_out() -> Driver:
+    driver = plant.plant(contract("c1", "acme", tranche("t1", lending=LENT)), contract("c2", "bravo"))
+    driver.run("pool", 32, tenant="bravo", walltime_s=86_400)
+    return driver
+
+
+def test_every_hour_of_a_tranche_has_a_fate() -> None:
+    driver = lent_out()
+    driver.later(hours=1).run("own", 16, tranche="t1", walltime_s=86_400)
+    driver.later(hours=1).run("b1", 8, tenant="bravo", tier=Tier.SPOT, walltime_s=86_400)
+    driver.later(hours=1).fail(3)
+    driver.later(hours=1)
+    assert book(driver) == (128, 48, 16, 56, 8)
+    driver.recover(3)
+    driver.end("own")
+    driver.later(hours=1)
+    assert book(driver) == (160, 48, 24, 80, 8)
+
+
+def test_news_of_a_failure_that_comes_late() -> None:
+    driver = lent_out()
+    driver.run("own", 24, tranche="t1", walltime_s=86_400)
+    driver.run("b1", 8, tenant="bravo", tier=Tier.SPOT, walltime_s=86_400)
+    driver.later(hours=4)
+    driver.fail(0, ago_s=2 * 3600)
+    driver.fail(3, ago_s=3600)
+    assert book(driver) == (128, 80, 24, 0, 24)
+    driver.later(hours=2)
+    driver.recover(0, ago_s=3600)
+    driver.recover(3, ago_s=3600)
+    # Both are still held by what ran on them.
+    assert book(driver) == (192, 120, 32, 0, 40)
+
+
+def test_news_older_than_who_is_there_takes_no_more_than_was_idle() -> None:
+    driver = lent_out()
+    driver.later(hours=2).run("own", 32, tranche="t1", walltime_s=86_400)
+    driver.later(hours=1).fail(0, ago_s=3 * 3600)
+    assert book(driver) == (96, 24, 0, 48, 24)
+    driver.end("own", Ending.COMPLETED)
+    driver.recover(0)
+    driver.run("own2", 32, tranche="t1", walltime_s=86_400)
+    driver.later(hours=1).close()
+    driver.later(hours=1).fail(0, ago_s=10 * 3600)
+    assert book(driver) == (32, 24, 0, 0, 8)
+    driver.recover(0, ago_s=20 * 3600)
+    assert book(driver) == (32, 32, 0, 0, 0)
+
+
+def test_what_others_did_meanwhile_is_not_taken_below_zero() -> None:
+    driver = lent_out()
+    driver.run("a", 32, tranche="t1", walltime_s=86_400)
+    driver.later(hours=2).end("a")
+    driver.run("b", 32, tranche="t1", walltime_s=86_400)
+    driver.fail(0, ago_s=2 * 3600)
+    assert book(driver) == (64, 64, 0, 0, 0)
+    driver.recover(0, ago_s=3600)
+    assert book(driver) == (64, 64, 0, 0, 0)
+
+
+def test_a_tranche_signed_late_is_entitled_from_then_on() -> None:
+    driver = plant.plant(contract("c2", "bravo"))
+    driver.later(hours=5)
+    driver.ask(SignContract(contract("c1", "acme", tranche("t1"))))
+    driver.later(hours=1).fail(0, ago_s=4 * 3600)
+    assert book(driver) == (32, 0, 0, 24, 8)
+
+
+def test_health_of_the_pool_is_in_no_book() -> None:
+    driver = plant.plant()
+    driver.fail(0)
+    assert driver.world.state.usage.books == {}
+
+
+def test_an_ended_tranche_is_dropped_at_the_close() -> None:
+    term = tranche("t1", end_at=T0 + DAY_US)
+    driver = plant.plant(contract("c1", "acme", term))
+    driver.later(days=2)
+    assert book(driver) == (24 * 32, 0, 0, 24 * 32, 0)
+    driver.close()
+    assert driver.world.state.usage.books == {}
+    driver.later(days=1)
+    assert driver.close() == []
+
+
+def test_a_period_in_which_nothing_was_entitled_has_no_line() -> None:
+    driver = plant.plant(contract("c1", "acme", tranche("t1")))
+    assert usage.tranche_lines(driver.world.state.usage, driver.at) == ()
+    driver.later(1)
+    assert len(usage.tranche_lines(driver.world.state.usage, driver.at)) == 1
+
+
+# What `check` finds
+
+
+def _rates(world: World) -> None:
+    state = world.state.usage
+    mark = next(iter(state.meters))
+    state.meters[mark] = state.meters[mark]._replace(gpus=9)
+
+
+def _below_zero(world: World) -> None:
+    held = world.state.usage.books[TrancheId("t1")]
+    world.state.usage.books[TrancheId("t1")] = held._replace(used=40)
+
+
+def _overdrawn(world: World) -> None:
+    held = world.state.usage.books[TrancheId("t1")]
+    world.state.usage.books[TrancheId("t1")] = held._replace(used_us=10**30)
+
+
+@pytest.mark.parametrize(
+    ("damage", "found"),
+    [
+        (_overdrawn, "tranche t1: used + lent + idle + undeliverable is not entitled"),
+        (_rates, "meters run at"),
+        (_below_zero, "tranche t1: 40 used + 0 lent + 0 out of 32"),
+        (
+            _below_zero,
+            "tranche t1: (used, lent, undeliverable) is (40, 0, 0) by its book, (8, 0, 0) by placements",
+        ),
+    ],
+)
+def test_damage_is_found(damage: Callable[[World], None], found: str) -> None:
+    driver = lent_out()
+    driver.run("own", 8, tranche="t1")
+    driver.later(10)
+    world = driver.world.fork()
+    damage(world)
+    state = world.state
+    wrong = usage.check(state.usage, state.placements, state.claims, state.supply, driver.at)
+    assert any(line.startswith(found) for line in wrong)
+
+
+def test_live_gangs_come_in_order_of_submission() -> None:
+    driver = plant.plant()
+    for name in ("c", "a", "b"):
+        driver.run(name, 8)
+    driver.end("a")
+    assert [gang.spec.id for gang in usage.live(driver.world.state.placements)] == ["c", "b"]
+
+
+def test_settling_twice_changes_nothing() -> None:
+    meter = usage.Meter(2, 10, 5)
+    assert usage.settled(meter, 10) == usage.settled(meter, 9) == meter
+    assert usage.settled(meter, 13) == usage.Meter(2, 13, 11)
+    assert usage.settled_book(usage.TrancheBook(4, 10), 10) == usage.TrancheBook(4, 10)

@@ -1,0 +1,301 @@
+"""Every address, for every role, with one's own and a foreign tenant's things: the default is no.
+
+`ROWS` has a row for each address that the application serves; one that has none fails the first test.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import jsonschema
+import openapi_spec_validator
+import pytest
+from fastapi.routing import APIRoute
+from fastapi.testclient import TestClient
+
+from forebay.server import app as application
+from tests.server.rig import PaperLogs, Rig, contract, gang, problem, rigged
+
+EVERYBODY, BOOKS, WORK, OPERATOR = "oft", "of", "ot", "o"
+#: Words by which a body would tell that the other tenant exists.
+FOREIGN = ("birch", "INV-000002", "b1")
+
+
+@dataclass(frozen=True)
+class Row:
+    """An address: who may ask ("" for anybody), and ids that stand for its parameters."""
+
+    roles: str
+    own: dict[str, str]
+    foreign: dict[str, str] | None = None
+    body: Any = None
+    status: int = 200
+    #: A query for which the foreign tenant's things are asked for.
+    query: str = ""
+
+
+OWN_GANG, FOREIGN_GANG = {"name": "acme.own"}, {"name": "birch.own"}
+OWN_LINE, FOREIGN_LINE = {"number": "INV-000001", "n": "1"}, {"number": "INV-000002", "n": "1"}
+NODE = {"name": "r04-n01"}
+GANG_TEXT = "forebay: 1\nkind: Gang\n" + "".join(
+    f"{key}: {value}\n" for key, value in gang("acme", "filed").items()
+)
+
+ROWS: dict[tuple[str, str], Row] = {
+    ("POST", "/v1/documents"): Row(EVERYBODY, {}, body={"documents": []}),
+    ("GET", "/v1/schemas"): Row(EVERYBODY, {}),
+    ("GET", "/v1/schemas/{kind}"): Row(EVERYBODY, {"kind": "Gang"}),
+    ("GET", "/v1/version"): Row("", {}),
+    ("GET", "/healthz"): Row("", {}),
+    ("GET", "/openapi.json"): Row("", {}),
+    ("POST", "/v1/gangs"): Row(WORK, {}, body=gang("acme", "posted"), status=201),
+    ("GET", "/v1/gangs"): Row(WORK, {}, query="?tenant=birch"),
+    ("GET", "/v1/gangs/{name}"): Row(WORK, OWN_GANG, FOREIGN_GANG),
+    ("POST", "/v1/gangs/{name}/cancel"): Row(WORK, {"name": "acme.more"}, {"name": "birch.more"}),
+    ("GET", "/v1/gangs/{name}/explain"): Row(WORK, OWN_GANG, FOREIGN_GANG),
+    ("GET", "/v1/gangs/{name}/logs"): Row(WORK, OWN_GANG, FOREIGN_GANG),
+    ("GET", "/v1/status"): Row(EVERYBODY, {}),
+    ("GET", "/v1/nodes"): Row(OPERATOR, {}),
+    ("POST", "/v1/nodes/{name}/cordon"): Row(OPERATOR, NODE),
+    ("POST", "/v1/nodes/{name}/drain"): Row(OPERATOR, NODE),
+    ("POST", "/v1/nodes/{name}/uncordon"): Row(OPERATOR, NODE),
+    ("POST", "/v1/nodes/{name}/fail"): Row(OPERATOR, NODE),
+    ("POST", "/v1/nodes/{name}/restore"): Row(OPERATOR, NODE),
+    ("GET", "/v1/contracts"): Row(EVERYBODY, {}),
+    ("GET", "/v1/tranches"): Row(EVERYBODY, {}),
+    ("GET", "/v1/prices"): Row(EVERYBODY, {}),
+    ("GET", "/v1/invoices"): Row(EVERYBODY, {}),
+    ("GET", "/v1/invoices/{number}"): Row(EVERYBODY, {"number": "INV-000001"}, {"number": "INV-000002"}),
+    ("GET", "/v1/invoices/{number}/lines/{n}/explain"): Row(EVERYBODY, OWN_LINE, FOREIGN_LINE),
+    ("GET", "/v1/ledger"): Row(BOOKS, {}),
+    ("GET", "/v1/journal"): Row(OPERATOR, {}),
+    ("GET", "/v1/journal/head"): Row(OPERATOR, {}),
+    ("GET", "/v1/events"): Row(OPERATOR, {}),
+    # Last: it closes the period that the others look at.
+    ("POST", "/v1/periods/close"): Row(BOOKS, {}),
+}
+
+
+@pytest.fixture(scope="module")
+def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    logs = PaperLogs()
+    logs.written = {("acme.own", 1): b"step 1\n", ("birch.own", 1): b"birch was here\n"}
+    with rigged(tmp_path_factory.mktemp("state"), logs=logs) as made:
+        made.furnish()
+        yield made
+
+
+def ask(client: TestClient, method: str, path: str, parameters: dict[str, str], row: Row) -> Any:
+    url = path.format(**parameters)
+    return client.request(method, url, json=row.body) if method == "POST" else client.get(url + row.query)
+
+
+def test_every_address_has_a_row(rig: Rig) -> None:
+    served = {(method, route.path) for route in _routes(rig) for method in route.methods or ()}
+    assert served == set(ROWS)
+
+
+def _routes(rig: Rig) -> list[APIRoute]:
+    found: list[APIRoute] = []
+    for route in rig.app.routes:
+        found += _flat(route)
+    return found
+
+
+def _flat(route: Any) -> list[APIRoute]:
+    if isinstance(route, APIRoute):
+        return [route]
+    inner = getattr(route, "routes", None) or getattr(getattr(route, "original_router", None), "routes", [])
+    return [each for one in inner for each in _flat(one)]
+
+
+@pytest.mark.parametrize(("method", "path"), ROWS)
+def test_without_a_token_there_is_nothing(rig: Rig, method: str, path: str) -> None:
+    row = ROWS[method, path]
+    answer = ask(rig.nobody, method, path, row.own, row)
+    if not row.roles:
+        assert answer.status_code == 200
+        return
+    body = problem(answer, 401, "unauthorized")
+    assert answer.headers["www-authenticate"] == 'Bearer realm="forebay"'
+    absent = ask(rig.nobody, method, path, dict.fromkeys(row.own, "none"), row)
+    assert body | {"instance": ""} == absent.json() | {"instance": ""}
+    wrong = TestClient(rig.app, headers={"Authorization": "Bearer forebay_wrong"})
+    assert ask(wrong, method, path, row.own, row).json() == body
+
+
+@pytest.mark.parametrize(("method", "path"), ROWS)
+def test_each_role_gets_what_is_for_it_and_no_more(rig: Rig, method: str, path: str) -> None:
+    row = ROWS[method, path]
+    for letter, client in (("t", rig.acme), ("f", rig.finance), ("o", rig.operator)):
+        answer = ask(client, method, path, row.own, row)
+        if letter in row.roles or not row.roles:
+            # A tenant posts the gang first; the operator is told that it exists.
+            assert answer.status_code in (row.status, 409 if row.body or method == "POST" else row.status), (
+                answer.text
+            )
+            if answer.status_code == row.status:
+                _as_stated(rig, method, path, answer)
+        else:
+            problem(answer, 403, "forbidden")
+        if letter == "t":
+            _tells_nothing(answer.text)
+
+
+@pytest.mark.parametrize(("method", "path"), [key for key, row in ROWS.items() if row.foreign])
+def test_what_is_foreign_is_as_what_is_not(rig: Rig, method: str, path: str) -> None:
+    row = ROWS[method, path]
+    assert row.foreign
+    foreign = ask(rig.acme, method, path, row.foreign, row)
+    absent_ids = {key: _other(value) for key, value in row.foreign.items()}
+    absent = ask(rig.acme, method, path, absent_ids, row)
+    problem(foreign, 404, "not_found")
+    told, expected = foreign.text, absent.text
+    for key, value in row.foreign.items():
+        told = told.replace(value, f"<{key}>")
+        expected = expected.replace(absent_ids[key], f"<{key}>")
+    assert told == expected
+    _tells_nothing(told)
+    assert _headers(foreign) == _headers(absent)
+    # The same for one whose it is: there it is.
+    assert ask(rig.birch, method, path, row.foreign, row).status_code in (200, 409)
+
+
+def _other(value: str) -> str:
+    """An id of the same length that nothing has."""
+    return value if value.isdigit() else value.replace("birch", "bench").replace("000002", "000009")
+
+
+def _headers(answer: Any) -> dict[str, str]:
+    return {key: value for key, value in answer.headers.items() if key != "x-request-id"}
+
+
+def _tells_nothing(text: str) -> None:
+    for word in FOREIGN:
+        assert word not in text
+
+
+def _as_stated(rig: Rig, method: str, path: str, answer: Any) -> None:
+    """The body has the shape that the OpenAPI document states."""
+    if path == "/openapi.json":
+        return
+    document = application.openapi(rig.app)
+    operation = document["paths"][path][method.lower()]
+    stated = operation["responses"][str(answer.status_code)]["content"]["application/json"]["schema"]
+    schema = {**stated, "components": document["components"]}
+    jsonschema.Draft202012Validator(schema).validate(json.loads(answer.text))
+
+
+def test_a_tenant_cannot_act_on_what_is_foreign(rig: Rig) -> None:
+    answer = rig.acme.post("/v1/gangs", json=gang("birch", "x"))
+    problem(answer, 403, "forbidden")
+    _tells_nothing(answer.text)
+    answer = rig.apply("forebay: 1\nkind: Gang\n" + json.dumps(gang("birch", "x"))[1:-1], client=rig.acme)
+    assert answer.status_code in (403, 422)
+    _tells_nothing(answer.text.replace(json.dumps(gang("birch", "x")), ""))
+    # A tranche of the other's is as one that nobody has.
+    told = [
+        rig.acme.post("/v1/gangs", json=gang("acme", "x", tier="dedicated", tranche=name)).text.replace(
+            name, ""
+        )
+        for name in ("birch-t1", "bench-t1")
+    ]
+    assert told[0] == told[1]
+    _tells_nothing(told[0])
+    # So is a name that only the other has used.
+    assert rig.acme.post("/v1/gangs", json=gang("acme", "birch")).status_code == 201
+
+
+def test_lists_of_a_tenant_hold_its_own(rig: Rig) -> None:
+    for path, key in (
+        ("gangs", "tenant"),
+        ("contracts", "tenant"),
+        ("tranches", "tenant"),
+        ("invoices", "tenant"),
+    ):
+        items = rig.acme.get(f"/v1/{path}").json()["items"]
+        assert {each[key] for each in items} == {"acme"}, path
+    assert rig.acme.get("/v1/gangs?tenant=birch").json() == {"items": [], "next_cursor": None}
+    status = rig.acme.get("/v1/status").json()
+    assert "sites" not in status
+    assert [each["tranche"] for each in status["tranches"]] == ["acme-t1"]
+    assert "gangs" not in rig.finance.get("/v1/status").json()
+    whole = rig.operator.get("/v1/status").json()
+    assert [site["gpus"] for site in whole["sites"]] == [288]
+    assert len(whole["tranches"]) == 2
+
+
+def test_kinds_of_documents_are_for_roles(rig: Rig) -> None:
+    problem(rig.apply("forebay: 1\nkind: Policy\nversion: 9\n", client=rig.finance), 403, "forbidden")
+    problem(rig.apply(contract("acme", "t9"), client=rig.acme), 403, "forbidden")
+    assert rig.apply(GANG_TEXT, client=rig.acme).status_code == 200
+    documents = [{"name": "g.yaml", "text": GANG_TEXT, "folder": "/etc"}]
+    problem(rig.acme.post("/v1/documents", json={"documents": documents}), 403, "forbidden")
+
+
+def test_the_openapi_document_is_valid(rig: Rig) -> None:
+    document = rig.nobody.get("/openapi.json").json()
+    assert document["openapi"].startswith("3.1")
+    openapi_spec_validator.validate(document)
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            row = ROWS[method.upper(), path]
+            letters = {"operator": "o", "finance": "f", "tenant": "t"}
+            assert {letters[role] for role in operation["x-roles"]} == set(row.roles)
+            assert ("security" in operation) is bool(row.roles)
+
+
+def test_addresses_that_are_none(rig: Rig) -> None:
+    problem(rig.nobody.get("/v1/none"), 404, "not_found")
+    problem(rig.operator.delete("/v1/gangs"), 405, "method_not_allowed")
+    problem(rig.operator.get("/docs"), 404, "not_found")
+    problem(rig.operator.get("/v1/gangs/"), 404, "not_found")
+
+
+def test_every_answer_has_a_request_id(rig: Rig) -> None:
+    assert (
+        rig.operator.get("/v1/version", headers={"X-Request-Id": "abc-1"}).headers["x-request-id"] == "abc-1"
+    )
+    made = rig.operator.get("/v1/version", headers={"X-Request-Id": "<script>"}).headers["x-request-id"]
+    assert re.fullmatch(r"[0-9a-f]{32}", made)
+    assert rig.nobody.get("/v1/status").headers["cache-control"] == "no-store"
+
+
+def test_a_body_has_bounds(rig: Rig) -> None:
+    large = b" " * (application.BODY_BYTES_MAX + 1)
+    problem(rig.operator.post("/v1/documents", content=large), 413, "too_large")
+
+    def parts() -> Iterator[bytes]:
+        for _ in range(9):
+            yield b" " * (1 << 20)
+
+    problem(rig.operator.post("/v1/documents", content=parts()), 413, "too_large")
+    deep = b'{"documents": ' + b"[" * 100_000
+    problem(rig.operator.post("/v1/documents", content=deep), 422, "bad_body")
+    problem(
+        rig.operator.post("/v1/gangs", content=b'{"name": ' + b"[" * 90 + b"]" * 90 + b"}"),
+        400,
+        "bad_request",
+    )
+
+
+def test_a_mistake_of_ours_is_a_problem_too(rig: Rig) -> None:
+    broken = application.create(rig.forebay)
+
+    @broken.get("/broken")
+    async def break_down() -> None:
+        raise RuntimeError("secret")
+
+    client = TestClient(broken, raise_server_exceptions=False)
+    body = problem(client.get("/broken"), 500, "bug")
+    assert "secret" not in json.dumps(body)
+
+
+def test_schemas_are_served(rig: Rig) -> None:
+    assert set(rig.acme.get("/v1/schemas").json()["schemas"]) == {
+        "Catalogue", "Contract", "Gang", "Policy", "PriceList", "Site",
+    }  # fmt: skip
+    assert len(rig.acme.get("/v1/schemas/any").json()["oneOf"]) == 6
+    problem(rig.acme.get("/v1/schemas/gang"), 404, "not_found")

@@ -1,0 +1,154 @@
+"""Documents over HTTP: read and checked first, applied in an order that works, and the same again changes nothing."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from forebay.server.composition import Permissions
+from tests.server import rig as rigs
+from tests.server.rig import PRICES, SITE, Rig, contract, problem, rigged
+
+GANG = """\
+forebay: 1
+kind: Gang
+name: train
+tenant: acme
+tier: dedicated
+tranche: acme-t1
+sku: gb300-nvl72
+gpus: 4
+walltime: 2h
+program:
+  argv: ["{python}", train.py]
+"""
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    with rigged(tmp_path) as made:
+        yield made
+
+
+def seq(rig: Rig) -> int:
+    return int(rig.operator.get("/v1/journal/head").json()["seq"])
+
+
+def test_documents_are_applied_in_an_order_that_works_and_once(rig: Rig) -> None:
+    texts = [GANG, contract("acme", "acme-t1"), PRICES, SITE]
+    answer = rig.apply(*texts).json()
+    assert [each["kind"] for each in answer["applied"]] == ["Site", "PriceList", "Contract", "Gang"]
+    assert [each["changed"] for each in answer["applied"]] == [True] * 4
+    assert [each["id"] for each in answer["applied"]] == ["lpp", "1", "acme-1", "acme.train"]
+    rig.pass_time(rigs.HOUR)
+    before = seq(rig)
+    again = rig.apply(*texts).json()
+    assert [each["changed"] for each in again["applied"]] == [False] * 4
+    assert seq(rig) == before
+
+
+def test_a_gang_that_differs_is_refused_at_its_line(rig: Rig) -> None:
+    assert rig.apply(SITE, PRICES, contract("acme", "acme-t1"), GANG).status_code == 200
+    body = problem(rig.apply(GANG.replace("gpus: 4", "gpus: 8")), 409, "duplicate_id")
+    assert body["errors"][0]["file"] == "0.yaml"
+
+
+def test_a_dry_run_decides_and_changes_nothing(rig: Rig) -> None:
+    before = seq(rig)
+    answer = rig.apply(SITE, PRICES, contract("acme", "acme-t1"), GANG, dry_run=True).json()
+    assert answer["dry_run"] is True
+    assert [each["changed"] for each in answer["applied"]] == [True] * 4
+    assert seq(rig) == before
+    two = contract("acme", "acme-t1").replace("count: 1", "count: 5")
+    body = problem(rig.apply(SITE, two, dry_run=True), 409, "oversold")
+    assert [each["kind"] for each in body["applied"]] == ["Site"]
+    assert body["errors"] == [
+        {
+            "pointer": "/tranches/0/count",
+            "detail": body["errors"][0]["detail"],
+            "file": "1.yaml",
+            "line": 13,
+            "column": 5,
+        }
+    ]
+    assert seq(rig) == before
+
+
+def test_nothing_is_applied_when_anything_cannot_be_read(rig: Rig) -> None:
+    before = seq(rig)
+    answer = rig.apply(SITE, PRICES.replace("4.20", "4.2000001"), GANG.replace("walltime: 2h", "walltime: 2"))
+    body = problem(answer, 422, "bad_document")
+    assert [(each["file"], each["line"], each["pointer"]) for each in body["errors"]] == [
+        ("1.yaml", 6, "/prices/0/price_per_gpu_hour"),
+        ("2.yaml", 9, "/walltime"),
+    ]
+    assert seq(rig) == before
+
+
+def test_what_came_before_a_refusal_stays_and_is_told(rig: Rig) -> None:
+    wrong = SITE.replace("gb300-nvl72", "gb999").replace("id: lpp", "id: other").replace("{id: a,", "{id: b,")
+    body = problem(
+        rig.apply(SITE, wrong.replace("utility", "u2").replace("feed: a", "feed: b")), 422, "unknown_sku"
+    )
+    assert [each["id"] for each in body["applied"]] == ["lpp"]
+    assert body["errors"][0]["line"] == 13
+    assert rig.operator.get("/v1/nodes").json()["items"][0]["name"] == "r01-n01"
+
+
+def test_the_same_key_applies_once(rig: Rig) -> None:
+    documents = [{"name": "a.yaml", "text": SITE}, {"name": "b.yaml", "text": PRICES}]
+    headers = {"Idempotency-Key": "k1"}
+    first = rig.operator.post("/v1/documents", json={"documents": documents}, headers=headers)
+    second = rig.operator.post("/v1/documents", json={"documents": documents}, headers=headers)
+    assert (first.status_code, first.json()) == (200, second.json())
+    other = [documents[0] | {"text": SITE.replace("h1", "h2")}, documents[1]]
+    problem(rig.operator.post("/v1/documents", json={"documents": other}, headers=headers), 422, "key_reused")
+
+
+def test_programs_lie_where_the_operator_says(rig: Rig, tmp_path: Path) -> None:
+    rig.apply(SITE, PRICES, contract("acme", "acme-t1"))
+    (tmp_path / "code").mkdir()
+    text = GANG + "  folder: code\n"
+    document = {"name": "g.yaml", "text": text, "folder": str(tmp_path)}
+    assert rig.operator.post("/v1/documents", json={"documents": [document]}).status_code == 200
+    shown = rig.operator.get("/v1/gangs/acme.train").json()
+    assert shown["program"]["folder"] == str((tmp_path / "code").resolve())
+    relative = document | {"folder": "code"}
+    problem(rig.operator.post("/v1/documents", json={"documents": [relative]}), 422, "bad_body")
+    problem(rig.apply(text, client=rig.acme), 422, "bad_document")
+
+
+def test_a_tenants_program_works_in_the_gangs_own_folder(rig: Rig) -> None:
+    rig.apply(SITE, PRICES, contract("acme", "acme-t1"))
+    assert rig.apply(GANG, client=rig.acme).status_code == 200
+    assert rig.acme.get("/v1/gangs/acme.train").json()["program"]["folder"] == "/gangs/acme.train"
+
+
+def test_an_installation_may_keep_tenants_programs_out(tmp_path: Path) -> None:
+    with rigged(tmp_path, permissions=Permissions(tenant_programs=False)) as rig:
+        rig.apply(SITE, PRICES, contract("acme", "acme-t1"))
+        problem(rig.apply(GANG, client=rig.acme), 403, "forbidden")
+        assert rig.apply(GANG).status_code == 200
+
+
+#: body, status, code, pointer
+BODIES = [
+    ("{", 400, "bad_request", None),
+    ("[]", 422, "bad_body", ""),
+    ("{}", 422, "bad_body", ""),
+    ('{"documents": 1}', 422, "bad_body", "/documents"),
+    ('{"documents": [], "more": 1}', 422, "bad_body", ""),
+    ('{"documents": [{"name": 1, "text": ""}]}', 422, "bad_body", "/documents/0/name"),
+]
+
+
+@pytest.mark.parametrize(("body", "status", "code", "pointer"), BODIES)
+def test_bodies_that_are_none(rig: Rig, body: str, status: int, code: str, pointer: str | None) -> None:
+    told = problem(rig.operator.post("/v1/documents", content=body), status, code)
+    if pointer is not None:
+        assert told["errors"][0]["pointer"] == pointer
+
+
+def test_no_more_files_than_can_be(rig: Rig) -> None:
+    documents = [{"name": "a", "text": ""}] * 201
+    problem(rig.operator.post("/v1/documents", json={"documents": documents}), 413, "too_large")
