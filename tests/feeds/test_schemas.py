@@ -70,6 +70,7 @@ GOOD = [
     GANG + "  cpu: 0.5\n", GANG + "  cpu: '0.5'\n", GANG + "title: 'a: b'\n", GANG.replace("2 GiB", "0"),
 ]  # fmt: skip
 BAD = [
+    CONTRACT.replace("tenant: acme", "tenant: acme.b"), GANG.replace("tenant: acme", "tenant: a.b"),
     SITE.replace("limit: 1.2 MW", "limit: 1.2 mw"), SITE.replace("limit: 1.2 MW", "limit: 1.5"),
     SITE.replace("limit: 1.2 MW", "limit: -1"), SITE.replace("limit: 1.2 MW", "limt: 1 MW"),
     SITE.replace("FI", "fi"), SITE.replace("FI", "Finland"), SITE.replace("id: lpp", "id: 7"),

@@ -96,12 +96,14 @@ def test_what_came_before_a_refusal_stays_and_is_told(rig: Rig) -> None:
 
 
 def test_the_same_key_applies_once(rig: Rig) -> None:
-    documents = [{"name": "a.yaml", "text": SITE}, {"name": "b.yaml", "text": PRICES}]
+    texts = [SITE, PRICES, contract("acme", "acme-t1"), GANG]
+    documents = [{"name": f"{number}.yaml", "text": text} for number, text in enumerate(texts)]
     headers = {"Idempotency-Key": "k1"}
     first = rig.operator.post("/v1/documents", json={"documents": documents}, headers=headers)
+    rig.pass_time(rigs.HOUR)
     second = rig.operator.post("/v1/documents", json={"documents": documents}, headers=headers)
     assert (first.status_code, first.json()) == (200, second.json())
-    other = [documents[0] | {"text": SITE.replace("h1", "h2")}, documents[1]]
+    other = [documents[0] | {"text": SITE.replace("h1", "h2")}, *documents[1:]]
     problem(rig.operator.post("/v1/documents", json={"documents": other}, headers=headers), 422, "key_reused")
 
 

@@ -80,6 +80,7 @@ REFUSED = [
     (ids.Role.OPERATOR, "", "", None),
     (ids.Role.OPERATOR, "Jane Doe", "", "is not a name"),
     (ids.Role.TENANT, "a", "../b", "is not a name"),
+    (ids.Role.TENANT, "a", "acme.train", "no '.' may stand"),
 ]
 
 

@@ -14,6 +14,7 @@ import click
 
 from forebay.cli import session
 
+GLOBAL_TITLE = "Global options, before or after the command"
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -28,6 +29,9 @@ class PlainCommand(click.Command):
         settings["context_settings"] = SETTINGS | settings.get("context_settings", {})
         super().__init__(*args, **settings)
         self.examples = examples
+        for parameter in self.params:
+            if isinstance(parameter.type, click.IntRange) and parameter.metavar is None:
+                parameter.metavar = "N"
         self._globals = session.global_options()
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
@@ -35,6 +39,10 @@ class PlainCommand(click.Command):
         own = super().get_params(ctx)
         taken = {name for parameter in own for name in parameter.opts}
         return [*own, *(option for option in self._globals if not taken.intersection(option.opts))]
+
+    def own_globals(self) -> list[click.Option]:
+        """The global options."""
+        return self._globals
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """What it does in a sentence, examples, then the rest."""
@@ -54,14 +62,14 @@ class PlainCommand(click.Command):
         rows = [
             record
             for parameter in super().get_params(ctx)
-            if (record := parameter.get_help_record(ctx)) is not None
+            if isinstance(parameter, click.Option) and (record := parameter.get_help_record(ctx)) is not None
         ]
         if rows:
             with formatter.section("Options"):
                 formatter.write_dl(rows)
         self.format_commands_of(ctx, formatter)
         names = ", ".join(option.opts[0] for option in self._globals)
-        with formatter.section("Global options, before or after the command (forebay --help)"):
+        with formatter.section(f"{GLOBAL_TITLE} (forebay --help)"):
             formatter.write_text(names)
 
     def format_commands_of(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -128,8 +136,8 @@ class LazyGroup(CommandGroup):
         for title, rows in self.sections:
             with formatter.section(title):
                 formatter.write_dl([(name, told) for name, _, told in rows])
-        with formatter.section("Global options, before or after the command"):
-            options = click.Command.get_params(self, ctx) + list(self._globals)
+        with formatter.section(GLOBAL_TITLE):
+            options = [*click.Command.get_params(self, ctx), *self.own_globals()]
             formatter.write_dl([r for option in options if (r := option.get_help_record(ctx)) is not None])
 
 

@@ -52,8 +52,10 @@ class Teller:
         if self._said.json:
             self._said.emit_line("up", {"event": event, "elapsed_s": round(self.elapsed_s, 3), "text": text})
         elif not self._said.quiet:
-            color = self._said.colors()
-            click.echo(f"\n       {click.style(text, bold=True) if color else text}")
+            click.echo()
+            for line in paper.wrapped(f"       {text}", 4):
+                line = f"       {line.strip()}"
+                click.echo(click.style(line, bold=True) if self._said.colors() else line)
 
     def listen(self, wait_s: float) -> None:
         """Tell what was recorded meanwhile; wait up to `wait_s` for the first of it."""

@@ -46,6 +46,13 @@ def _name(text: str) -> str:
     return text
 
 
+def tenant_name(text: str) -> str:
+    """A tenant's name, in which no '.' stands: the first one in a gang's id ends it."""
+    if "." in text:
+        raise Malformed(f"{text!r} is not the name of a tenant: no '.' may stand in it")
+    return _name(text)
+
+
 def _words(text: str) -> str:
     if len(text) > WORDS_MAX or "\n" in text or "\r" in text:
         raise Malformed(f"one line of at most {WORDS_MAX} characters is meant")
@@ -92,6 +99,13 @@ Name = Annotated[
     Form(
         _name, _STRING,
         _patterned(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._-]{0,79}"), f"a name: {ids.NAME_RULE}",
+    ),
+]  # fmt: skip
+Tenant = Annotated[
+    str,
+    Form(
+        tenant_name, _STRING,
+        _patterned(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}"), f"a tenant: a name without '.': {ids.NAME_RULE}",
     ),
 ]  # fmt: skip
 Words = Annotated[

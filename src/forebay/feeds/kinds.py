@@ -163,7 +163,7 @@ class ContractDocument(DocumentPart, kw_only=True, frozen=True):
     #: Who provides.
     seller: forms.Words
     #: Who may use.
-    tenant: forms.Name
+    tenant: forms.Tenant
     #: Of all its prices.
     currency: forms.Currency
     #: In which dates without an offset are meant.
@@ -250,7 +250,7 @@ class GangDocument(DocumentPart, kw_only=True, frozen=True):
     #: Its name; its id is `<tenant>.<name>`.
     name: forms.Name
     #: Whose it is; left out by a tenant who submits it.
-    tenant: forms.Name = ""
+    tenant: forms.Tenant = ""
     #: By which claim it runs.
     tier: gang.Tier
     #: The tranche that it runs on, for dedicated work.

@@ -33,6 +33,8 @@ class _Recorded(NamedTuple):
     #: Contracts and gangs of the documents' ids.
     contracts: dict[str, claims.ContractPlan]
     gangs: dict[str, gang.Spec]
+    #: Idempotency keys of this request that were used.
+    keys: frozenset[str]
 
 
 async def apply(call: Call, posted: bodies.PostedDocuments) -> bodies.DocumentsBody:
@@ -41,16 +43,21 @@ async def apply(call: Call, posted: bodies.PostedDocuments) -> bodies.DocumentsB
     if posted.dry_run:
         return {"applied": await _tried(call, wanted), "dry_run": True}
     applied: list[bodies.Applied] = []
-    key = call.key()
     for number, one in enumerate(wanted):
         if one.command is None:
             applied.append(_applied(one.want, {}, False))
             continue
-        answer = await call.submit(one.command, f"{key}#{number}" if key else "")
+        answer = await call.submit(one.command, _key(call, number))
         if isinstance(answer, ids.Refusal):
             raise _refused(call, one.want, answer, applied)
         applied.append(_applied(one.want, answer, commands.answer_changed(one.want.document.kind, answer)))
     return {"applied": applied, "dry_run": False}
+
+
+def _key(call: Call, number: int) -> str:
+    """The key of one document among those of a request."""
+    key = call.key()
+    return f"{key}#{number}" if key else ""
 
 
 class _One(NamedTuple):
@@ -75,16 +82,19 @@ async def _wanted(call: Call, posted: bodies.PostedDocuments) -> list[_One]:
     for document, where in found:
         _permit(call, document, where)
     documents = [document for document, _ in found]
-    recorded = await call.glance(lambda world: _recorded(world, documents, call.principal.tenant))
+    keys = [_key(call, number) for number in range(len(documents))]
+    recorded = await call.glance(lambda world: _recorded(world, documents, call.principal.tenant, keys))
     made: list[_One] = []
-    for document, where in found:
+    for number, (document, where) in enumerate(found):
         try:
             want = commands.command_of(document, setting(call, recorded.started, where))
         except tree.DocumentError as error:
             wrong += error.problems
             continue
         permit_gang(call, want)
-        made.append(_One(want, None if _is_recorded(want.command, recorded) else want.command))
+        # One whose key was used is asked again all the same: the World answers as it did then.
+        same = _is_recorded(want.command, recorded) and keys[number] not in recorded.keys
+        made.append(_One(want, None if same else want.command))
     if wrong:
         raise problems.unreadable(tree.DocumentError(wrong))
     return made
@@ -130,7 +140,7 @@ def setting(call: Call, started: dict[str, int], where: str) -> commands.Setting
     )
 
 
-def _recorded(world: World, documents: list[reading.Document], tenant: str) -> _Recorded:
+def _recorded(world: World, documents: list[reading.Document], tenant: str, keys: list[str]) -> _Recorded:
     tranches = world.state.claims.tranches
     named = [entry.id for each in documents if each.kind == "Contract" for entry in each.body.tranches]
     started = {name: tranches[name].plan.start_at for name in named if name in tranches}
@@ -143,6 +153,7 @@ def _recorded(world: World, documents: list[reading.Document], tenant: str) -> _
         started,
         {name: signed[name] for name in contracts if name in signed},
         {name: known[name].spec for name in gangs if name in known},
+        frozenset(key for key in keys if key and (tenant, key) in world.state.keys),
     )
 
 

@@ -98,6 +98,8 @@ class Tokens:
         for name in (actor, tenant) if tenant else (actor,):
             if not ids.valid_name(name):
                 raise AuthError(f"{name!r} is not a name: {ids.NAME_RULE}")
+        if "." in tenant:
+            raise AuthError(f"{tenant!r} is not the name of a tenant: no '.' may stand in it")
         plain = PREFIX + secrets.token_urlsafe(32)
         made = Token(secrets.token_hex(4), _digest(plain), actor, role, tenant)
         with self._changing() as tokens:

@@ -102,6 +102,61 @@ def test_finished_work_leaves_the_live_state_at_period_close() -> None:
     assert list(driver.world.state.placements.gangs) == ["g2"]
 
 
+# Limits of time
+
+
+def test_walltime() -> None:
+    driver = plant.plant()
+    driver.run("g1", 8, walltime_s=100)
+    driver.later(99)
+    assert driver.phase("g1") == "running"
+    driver.later(1)
+    assert (driver.phase("g1"), driver.gang("g1").reason) == ("stopping", "walltime")
+    driver.end("g1", Ending.STOPPED)
+    assert driver.phase("g1") == "ended"
+
+
+def test_walltime_of_a_gang_that_is_stopping_already() -> None:
+    driver = plant.plant()
+    driver.run("g1", 8, walltime_s=100)
+    driver.cordon(0, drain=True)
+    driver.later(200)
+    assert driver.gang("g1").reason == "drain"
+    assert driver.end("g1", Ending.STOPPED).phase.value == "placed"
+
+
+def test_an_id_that_is_used_again_has_its_own_time() -> None:
+    driver = plant.plant()
+    driver.run("g1", 8, walltime_s=7200)
+    driver.later(60).end("g1")
+    driver.close()
+    driver.later(60).run("g1", 8, walltime_s=86_400)
+    driver.later(hours=3)
+    assert driver.phase("g1") == "running"
+
+
+def test_what_the_engine_does_not_start_in_time_is_queued_again() -> None:
+    driver = plant.plant(policy=Policy(start_timeout_s=60))
+    driver.submit("g1", 8)
+    driver.later(60)
+    assert (driver.phase("g1"), driver.gang("g1").reason) == ("stopping", "start_timeout")
+    # It comes up after all: use is metered, and it stops.
+    driver.start("g1", ago_s=10)
+    assert driver.phase("g1") == "stopping"
+    driver.end("g1", Ending.STOPPED)
+    assert (driver.phase("g1"), driver.gang("g1").generation) == ("placed", 2)
+
+
+def test_a_new_policy_holds_for_what_is_being_started() -> None:
+    driver = plant.plant()
+    driver.submit("g1", 8)
+    driver.later(100)
+    driver.policy(start_timeout_s=200)
+    assert driver.world.next_wake() == T0 + 200 * SECOND_US
+    driver.policy(start_timeout_s=50)
+    assert driver.phase("g1") == "stopping"
+
+
 # What `check` finds
 
 

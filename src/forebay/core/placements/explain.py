@@ -13,7 +13,7 @@ from forebay.core.ids import Principal, Role
 from forebay.core.placements import schedule
 from forebay.core.placements.gang import Gang, Phase, Tier
 from forebay.core.placements.index import Misfit, each_node
-from forebay.core.placements.queue import Entry, lane_of, shape_of
+from forebay.core.placements.queue import Ticket, lane_of, shape_of
 from forebay.core.units import SECOND_US
 
 #: What ended or stopped a gang, in words.
@@ -140,7 +140,7 @@ def _sentence(gang: Gang, misfit: Misfit, whole: bool) -> str:
 
 def _ahead(desk: schedule.Desk, gang: Gang) -> int:
     """Gangs of the same lane that come first."""
-    mine = Entry(0 if gang.front else 1, gang.order, gang.spec.id, gang.generation)
+    mine = Ticket(0 if gang.front else 1, gang.order, gang.spec.id, gang.generation)
     waiting = desk.derived.queue.waiting(lane_of(gang.spec), desk.state.gangs)
     return sum(1 for entry in waiting if entry < mine)
 

@@ -34,7 +34,7 @@ class Shape(NamedTuple):
     sites: tuple[SiteId, ...]
 
 
-class Entry(NamedTuple):
+class Ticket(NamedTuple):
     """A place in the queue; lower comes first."""
 
     #: 0 for those that failed and stand in front, 1 for the rest.
@@ -61,14 +61,14 @@ class Queue:
     __slots__ = ("_front", "_lanes")
 
     def __init__(self) -> None:
-        self._lanes: dict[Lane, dict[Shape, deque[Entry]]] = {}
+        self._lanes: dict[Lane, dict[Shape, deque[Ticket]]] = {}
         #: Gangs that failed and go first: few, so a sorted list serves.
-        self._front: dict[Lane, dict[Shape, list[Entry]]] = {}
+        self._front: dict[Lane, dict[Shape, list[Ticket]]] = {}
 
     def add(self, gang: Gang) -> None:
         """A gang waits from here on."""
         lane, shape = lane_of(gang.spec), shape_of(gang.spec)
-        entry = Entry(0 if gang.front else 1, gang.order, gang.spec.id, gang.generation)
+        entry = Ticket(0 if gang.front else 1, gang.order, gang.spec.id, gang.generation)
         if gang.front:
             entries = self._front.setdefault(lane, {}).setdefault(shape, [])
             entries.append(entry)
@@ -91,7 +91,7 @@ class Queue:
         """Shapes that ever waited in a lane, in order of first arrival."""
         return list(dict.fromkeys([*self._front.get(lane, ()), *self._lanes.get(lane, ())]))
 
-    def head(self, lane: Lane, shape: Shape, gangs: Mapping[GangId, Gang]) -> Entry | None:
+    def head(self, lane: Lane, shape: Shape, gangs: Mapping[GangId, Gang]) -> Ticket | None:
         """The first of a shape that still waits; entries that lost their meaning are dropped on the way."""
         front = self._front.get(lane, {}).get(shape)
         while front:
@@ -105,12 +105,12 @@ class Queue:
             waiting.popleft()
         return None
 
-    def heads(self, lane: Lane, gangs: Mapping[GangId, Gang]) -> list[tuple[Entry, Shape]]:
+    def heads(self, lane: Lane, gangs: Mapping[GangId, Gang]) -> list[tuple[Ticket, Shape]]:
         """The first of each shape of a lane."""
         found = ((self.head(lane, shape, gangs), shape) for shape in self.shapes(lane))
         return [(entry, shape) for entry, shape in found if entry is not None]
 
-    def waiting(self, lane: Lane, gangs: Mapping[GangId, Gang]) -> Iterator[Entry]:
+    def waiting(self, lane: Lane, gangs: Mapping[GangId, Gang]) -> Iterator[Ticket]:
         """Everybody who waits in a lane, shape by shape."""
         for shape in self.shapes(lane):
             for entries in (
@@ -120,7 +120,7 @@ class Queue:
                 yield from (entry for entry in entries if _waits(entry, gangs))
 
 
-def _waits(entry: Entry, gangs: Mapping[GangId, Gang]) -> bool:
+def _waits(entry: Ticket, gangs: Mapping[GangId, Gang]) -> bool:
     gang = gangs.get(entry.gang)
     return (
         gang is not None

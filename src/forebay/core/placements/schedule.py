@@ -27,7 +27,7 @@ from forebay.core.placements import gang as gangs
 from forebay.core.placements import state as states
 from forebay.core.placements.gang import HOLDING, Ending, Gang, Level, Phase, Run, Spec, Tier
 from forebay.core.placements.index import POOL, Index, Misfit, Want, as_bits
-from forebay.core.placements.queue import TIER_RANK, Entry, Lane, Shape, lane_of, shape_of
+from forebay.core.placements.queue import TIER_RANK, Lane, Shape, Ticket, lane_of, shape_of
 from forebay.core.supply import Emit
 from forebay.core.timeline import Due
 from forebay.core.units import SECOND_US
@@ -379,7 +379,7 @@ def _overtaken_enough(desk: Desk, gang: Gang) -> bool:
     return desk.at - gang.submitted_at >= desk.state.policy.overtake_s * SECOND_US
 
 
-def _is_barred(desk: Desk, mine: Entry, lane: Lane, sku: SkuId) -> bool:
+def _is_barred(desk: Desk, mine: Ticket, lane: Lane, sku: SkuId) -> bool:
     """Whether somebody who comes first has waited so long for this SKU that nobody may overtake."""
     queue, known = desk.derived.queue, desk.state.gangs
     first = [entry for entry, shape in queue.heads(lane, known) if shape.sku == sku and entry < mine]
