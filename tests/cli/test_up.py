@@ -24,7 +24,7 @@ QUICKER = {
     "gangs/sweep.yaml": [("260, --step-ms, 250", "60, --step-ms, 100"), ("-every, 5", "-every, 0.5")],
     "gangs/eval.yaml": [("60, --step-ms, 250", "15, --step-ms, 100")],
     "policy.yaml": [("turnover: 2s", "turnover: 1s")],
-    "scenario.yaml": [("after: 10s", "after: 1s")],
+    "scenario.yaml": [("after: 10s", "after: 2s")],
 }
 
 
@@ -196,6 +196,13 @@ def test_the_story_goes_on_after_a_kill(shell: Shell, project: Path, up: Up) -> 
 
     again = up("one_site")
     again.until(r"what was running is taken up again")
+    again.until(r"^0")
+    again.process.terminate()
+    assert again.end() == 130
+    assert "what runs goes on without it" in again.text
+    assert living(state)["acme.train"] == before["acme.train"]
+
+    again = up("one_site")
     again.until(r"rank 2 of acme.train was killed")
     assert "birch.sweep starts again" not in again.text
     after = living(state)

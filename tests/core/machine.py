@@ -7,11 +7,12 @@ replay of the events gives the same state, and a restored World decides the same
 from __future__ import annotations
 
 import copy
+from collections.abc import Set
 from dataclasses import replace
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from forebay.core import claims, ids, money, supply, usage
 from forebay.core.ids import Asked, Command, Event, Principal, Refusal
@@ -36,7 +37,7 @@ terms = st.fixed_dictionaries(
         "unit": st.sampled_from(list(claims.Unit)),
         "sku": st.sampled_from(["s4", "s4", "s1"]),
         "lending": st.sampled_from([None, plant.LENT, claims.Lending(40, 333_333)]),
-        "begins": st.sampled_from([-86_400, 0, 0, 100, 86_400]),
+        "begins": st.sampled_from([-86_400, 0, 0, 100, 100, 86_400]),
         "lasts": st.sampled_from([100, 86_400, 40 * 86_400]),
     }
 )
@@ -64,7 +65,6 @@ class Machine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.driver = plant.opened()
-        self.told: list[str] = []
         self.names = 0
         self.version = 0
 
@@ -88,8 +88,14 @@ class Machine(RuleBasedStateMachine):
         there = plant.hall("h3", plant.rack("r5", "s4", "s"), plant.rack("r6", "s1", "s"))
         ask(supply.ApplySite(plant.site("south", (plant.feed("s", south),), (there,))))
         self.price_lists(3 * MICROS, 1 * MICROS + 1, 0)
-        for place, name in enumerate(TENANTS):
-            ask(claims.SignContract(plant.contract(f"c{place}", name)))
+        # Both have a term from the start, and acme lends.
+        acme = plant.tranche("base-a", 2, sku="s4", lending=plant.LENT)
+        half_a_day = plant.T0 + 43_200 * SECOND_US
+        bravo = plant.tranche(
+            "base-b", 2, sku="s4", site="south", unit=claims.Unit.NODE, end_at=half_a_day, lending=plant.LENT
+        )
+        ask(claims.SignContract(plant.contract("c-acme", "acme", acme)))
+        ask(claims.SignContract(plant.contract("c-bravo", "bravo", bravo)))
 
     # What people ask
 
@@ -97,22 +103,36 @@ class Machine(RuleBasedStateMachine):
         self.names += 1
         return f"{kind}{self.names}"
 
-    @rule(work=works, place=st.integers(0, 5), key=st.sampled_from(["", "", "k1", "k2"]))
-    def submit(self, work: dict[str, Any], place: int, key: str) -> None:
-        spec = plant.spec(self.give_name("g"), **work)
-        if spec.tier is Tier.DEDICATED:
-            own = [t for t in self.driver.world.state.claims.tranches.values() if t.tenant == spec.tenant]
-            if not own:
-                return
-            chosen = own[place % len(own)].plan
-            spec = replace(spec, tranche=chosen.id, sku=chosen.sku, sites=())
-        self.ask(gangs.SubmitGang(spec), plant.tenant(spec.tenant), key)
+    @rule(
+        asked=st.lists(works, min_size=1, max_size=4),
+        place=st.integers(0, 5),
+        key=st.sampled_from(["", "", "k1", "k2"]),
+    )
+    def submit(self, asked: list[dict[str, Any]], place: int, key: str) -> None:
+        for work in asked:
+            spec = plant.spec(self.give_name("g"), **work)
+            if spec.tier is Tier.DEDICATED:
+                own = [t for t in self.driver.world.state.claims.tranches.values() if t.tenant == spec.tenant]
+                chosen = own[place % len(own)].plan
+                spec = replace(spec, tranche=chosen.id, sku=chosen.sku, sites=())
+            self.ask(gangs.SubmitGang(spec), plant.tenant(spec.tenant), key)
 
-    @rule(place=st.integers(0, 30))
-    def cancel(self, place: int) -> None:
-        gang = self.pick(place, set(Phase))
-        if gang is not None:
-            self.ask(gangs.CancelGang(gang.spec.id))
+    @rule(tier=st.sampled_from(list(Tier)), gpus=st.sampled_from([4, 4, 8, 12]), times=st.integers(1, 6))
+    def fill(self, tier: Tier, gpus: int, times: int) -> None:
+        """The same gang many times, so that capacity runs short, is lent and called back."""
+        tranche = "base-a" if tier is Tier.DEDICATED else ""
+        for _ in range(times):
+            spec = plant.spec(
+                self.give_name("f"), gpus, tier=tier, tranche=tranche, sku="s4", walltime_s=86_400
+            )
+            self.ask(gangs.SubmitGang(spec), plant.tenant("acme"))
+
+    @rule(places=st.lists(st.integers(0, 30), min_size=1, max_size=3))
+    def cancel(self, places: list[int]) -> None:
+        for place in places:
+            gang = self.pick(place, set(Phase))
+            if gang is not None:
+                self.ask(gangs.CancelGang(gang.spec.id))
 
     @rule(
         term=terms,
@@ -122,24 +142,30 @@ class Machine(RuleBasedStateMachine):
     )
     def sign(self, term: dict[str, Any], of: str, at: str, two: bool) -> None:
         begins = self.driver.at + term["begins"] * SECOND_US
+        ends = max(begins, self.driver.at) + term["lasts"] * SECOND_US
         kept = {name: value for name, value in term.items() if name not in ("begins", "lasts")}
         plans = [
-            plant.tranche(
-                self.give_name("t"),
-                site=at,
-                start_at=begins,
-                end_at=begins + term["lasts"] * SECOND_US,
-                **kept,
-            )
+            plant.tranche(self.give_name("t"), site=at, start_at=begins, end_at=ends, **kept)
             for _ in range(1 + two)
         ]
         self.ask(claims.SignContract(plant.contract(self.give_name("c"), of, *plans)))
 
     @rule(
-        on_demand=st.integers(0, 3 * MICROS),
-        spot=st.integers(0, MICROS),
+        what=st.sampled_from(["prices", "close", "policy"]),
         within_s=st.sampled_from([-10, 0, 60, 90_000]),
+        price=st.integers(0, 3 * MICROS),
+        overtake_s=st.sampled_from([0, 100, 3600]),
+        turnover_s=st.sampled_from([0, 0, 20]),
+        start_timeout_s=st.sampled_from([5, 600, 600]),
     )
+    def office(self, what: str, within_s: int, price: int, **times: int) -> None:
+        if what == "prices":
+            self.price_lists(price, price // 3, within_s)
+        elif what == "close":
+            self.ask(money.CloseBillingPeriod("machine"))
+        else:
+            self.driver.policy(**times)
+
     def price_lists(self, on_demand: int, spot: int, within_s: int) -> None:
         self.version += 1
         listed = tuple(
@@ -150,73 +176,70 @@ class Machine(RuleBasedStateMachine):
         since = self.driver.at + within_s * SECOND_US
         self.ask(money.ApplyPriceList(money.PriceList(self.version, "USD", since, listed)))
 
-    @rule()
-    def close(self) -> None:
-        self.ask(money.CloseBillingPeriod("machine"))
-
-    @rule(
-        overtake_s=st.sampled_from([0, 100, 3600]),
-        turnover_s=st.sampled_from([0, 0, 20]),
-        start_timeout_s=st.sampled_from([5, 600]),
-    )
-    def change_policy(self, **times: int) -> None:
-        self.driver.policy(**times)
-
     # What happens
 
     @rule(span=SPANS)
     def pass_time(self, span: int) -> None:
         self.driver.later(span)
 
-    @rule(place=st.integers(0, 30), late_s=LATE, older=st.sampled_from([0, 0, 0, 1]))
-    def start(self, place: int, late_s: int, older: int) -> None:
-        gang = self.pick(place, {Phase.PLACED, Phase.RUNNING, Phase.STOPPING})
-        if gang is not None:
-            since = self.driver.at - late_s * SECOND_US
-            self.ask(gangs.ReportGangStarted(gang.spec.id, gang.generation - older, since, "sim"), EDGE)
+    @rule(
+        places=st.lists(st.integers(0, 30), min_size=1, max_size=4),
+        late_s=LATE,
+        older=st.sampled_from([0, 0, 0, 1]),
+    )
+    def start(self, places: list[int], late_s: int, older: int) -> None:
+        since = self.driver.at - late_s * SECOND_US
+        for place in places:
+            gang = self.pick(place, HOLDING)
+            if gang is not None:
+                report = gangs.ReportGangStarted(gang.spec.id, gang.generation - older, since, "sim")
+                self.ask(report, EDGE)
 
     @rule(
-        place=st.integers(0, 30),
+        places=st.lists(st.integers(0, 30), min_size=1, max_size=3),
         ending=st.sampled_from([*Ending, Ending.FAILED]),
         late_s=LATE,
         older=st.sampled_from([0, 0, 0, 1]),
     )
-    def end(self, place: int, ending: Ending, late_s: int, older: int) -> None:
-        gang = self.pick(place, {Phase.PLACED, Phase.RUNNING, Phase.STOPPING})
-        if gang is not None:
-            since = self.driver.at - late_s * SECOND_US
-            report = gangs.ReportGangEnded(gang.spec.id, gang.generation - older, since, "sim", ending)
-            self.ask(report, EDGE)
+    def end(self, places: list[int], ending: Ending, late_s: int, older: int) -> None:
+        since = self.driver.at - late_s * SECOND_US
+        for place in places:
+            gang = self.pick(place, HOLDING)
+            if gang is not None:
+                generation = gang.generation - older
+                self.ask(gangs.ReportGangEnded(gang.spec.id, generation, since, "sim", ending), EDGE)
 
-    @rule()
-    def engine_obeys(self) -> None:
+    @rule(stop=st.booleans(), start=st.booleans())
+    def engine_obeys(self, stop: bool, start: bool) -> None:
         """All that is to stop stops, all that is to run starts."""
         for gang in usage.live(self.driver.world.state.placements):
-            if gang.phase is Phase.STOPPING:
+            if gang.phase is Phase.STOPPING and stop:
                 self.driver.end(gang.spec.id, Ending.STOPPED)
-            elif gang.phase is Phase.PLACED:
+            elif gang.phase is Phase.PLACED and start:
                 self.driver.start(gang.spec.id)
 
-    @rule(node=st.integers(0, 20), healthy=st.booleans(), late_s=LATE)
-    def health(self, node: int, healthy: bool, late_s: int) -> None:
+    @rule(
+        node=st.integers(0, 20),
+        what=st.sampled_from(["fail", "fail", "recover", "cordon", "drain", "uncordon"]),
+        late_s=LATE,
+    )
+    def floor(self, node: int, what: str, late_s: int) -> None:
+        state = self.driver.world.state.supply
         since = self.driver.at - (late_s if self.late_health else 0) * SECOND_US
-        self.ask(supply.ReportNodeHealth(ids.NodeIndex(node), healthy, "xid", since), EDGE)
-
-    @precondition(lambda self: self.driver.world.state.supply.failed)
-    @rule()
-    def repair(self) -> None:
-        self.driver.recover(min(self.driver.world.state.supply.failed))
-
-    @rule(node=st.integers(0, 19), what=st.sampled_from(["cordon", "drain", "uncordon", "uncordon"]))
-    def maintain(self, node: int, what: str) -> None:
-        if what == "uncordon":
-            self.driver.uncordon(node)
+        if what == "fail":
+            self.ask(supply.ReportNodeHealth(ids.NodeIndex(node), False, "xid", since), EDGE)
+        elif what == "recover":
+            for failed in sorted(state.failed)[:2]:
+                self.ask(supply.ReportNodeHealth(failed, True, "", since), EDGE)
+        elif what == "uncordon":
+            for cordoned in sorted(state.cordoned)[:2]:
+                self.driver.uncordon(cordoned)
         else:
-            self.driver.cordon(node, drain=what == "drain")
+            self.ask(supply.CordonNode(ids.NodeIndex(node), "", drain=what == "drain"))
 
     # What is needed for it
 
-    def pick(self, place: int, phases: set[Phase]) -> Gang | None:
+    def pick(self, place: int, phases: Set[Phase]) -> Gang | None:
         known = [g for g in self.driver.world.state.placements.gangs.values() if g.phase in phases]
         return known[place % len(known)] if known else None
 

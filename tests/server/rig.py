@@ -118,7 +118,8 @@ class Rig:
         self.engine = SimulatedEngine(self.clock, fates)
         self.forebay = Forebay(
             journal or MemoryJournal(), self.tokens, lambda forebay: self.engine, clock=self.clock, logs=logs,
-            work_folder=lambda gang_id: f"/gangs/{gang_id}", permissions=permissions,
+            work_folder=lambda gang_id: f"/gangs/{gang_id}",
+            permissions=permissions or Permissions(tenant_programs=True),
         )  # fmt: skip
         self.forebay.start("lab")
         self.app: FastAPI = app.create(self.forebay)

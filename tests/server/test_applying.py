@@ -126,8 +126,8 @@ def test_a_tenants_program_works_in_the_gangs_own_folder(rig: Rig) -> None:
     assert rig.acme.get("/v1/gangs/acme.train").json()["program"]["folder"] == "/gangs/acme.train"
 
 
-def test_an_installation_may_keep_tenants_programs_out(tmp_path: Path) -> None:
-    with rigged(tmp_path, permissions=Permissions(tenant_programs=False)) as rig:
+def test_an_installation_keeps_tenants_programs_out_unless_told_otherwise(tmp_path: Path) -> None:
+    with rigged(tmp_path, permissions=Permissions()) as rig:
         rig.apply(SITE, PRICES, contract("acme", "acme-t1"))
         problem(rig.apply(GANG, client=rig.acme), 403, "forbidden")
         assert rig.apply(GANG).status_code == 200

@@ -92,7 +92,7 @@ class Narrator:
             else paper.count(body["nodes"], "node")
         )
         return [
-            f"rack {body['rack']} is live: {holds} of {body['sku']}, at most {paper.power(body['limit_w'])}"
+            f"rack {body['rack']} is live: {holds} ({body['sku']}), at most {paper.power(body['limit_w'])}"
         ]
 
     def _health(self, body: Body) -> list[str]:

@@ -116,7 +116,7 @@ class Teller:
         for gang, word in self._words.items():
             if self.elapsed_s < word.next_s:
                 continue
-            word.next_s = self.elapsed_s + WORD_EVERY_S
+            word.next_s = self.elapsed_s + 1
             with contextlib.suppress(Failed):
                 part = self.client.get(
                     f"/v1/gangs/{client.escaped(gang)}/logs",
@@ -126,6 +126,7 @@ class Teller:
                 lines = [line.strip() for line in part["text"].splitlines() if line.strip()]
                 resumed = next((line for line in lines if line.startswith("resumed")), "")
                 if lines:
+                    word.next_s = self.elapsed_s + WORD_EVERY_S
                     self._print([f"  {gang}: {(resumed or lines[-1])[:70]}"], "log")
 
 
@@ -135,7 +136,7 @@ class _Word:
     def __init__(self, generation: int, now_s: float) -> None:
         self.generation = generation
         self.offset = 0
-        self.next_s = now_s + 2
+        self.next_s = now_s + 1
 
 
 class Player:

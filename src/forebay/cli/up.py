@@ -53,7 +53,8 @@ def up_command(
 
     Starts a server in this process, applies the *.yaml of the folder, plays its scenario.yaml if there is one and
     prints the invoices; without a scenario, or with --stay, it serves until Ctrl-C. Stopping asks all work to save
-    and stop; the same command goes on where it was. If the world is running already, its story is told here as well.
+    and stop, and the same command goes on where it was. (SIGTERM ends forebay only; work goes on and is taken up
+    again.) If the world is running already, its story is told here as well.
     """
     hosting.check_python()
     said = session.current()
@@ -108,8 +109,8 @@ class _Session:
         since = hosting.last_record(self._state)
         certificate = str(options.tls_cert.resolve()) if options.tls_cert else ""
         playing = hosting.Playing(self._state)
-        before = signal.signal(signal.SIGTERM, _interrupt)
-        told_to_the_end = False
+        before = signal.signal(signal.SIGTERM, _terminate)
+        told_to_the_end, leave = False, False
         try:
             host = hosting.Host(options, any_port=any_port)
             try:
@@ -119,10 +120,11 @@ class _Session:
                 teller = story.Teller(found, self._said, since)
                 self._tell(teller, stay)
                 told_to_the_end = True
-            except KeyboardInterrupt:
+            except KeyboardInterrupt as interrupt:
                 told_to_the_end = self._progress is None or self._progress.finished
+                leave = isinstance(interrupt, _Terminated)
             finally:
-                self._stop(host)
+                self._stop(host, leave)
         finally:
             signal.signal(signal.SIGTERM, before)
             playing.close()
@@ -161,9 +163,12 @@ class _Session:
             while True:
                 teller.listen(3600)
 
-    def _stop(self, host: hosting.Host) -> None:
-        """Stop the work and the server; another Ctrl-C does not wait for the work."""
+    def _stop(self, host: hosting.Host, leave: bool) -> None:
+        """Stop the server, and the work unless it is to be left; another Ctrl-C does not wait for the work."""
         try:
+            if leave:
+                self._said.say("\nforebay ends; what runs goes on without it")
+                return
             left = host.stop_work(
                 lambda count: self._said.say(
                     f"\n{paper.count(count, 'gang')} {'is' if count == 1 else 'are'} asked to save and stop "
@@ -193,8 +198,12 @@ class _Session:
             self._said.say(f"  {left:<{size}}  {right}")
 
 
-def _interrupt(signum: int, frame: object) -> None:
-    raise KeyboardInterrupt
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM: as Ctrl-C, but work is left running, as whoever restarts a service expects."""
+
+
+def _terminate(signum: int, frame: object) -> None:
+    raise _Terminated
 
 
 def _print_invoices(found: client.Client, said: session.Session) -> None:

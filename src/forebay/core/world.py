@@ -231,7 +231,7 @@ class World:
                 return supply.uncordon(state.supply, command, emit)
             case claims.SignContract():
                 answer = claims.sign(state.claims, state.supply, command, at, emit)
-                if not isinstance(answer, Refusal):
+                if not isinstance(answer, Refusal) and answer["signed"]:
                     for plan in command.plan.tranches:
                         if plan.start_at <= at:
                             schedule.start_tranche(self._desk(at), plan.id)

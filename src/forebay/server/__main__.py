@@ -20,12 +20,14 @@ def main() -> int:
     parser.add_argument("--world", default="", help="name of a new World")
     parser.add_argument("--tls-cert", type=Path)
     parser.add_argument("--tls-key", type=Path)
-    parser.add_argument("--no-tenant-programs", action="store_true", help="tenants may not submit programs")
+    parser.add_argument(
+        "--tenant-programs", action="store_true", help="let tenants run programs, as forebay's own user"
+    )
     said = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     options = listening.Options(
         said.state, said.host, said.port, said.world, said.tls_cert, said.tls_key,
-        composition.Permissions(tenant_programs=not said.no_tenant_programs),
+        composition.Permissions(tenant_programs=said.tenant_programs),
     )  # fmt: skip
     try:
         listening.serve(options)

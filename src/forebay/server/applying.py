@@ -126,7 +126,11 @@ def permit_gang(call: Call, want: commands.Wanted) -> None:
     if spec.tenant != call.principal.tenant:
         raise problems.Failure("forbidden", "a tenant submits gangs of its own")
     if spec.program is not None and not call.forebay.permissions.tenant_programs:
-        raise problems.Failure("forbidden", "tenants may not submit programs to this forebay")
+        raise problems.Failure(
+            "forbidden",
+            "this forebay does not run programs of tenants: they would run as its own user "
+            "(its operator may allow it: --tenant-programs)",
+        )
 
 
 def setting(call: Call, started: dict[str, int], where: str) -> commands.Setting:

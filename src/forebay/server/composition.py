@@ -58,7 +58,7 @@ class Permissions:
 
     #: Whether tenants may submit gangs with programs. They run as forebay's own user, who can read its tokens: allow
     #: it only to those whom you trust with this machine.
-    tenant_programs: bool = True
+    tenant_programs: bool = False
 
 
 class StartError(Exception):

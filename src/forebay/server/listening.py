@@ -295,4 +295,4 @@ def _arguments(options: Options) -> list[str]:
             "--tls-key",
             str(options.tls_key.absolute()),
         ]
-    return words if options.permissions.tenant_programs else [*words, "--no-tenant-programs"]
+    return [*words, "--tenant-programs"] if options.permissions.tenant_programs else words
