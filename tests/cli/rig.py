@@ -14,6 +14,7 @@ from forebay.core.world import OpenWorld, World
 from forebay.journals import sqlite
 from forebay.loop import codec
 from forebay.server import listening
+from forebay.server.composition import Permissions
 
 ROOT = Path(__file__).resolve().parents[2]
 OPERATOR = ids.Principal("operator", ids.Role.OPERATOR)
@@ -162,7 +163,10 @@ class Lab:
         self.shell = shell
         self.state = shell.worlds / "lab"
         self.state.mkdir(parents=True, mode=0o700)
-        self.host = hosting.Host(listening.Options(self.state, port=0, world="lab"), any_port=False)
+        options = listening.Options(
+            self.state, port=0, world="lab", permissions=Permissions(tenant_programs=True)
+        )
+        self.host = hosting.Host(options, any_port=False)
         self.client = self.host.client("")
         self.client.post("/v1/documents", {"documents": [{"name": "lab.yaml", "text": DOCUMENTS}]})
         self.submit("acme", "hello", "acme-t1", 2, HELLO)

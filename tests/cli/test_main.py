@@ -77,7 +77,7 @@ def test_global_options_stand_before_and_after(shell: Shell) -> None:
 
 def test_starting_imports_nothing_heavy(shell: Shell) -> None:
     probe = (
-        "import sys; from forebay.cli import main; main.run(['--help']); main.run(['status']); main.run(['jobs'])\n"
+        "import sys; from forebay.cli import main; [main.run_line([word]) for word in ('--help', 'status', 'jobs')]\n"
         "heavy = {'fastapi', 'uvicorn', 'yaml', 'msgspec', 'numpy', 'duckdb', 'sqlite3', 'asyncio', 'starlette'}\n"
         "print(sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
     )

@@ -117,15 +117,20 @@ class Machine(RuleBasedStateMachine):
                 spec = replace(spec, tranche=chosen.id, sku=chosen.sku, sites=())
             self.ask(gangs.SubmitGang(spec), plant.tenant(spec.tenant), key)
 
-    @rule(tier=st.sampled_from(list(Tier)), gpus=st.sampled_from([4, 4, 8, 12]), times=st.integers(1, 6))
-    def fill(self, tier: Tier, gpus: int, times: int) -> None:
+    @rule(
+        of=st.sampled_from(TENANTS),
+        tier=st.sampled_from(list(Tier)),
+        gpus=st.sampled_from([4, 4, 8, 12]),
+        times=st.integers(1, 6),
+    )
+    def fill(self, of: str, tier: Tier, gpus: int, times: int) -> None:
         """The same gang many times, so that capacity runs short, is lent and called back."""
-        tranche = "base-a" if tier is Tier.DEDICATED else ""
+        work: dict[str, Any] = {"tenant": of, "tier": tier, "sku": "s4", "walltime_s": 86_400}
+        if tier is Tier.DEDICATED:
+            work["tranche"] = f"base-{of[0]}"
         for _ in range(times):
-            spec = plant.spec(
-                self.give_name("f"), gpus, tier=tier, tranche=tranche, sku="s4", walltime_s=86_400
-            )
-            self.ask(gangs.SubmitGang(spec), plant.tenant("acme"))
+            spec = plant.spec(self.give_name("f"), gpus, **work)
+            self.ask(gangs.SubmitGang(spec), plant.tenant(of))
 
     @rule(places=st.lists(st.integers(0, 30), min_size=1, max_size=3))
     def cancel(self, places: list[int]) -> None:

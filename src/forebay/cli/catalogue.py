@@ -48,7 +48,7 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             (
                 "apply",
                 "forebay.cli.apply:apply_command",
-                "Apply documents: sites, contracts, prices, policies.",
+                "Apply documents: sites, contracts, prices, policies, gangs.",
             ),
             ("node", "forebay.cli.node:node_group", "List nodes; cordon, drain, fail or restore one."),
             (

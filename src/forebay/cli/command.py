@@ -30,8 +30,8 @@ class PlainCommand(click.Command):
         super().__init__(*args, **settings)
         self.examples = examples
         for parameter in self.params:
-            if isinstance(parameter.type, click.IntRange) and parameter.metavar is None:
-                parameter.metavar = "N"
+            if isinstance(parameter, click.Option) and isinstance(parameter.type, click.IntRange):
+                parameter.metavar = parameter.metavar or "N"
         self._globals = session.global_options()
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:

@@ -8,7 +8,6 @@ stop, which the engine keeps as a fact to report; the next start learns it, and 
 from __future__ import annotations
 
 import datetime
-import fcntl
 import json
 import os
 import sys
@@ -16,7 +15,6 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from forebay.cli import client, places
 from forebay.cli.failure import Failed, Status
@@ -101,29 +99,9 @@ def _stop(effect: gangs.RunGang | gangs.StopGang) -> gangs.StopGang:
     return gangs.StopGang(effect.gang, effect.generation, effect.grace_s, "forebay stops", effect.cause)
 
 
-class Playing:
-    """The right to play a world's scenario: one process has it at a time."""
-
-    def __init__(self, state: Path) -> None:
-        self._handle = os.open(state / "up.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self.held = False
-        else:
-            self.held = True
-
-    def close(self) -> None:
-        """Leave it to others."""
-        os.close(self._handle)
-
-
-def note(state: Path, project: Path, options: list[str], certificate: str) -> None:
+def note(state: Path, command: str, certificate: str) -> None:
     """Note beside the journal how this world is started, for messages and for clients on this machine."""
-    body: dict[str, Any] = {
-        "command": " ".join([*start_command(project), *options]),
-        "certificate": certificate,
-    }
+    body = {"command": command, "certificate": certificate}
     auth.write_private(state / "up.json", json.dumps(body).encode() + b"\n")
 
 

@@ -25,7 +25,10 @@ PART_BYTES = 65536
     "--tail", "last", type=click.IntRange(min=0), metavar="BYTES", help="Only the last bytes of it."
 )
 def logs_command(gang: str, rank: int, follow: bool, start: int | None, last: int | None) -> None:
-    """Print what a rank of a gang wrote, since its last start."""
+    """Print what a rank of a gang wrote.
+
+    Of its last start, unless --start names another.
+    """
     said = session.current()
     found = client.connect(said)
     path = f"/v1/gangs/{client.escaped(gang)}"

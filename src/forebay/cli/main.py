@@ -52,7 +52,7 @@ def cli(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-def run(arguments: Sequence[str]) -> int:
+def run_line(arguments: Sequence[str]) -> int:
     """Run one command line; the exit status."""
     said = session.Session()
     try:
@@ -101,7 +101,7 @@ def _usage(error: click.UsageError) -> Failed:
 
 def main() -> None:
     """The entry point."""
-    sys.exit(run(sys.argv[1:]))
+    sys.exit(run_line(sys.argv[1:]))
 
 
 if __name__ == "__main__":

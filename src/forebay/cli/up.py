@@ -13,6 +13,7 @@ import click
 from forebay.cli import apply, client, command, hosting, invoice, paper, places, scenario, session, story
 from forebay.cli.failure import Failed, Status
 from forebay.server import listening
+from forebay.server.composition import Permissions
 
 EXAMPLES = """
     forebay up examples/one_site                 run the example and watch it
@@ -40,6 +41,11 @@ EXAMPLES = """
 @click.option(
     "--tls-key", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE", help="Its key."
 )
+@click.option(
+    "--tenant-programs",
+    is_flag=True,
+    help="Tenants may submit programs; they run as this user, who can read all of forebay's state.",
+)
 def up_command(
     project: Path,
     fresh: bool,
@@ -48,6 +54,7 @@ def up_command(
     port: int | None,
     tls_cert: Path | None,
     tls_key: Path | None,
+    tenant_programs: bool,
 ) -> int:
     """Start a world from a folder of documents, and tell what happens.
 
@@ -70,19 +77,29 @@ def up_command(
             said.say(f"the state so far is kept in {aside}")
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     progress = scenario.Progress(state / "scenario.json", told) if told is not None else None
-    again = " ".join(hosting.start_command(project))
+    flags: list[tuple[str, object]] = [
+        ("--state", said.state),
+        ("--host", host if host != "127.0.0.1" else ""),
+        ("--port", port),
+    ]
+    flags += [("--tls-cert", tls_cert), ("--tls-key", tls_key)]
+    words = [*hosting.start_command(project), *(f"{name} {value}" for name, value in flags if value)]
+    again = " ".join([*words, "--tenant-programs"] if tenant_programs else words)
     if progress is not None and progress.finished and not stay:
         said.say(f"this story has been told to its end (its state is in {state})")
         said.say(f"  {again} --fresh    tells it again, from the start")
         said.say(f"  {again} --stay     serves what came of it")
         return Status.OK
-    return _Session(said, project, state, progress, documents, again).run(
-        stay,
-        listening.Options(
-            state, host, listening.PORT if port is None else port, state.name, tls_cert, tls_key
-        ),
-        any_port=port is None,
+    options = listening.Options(
+        state,
+        host,
+        listening.PORT if port is None else port,
+        project.resolve().name,
+        tls_cert,
+        tls_key,
+        Permissions(tenant_programs=tenant_programs),
     )
+    return _Session(said, project, options, progress, documents, again).run(stay, any_port=port is None)
 
 
 class _Session:
@@ -92,29 +109,29 @@ class _Session:
         self,
         said: session.Session,
         project: Path,
-        state: Path,
+        options: listening.Options,
         progress: scenario.Progress | None,
         documents: list[dict[str, str]],
         again: str,
     ) -> None:
         self._said = said
         self._project = project
-        self._state = state
+        self._options = options
+        self._state = options.state
         self._progress = progress
         self._documents = documents
         self._again = again
 
-    def run(self, stay: bool, options: listening.Options, *, any_port: bool) -> int:
+    def run(self, stay: bool, *, any_port: bool) -> int:
         """Start, tell, and stop; the exit status."""
         since = hosting.last_record(self._state)
-        certificate = str(options.tls_cert.resolve()) if options.tls_cert else ""
-        playing = hosting.Playing(self._state)
+        certificate = str(self._options.tls_cert.resolve()) if self._options.tls_cert else ""
         before = signal.signal(signal.SIGTERM, _terminate)
         told_to_the_end, leave = False, False
         try:
-            host = hosting.Host(options, any_port=any_port)
+            host = hosting.Host(self._options, any_port=any_port)
             try:
-                hosting.note(self._state, self._project, ["--stay"] if stay else [], certificate)
+                hosting.note(self._state, f"{self._again} --stay" if stay else self._again, certificate)
                 found = host.client(certificate)
                 self._greet(host.address, since)
                 teller = story.Teller(found, self._said, since)
@@ -127,7 +144,6 @@ class _Session:
                 self._stop(host, leave)
         finally:
             signal.signal(signal.SIGTERM, before)
-            playing.close()
         if not told_to_the_end:
             self._said.say(f"everything is kept; go on with: {self._again}")
             return Status.INTERRUPTED
@@ -137,7 +153,8 @@ class _Session:
     def _greet(self, address: str, since: int) -> None:
         said = self._said
         title = self._progress.scenario.title if self._progress is not None else ""
-        said.say(f"{self._state.name}: {title}" if title else self._state.name)
+        world = self._options.world
+        said.say(f"{world}: {title}" if title else world)
         said.say(f"  listens on {address}")
         said.say(f"  state in   {self._state}")
         if since:

@@ -59,6 +59,9 @@ class Meter(NamedTuple):
     starts: int = 0
 
 
+UNUSED = Meter()
+
+
 class TrancheBook(NamedTuple):
     """What a live tranche's GPUs do now, since `since`, and what they did before, in GPU-microseconds."""
 
@@ -249,9 +252,10 @@ def _begin_span(state: State, span: Span, at: int) -> None:
 def _shift(state: State, key: Key, gpus: int, since: int, at: int, starts: int = 0) -> None:
     """From `since` on (in the past), `gpus` more (or fewer) were at work than the meters believed until `at`."""
     current = state.spans[-1]
-    meter = settled(state.meters.get((key, current)) or Meter(0, at), at)
-    meter = meter._replace(gpus=meter.gpus + gpus, starts=meter.starts + starts)
-    state.meters[key, current] = meter._replace(gpu_us=meter.gpu_us + gpus * (at - max(since, current.start)))
+    mark = (key, current)
+    was = state.meters.get(mark, UNUSED)
+    gpu_us = was.gpu_us + was.gpus * (at - was.since) + gpus * (at - max(since, current.start))
+    state.meters[mark] = Meter(was.gpus + gpus, at, gpu_us, was.starts + starts)
     if since >= current.start:
         return
     # The fact reaches back over a change of price or period: each piece goes where it belongs.

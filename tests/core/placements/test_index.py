@@ -262,7 +262,7 @@ def test_find_against_brute_force(
 def _exists(index: Index, wanted: Want) -> bool:
     """Whether any choice of nodes holds the shape."""
     per_node = index.plant.full_mask[0].bit_count()
-    free = {node: mask.bit_count() for node, mask in enumerate(index.free) if index.usable >> node & 1}
+    free = {node: mask.bit_count() for node, mask in enumerate(index.free) if index.usable[node]}
     whole, rest = divmod(wanted.gpus, per_node)
     wholly_free = [node for node, gpus in free.items() if gpus == per_node]
     for chosen in combinations(wholly_free, whole):

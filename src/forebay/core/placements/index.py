@@ -117,15 +117,17 @@ class Plant:
 class Index:
     """Free GPUs by owner and shape, and the load of every electrical level."""
 
-    __slots__ = ("free", "load_w", "owner", "plant", "pools", "usable")
+    __slots__ = ("free", "load_w", "owner", "plant", "pool_of", "pools", "usable")
 
     def __init__(self) -> None:
         self.plant = Plant()
         #: Free GPUs of a node, as a mask.
         self.free: list[int] = []
         self.owner: list[str] = []
-        #: Nodes that may have work, as bits.
-        self.usable = 0
+        #: 1 for each node that may have work.
+        self.usable = bytearray()
+        #: The pool of each node.
+        self.pool_of: list[Pool] = []
         self.load_w: list[int] = []
         self.pools: dict[tuple[str, SkuId, SiteId], Pool] = {}
 
@@ -135,9 +137,11 @@ class Index:
         twin.plant = self.plant
         twin.free = self.free.copy()
         twin.owner = self.owner.copy()
-        twin.usable = self.usable
+        twin.usable = self.usable.copy()
         twin.load_w = self.load_w.copy()
         twin.pools = {key: pool.copy() for key, pool in self.pools.items()}
+        copies = {id(pool): twin.pools[key] for key, pool in self.pools.items()}
+        twin.pool_of = [copies[id(pool)] for pool in self.pool_of]
         return twin
 
     # The plant grows.
@@ -193,8 +197,9 @@ class Index:
         plant.full_mask += [mask] * rack.nodes
         self.free += [mask] * rack.nodes
         self.owner += [POOL] * rack.nodes
-        self.usable |= nodes
+        self.usable += bytes([1]) * rack.nodes
         for node in range(rack.first_node, rack.first_node + rack.nodes):
+            self.pool_of.append(self._pool(node))
             self._enter(node)
 
     # What placing, failing and owning change.
@@ -202,71 +207,77 @@ class Index:
     def take(self, runs: Iterable[Run], gpu_w: int) -> None:
         """These GPUs are used, each drawing `gpu_w` watts."""
         for node, mask in each_node(runs):
-            inside = self.usable >> node & 1
-            if inside:
-                self._leave(node)
-            self.free[node] &= ~mask
-            if inside:
-                self._enter(node)
+            self._set_free(node, self.free[node] & ~mask)
             self._draw(node, mask.bit_count() * gpu_w)
 
     def release(self, runs: Iterable[Run], gpu_w: int) -> None:
         """These GPUs are free again."""
         for node, mask in each_node(runs):
-            inside = self.usable >> node & 1
-            if inside:
-                self._leave(node)
-            self.free[node] |= mask
-            if inside:
-                self._enter(node)
+            self._set_free(node, self.free[node] | mask)
             self._draw(node, -mask.bit_count() * gpu_w)
 
     def set_usable(self, node: int, usable: bool) -> None:
         """A node may have new work, or may not; what runs on it stays counted."""
-        if usable and not self.usable >> node & 1:
-            self.usable |= 1 << node
+        if usable is bool(self.usable[node]):
+            return
+        if usable:
             self._enter(node)
-        elif not usable and self.usable >> node & 1:
+        else:
             self._leave(node)
-            self.usable &= ~(1 << node)
+        self.usable[node] = usable
 
     def set_owner(self, runs: Iterable[tuple[int, int]], owner: str) -> None:
         """These nodes pass to a tranche, or back to the pool."""
         for first, count in runs:
             for node in range(first, first + count):
-                inside = self.usable >> node & 1
-                if inside:
+                if self.usable[node]:
                     self._leave(node)
                 self.owner[node] = owner
-                if inside:
+                self.pool_of[node] = self._pool(node)
+                if self.usable[node]:
                     self._enter(node)
 
-    def _draw(self, node: int, watts: int) -> None:
-        for level in self.plant.rack_path[self.plant.rack_of_node[node]]:
-            self.load_w[level] += watts
+    def _set_free(self, node: int, mask: int) -> None:
+        """Move a node to the bucket of what is free on it now."""
+        was, now = self.free[node].bit_count(), mask.bit_count()
+        self.free[node] = mask
+        if not self.usable[node]:
+            return
+        pool, bit = self.pool_of[node], 1 << node
+        pool.by_free[was] ^= bit
+        pool.by_free[now] |= bit
+        if was == pool.gpus_per_node:
+            _move_rack(pool, self.plant.rack_of_node[node], -1)
+        elif now == pool.gpus_per_node:
+            _move_rack(pool, self.plant.rack_of_node[node], +1)
 
-    def _pool(self, node: int) -> tuple[Pool, int]:
-        rack = self.plant.rack_of_node[node]
-        key = (self.owner[node], *self.plant.pool_key[rack])
+    def _draw(self, node: int, watts: int) -> None:
+        load_w = self.load_w
+        for level in self.plant.rack_path[self.plant.rack_of_node[node]]:
+            load_w[level] += watts
+
+    def _pool(self, node: int) -> Pool:
+        """The pool that a node belongs to by its owner; made when it is the first."""
+        key = (self.owner[node], *self.plant.pool_key[self.plant.rack_of_node[node]])
         pool = self.pools.get(key)
         if pool is None:
             pool = Pool(self.plant.full_mask[node].bit_count(), supply.NODES_PER_RACK_MAX)
             self.pools[key] = pool
-        return pool, rack
+        return pool
 
     def _enter(self, node: int) -> None:
-        pool, rack = self._pool(node)
+        pool = self.pool_of[node]
         free = self.free[node].bit_count()
         pool.by_free[free] |= 1 << node
         if free == pool.gpus_per_node:
-            _move_rack(pool, rack, +1)
+            _move_rack(pool, self.plant.rack_of_node[node], +1)
 
     def _leave(self, node: int) -> None:
-        pool, rack = self._pool(node)
+        pool = self.pool_of[node]
         free = self.free[node].bit_count()
         pool.by_free[free] &= ~(1 << node)
         if free == pool.gpus_per_node:
-            _move_rack(pool, rack, -1)
+            _move_rack(pool, self.plant.rack_of_node[node], -1)
 
     # Questions.
 

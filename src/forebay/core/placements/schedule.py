@@ -446,9 +446,16 @@ def lenders(desk: Desk, spec: Spec) -> list[TrancheId]:
 
 
 def _reclaim(desk: Desk, lane: Lane) -> None:
-    """Take lent capacity back for a tranche's own gangs that wait, in their order, so that each starts within the
-    reclaim deadline: first what is leaving anyway, then the latest placed loans, as few as make room. Lost work is
-    least with the latest.
+    """Take lent capacity back for a tranche's own gangs that wait, so that each starts within the reclaim deadline.
+    Once more after each round: with more leaving, who is first may be given other nodes than those left for it.
+    """
+    while _call_back(desk, lane):
+        pass
+
+
+def _call_back(desk: Desk, lane: Lane) -> bool:
+    """One round, over those who wait in their order: first what is leaving anyway, then the latest placed loans, as
+    few as make room (lost work is least with the latest). Whether any was called back.
     """
     name = lane.tranche
     loans = [gang for gang in desk.state.gangs.values() if gang.lender == name]
@@ -456,17 +463,19 @@ def _reclaim(desk: Desk, lane: Lane) -> None:
         (loan for loan in loans if loan.phase in (Phase.PLACED, Phase.RUNNING)),
         key=lambda loan: loan.placed_seq,
     )
+    waiting = sorted(desk.derived.queue.waiting(lane, desk.state.gangs))
     lending = desk.claimed.tranches[name].plan.lending
-    if lending is None or not staying:
-        return
+    if lending is None or not staying or not waiting:
+        return False
     deadline_at = desk.at + lending.reclaim_deadline_s * SECOND_US
     scratch = desk.derived.index.copy()
     gpu_w = desk.supplied.skus[desk.claimed.tranches[name].plan.sku].gpu_w
     for loan in loans:
         if loan.phase is Phase.STOPPING or loan.returns_at:
             scratch.release(loan.runs, gpu_w)
+    before = len(staying)
     hopeless: set[Shape] = set()
-    for entry in sorted(desk.derived.queue.waiting(lane, desk.state.gangs)):
+    for entry in waiting:
         gang = desk.state.gangs[entry.gang]
         if shape_of(gang.spec) in hopeless:
             continue
@@ -489,6 +498,7 @@ def _reclaim(desk: Desk, lane: Lane) -> None:
             scratch.take(found.runs, gpu_w)
         else:
             hopeless.add(shape_of(gang.spec))
+    return len(staying) < before
 
 
 # Effects, and questions.
