@@ -19,7 +19,7 @@ from tests.cli.rig import ROOT, Shell
 PATIENCE_S = 90
 #: What makes the example quick: file -> (what it says, what it says here).
 QUICKER = {
-    "gangs/train.yaml": [("320, --step-ms, 250", "90, --step-ms, 100"), ("-every, 5", "-every, 0.5")],
+    "gangs/train.yaml": [("400, --step-ms, 250", "90, --step-ms, 100"), ("-every, 5", "-every, 0.5")],
     "gangs/finetune.yaml": [("75, --step-ms, 250", "8, --step-ms, 100"), ("-every, 5", "-every, 0.5")],
     "gangs/sweep.yaml": [("260, --step-ms, 250", "60, --step-ms, 100"), ("-every, 5", "-every, 0.5")],
     "gangs/eval.yaml": [("60, --step-ms, 250", "15, --step-ms, 100")],
@@ -263,6 +263,64 @@ def test_without_a_scenario_it_serves(shell: Shell, project: Path, up: Up) -> No
     assert shell("jobs", "--json").json["items"] == []
     assert telling.interrupt() == 0
     assert "serve it again with: forebay up one_site" in telling.text
+
+
+STUBBORN = """\
+forebay: 1
+kind: Gang
+name: stubborn
+tenant: birch
+tier: on_demand
+sku: gb300-nvl72
+gpus: 1
+walltime: 10m
+grace: 1h
+program:
+  argv:
+    - "{python}"
+    - -c
+    - |
+      import signal, time
+      signal.signal(signal.SIGTERM, signal.SIG_IGN)
+      print("not listening", flush=True)
+      time.sleep(600)
+"""
+
+
+@pytest.mark.slow
+def test_a_second_ctrl_c_does_not_wait(project: Path, up: Up) -> None:
+    (project / "gangs" / "ghost.yaml").write_text(STUBBORN)
+    story = STORY.replace("birch.ghost, is: ended, within: 30s", "birch.stubborn, is: ended")
+    (project / "scenario.yaml").write_text(story)
+    telling = up("one_site", "--port", "0")
+    telling.until("birch.stubborn: not listening")
+    telling.process.send_signal(signal.SIGINT)
+    telling.until("1 gang is asked to save and stop")
+    assert telling.interrupt() == 130
+    assert "1 gang still to stop: killed when the grace is over" in telling.text
+
+
+@pytest.mark.slow
+def test_over_tls(shell: Shell, project: Path, up: Up, needs: Callable[[str, object, str], None]) -> None:
+    needs("tls", shutil.which("openssl"), "no openssl to make a certificate with")
+    (project / "scenario.yaml").unlink()
+    made = "-x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost"
+    named = "-addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout site.key -out site.crt"
+    command = ["openssl", "req", *made.split(), *named.split()]
+    subprocess.run(command, cwd=shell.home, check=True, capture_output=True, timeout=60)
+    telling = up("one_site", "--port", "0", "--tls-cert", "site.crt", "--tls-key", "site.key")
+    address = telling.until("listens on https://127.0.0.1:").split()[-1]
+    telling.until("Serving on")
+    here = shell("status", "--json")
+    assert here.status == 0, here.err
+    token = str(shell.worlds / "one_site" / "operator.token")
+    elsewhere = ["status", "--server", address, "--token-file", token, "--state", str(shell.home)]
+    untrusted = shell(*elsewhere)
+    assert untrusted.status == 6
+    assert "SSL_CERT_FILE" in untrusted.err
+    assert shell(*elsewhere, SSL_CERT_FILE=str(shell.home / "site.crt")).status == 0
+    assert telling.interrupt() == 0
+    assert "--tls-cert site.crt" in telling.text
 
 
 def test_a_port_in_use(shell: Shell, project: Path) -> None:

@@ -98,7 +98,7 @@ def metered_books(world: World, events: Events) -> dict[str, Book]:
     closed = [line for _, event in events if isinstance(event, usage.PeriodClosed) for line in event.tranches]
     for line in (*closed, *usage.tranche_lines(world.state.usage, world.now)):
         was = found[line.tranche]
-        more = (line.entitled_us, line.used_us, line.lent_us, line.undeliverable_us)
+        more = (line.entitled_gpu_us, line.used_gpu_us, line.lent_gpu_us, line.undeliverable_gpu_us)
         found[line.tranche] = (was[0] + more[0], was[1] + more[1], was[2] + more[2], was[3] + more[3])
     return {name: book for name, book in found.items() if book[0]}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -14,10 +13,9 @@ from forebay.core.money import ApplyPriceList, CloseBillingPeriod, InvoiceIssued
 from forebay.core.placements.gang import SubmitGang, Tier
 from forebay.core.units import DAY_US, HOUR_US, MICROS, decimal_text
 from forebay.core.world import World
-from tests.core import plant
+from tests.core import kept, plant
 from tests.core.plant import LENT, T0, Driver, contract, feed, hall, prices, rack, site, spec, tranche, utc
 
-GOLDEN = Path(__file__).parent / "golden"
 LONG = 40 * 86_400
 
 
@@ -187,7 +185,7 @@ def test_take_or_pay() -> None:
     assert rows(invoice) == [("dedicated", 112, 224 * MICROS, 22_400)]
     line = invoice.lines[0]
     assert (line.clause, line.claim) == ("tranches[t1].price_per_gpu_hour", "t1")
-    assert line.watt_us == 8 * HOUR_US * 1000
+    assert line.energy_uj == 8 * HOUR_US * 1000
     assert line.text == (
         "32 GPUs dedicated: 128.00 GPU-h entitled - 16.00 undeliverable = 112.00 GPU-h x 2.00; "
         "used 8.00, lent 0.00, idle 104.00"
@@ -357,5 +355,5 @@ def test_an_invoice_reads_well() -> None:
     driver.close()
     issued = driver.world.state.money.invoices.values()
     text = "\n".join(invoice_text(each) for each in issued if each.tenant == TenantId("acme"))
-    assert text == (GOLDEN / "invoices.txt").read_text(encoding="utf-8")
+    kept.compare("invoices.txt", text)
     assert sum(driver.world.state.money.balances.values()) == 0

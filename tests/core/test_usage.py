@@ -33,7 +33,13 @@ def book(driver: Driver, name: str = "t1") -> tuple[int, int, int, int, int]:
     """entitled, used, lent, idle, undeliverable, in GPU-hours"""
     held = usage.settled_book(driver.world.state.usage.books[TrancheId(name)], driver.at)
     assert auditor.metered_use(driver.world, driver.events) == auditor.naive_use(driver.world, driver.events)
-    parts = (held.entitled_us, held.used_us, held.lent_us, held.idle_us, held.undeliverable_us)
+    parts = (
+        held.entitled_gpu_us,
+        held.used_gpu_us,
+        held.lent_gpu_us,
+        held.idle_gpu_us,
+        held.undeliverable_gpu_us,
+    )
     assert all(part % GPU_H == 0 for part in parts)
     e, u, lent, idle, n = (part // GPU_H for part in parts)
     return e, u, lent, idle, n
@@ -52,7 +58,7 @@ def test_use_is_metered_from_start_to_end() -> None:
     driver.later(hours=1)
     assert lines(driver) == [(1, 0, 16 * GPU_H, 1)]
     closed = usage.lines(driver.world.state.usage, driver.world.state.supply, driver.at)
-    assert closed[0].watt_us == 16 * GPU_H * 1000
+    assert closed[0].energy_uj == 16 * GPU_H * 1000
     assert closed[0].key == usage.Key(*closed[0].key)
     assert (closed[0].key.tenant, closed[0].key.tier, closed[0].key.site) == ("acme", Tier.ON_DEMAND, "north")
 
@@ -231,7 +237,7 @@ def _below_zero(world: World) -> None:
 
 def _overdrawn(world: World) -> None:
     held = world.state.usage.books[TrancheId("t1")]
-    world.state.usage.books[TrancheId("t1")] = held._replace(used_us=10**30)
+    world.state.usage.books[TrancheId("t1")] = held._replace(used_gpu_us=10**30)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -19,7 +18,7 @@ from forebay.core.placements.gang import Ending, Policy, SubmitGang
 from forebay.core.timeline import Dues
 from forebay.core.units import DAY_US, HOUR_US, SECOND_US
 from forebay.core.world import KEY_WINDOW_US, MAY, KeyUsed, OpenWorld, World, WorldState, body_digest
-from tests.core import machine, plant, story
+from tests.core import kept, machine, plant, story
 from tests.core.plant import (
     EDGE,
     FINANCE,
@@ -34,8 +33,6 @@ from tests.core.plant import (
     tranche,
     utc,
 )
-
-GOLDEN = Path(__file__).parent / "golden"
 
 #: One of each command, as it might be asked.
 COMMANDS: list[Command] = [
@@ -265,7 +262,7 @@ def test_a_whole_story_gives_the_same_journal_as_ever() -> None:
     digest = hashlib.sha256("\n".join(f"{at} {event!r}" for at, event in driver.events).encode()).hexdigest()
     text = "".join(f"{kind} {count}\n" for kind, count in sorted(kinds.items()))
     text += f"last at {timeline.text(driver.events[-1][0])}\n{digest}\n"
-    assert text == (GOLDEN / "story.txt").read_text(encoding="utf-8")
+    kept.compare("story.txt", text)
 
 
 def test_events_stay_as_they_were_recorded() -> None:

@@ -43,7 +43,7 @@ def explain_command(what: str) -> None:
 def _print_gang(body: dict[str, Any]) -> None:
     click.echo(f"{body['gang']} is {body['phase']}. {body['summary']}")
     for fact in body["facts"]:
-        click.echo(f"  {fact}")
+        click.echo("\n".join(paper.wrapped(f"  {fact}", 0)))
     if body["phase"] == "pending":
         if ahead := body.get("ahead", 0):
             click.echo(
@@ -60,7 +60,7 @@ def _print_gang(body: dict[str, Any]) -> None:
 def _print_line(said: session.Session, body: dict[str, Any]) -> None:
     line = body["line"]
     click.echo(f"{body['invoice']}, line {line['n']}: {paper.charge(line['amount'])}")
-    click.echo(f"  {line['text']}")
+    click.echo("\n".join(paper.wrapped(f"  {line['text']}", 0)))
     contract = body["contract"]
     pairs = [
         ("from", paper.moment(line["start"])),

@@ -76,10 +76,10 @@ class Host:
         stops: list[Effect] = [_stop(each) for each in wanted]
         forebay.edge.release(stops)
         left = {(each.gang, each.generation) for each in wanted}
-        if left:
-            waiting(len(left))
         deadline = time.monotonic() + max([each.grace_s for each in wanted], default=0) + KILL_S
         try:
+            if left:
+                waiting(len(left))
             while left and time.monotonic() < deadline:
                 for asked in forebay.edge.reports(forebay.clock.now()):
                     report = asked.command

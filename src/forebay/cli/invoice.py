@@ -74,12 +74,16 @@ def _show(invoice: str) -> None:
 @click.option(
     "--reason", default="closed by hand", show_default=True, metavar="TEXT", help="Why, for the record."
 )
-def _close(reason: str) -> None:
+@click.option("-y", "--yes", is_flag=True, help="Do not ask first.")
+def _close(reason: str, yes: bool) -> None:
     """Close the billing period now and issue its invoices.
 
-    Periods close by themselves at the end of each calendar month (UTC).
+    It cannot be undone: on a terminal it asks first. Periods close by themselves at the end of each calendar month
+    (UTC).
     """
     said = session.current()
+    if said.may_ask() and not yes:
+        click.confirm("Close the billing period and issue its invoices?", abort=True, err=True)
     body = client.connect(said).post("/v1/periods/close", {"reason": reason})
     if said.json:
         said.emit("invoice.close", body)

@@ -130,6 +130,7 @@ class _Session:
         told_to_the_end, leave = False, False
         try:
             host = hosting.Host(self._options, any_port=any_port)
+            found: client.Client | None = None
             try:
                 hosting.note(self._state, f"{self._again} --stay" if stay else self._again, certificate)
                 found = host.client(certificate)
@@ -141,6 +142,8 @@ class _Session:
                 told_to_the_end = self._progress is None or self._progress.finished
                 leave = isinstance(interrupt, _Terminated)
             finally:
+                if found is not None:
+                    found.close()  # a connection that is kept would be waited for
                 self._stop(host, leave)
         finally:
             signal.signal(signal.SIGTERM, before)

@@ -26,12 +26,14 @@ from forebay.core.ids import (
     TrancheId,
     refuse_name,
 )
-from forebay.core.timeline import Due, Dues, Interval
+from forebay.core.timeline import INSTANT_MAX, Due, Dues, Interval
 from forebay.core.units import MINOR_DIGITS
 
 #: A billion dollars for one GPU-hour: keeps a slip of the pen out of the books.
 PRICE_MICROS_MAX = 10**15
 PPM = 1_000_000
+#: A month: a loan that comes back later than that is no loan.
+RECLAIM_S_MAX = 31 * 24 * 3600
 
 
 class Unit(StrEnum):
@@ -163,6 +165,9 @@ class Tranche(NamedTuple):
     standing: Standing
     runs: tuple[tuple[int, int], ...]
     gpus: int
+    #: When its nodes passed to it, and back; 0 before.
+    started_at: int = 0
+    ended_at: int = 0
 
 
 @dataclass(slots=True)
@@ -197,11 +202,6 @@ def committed(state: State, supplied: supply.State, sku: SkuId, site: SiteId, wi
     return timeline.peak(loads, window)
 
 
-def tenants(state: State) -> list[TenantId]:
-    """Everybody who has a contract, sorted."""
-    return sorted({plan.tenant for plan in state.contracts.values()})
-
-
 def contract_for(state: State, tenant: TenantId, *, spot: bool) -> ContractPlan | None:
     """The tenant's first contract that allows spot, or on demand, in order of signing: later ones change nothing."""
     for plan in state.contracts.values():
@@ -216,10 +216,10 @@ def contract_for(state: State, tenant: TenantId, *, spot: bool) -> ContractPlan 
 def sign(
     state: State, supplied: supply.State, command: SignContract, at: int, emit: supply.Emit
 ) -> Answer | Refusal:
-    """Sign and bind. Refuses, in this order: contract_differs, bad_id (contract, tenant), bad_quantity (version),
-    unknown_currency; for each tranche in turn bad_id, duplicate_id, unknown_site, unknown_sku, bad_quantity (count),
-    bad_term, bad_price, bad_lending; then for each in turn oversold, no_whole_racks. Signing what is already signed,
-    word for word, changes nothing.
+    """Sign and bind. Refuses, in this order: contract_differs, bad_id (contract, seller, tenant), bad_quantity
+    (version), unknown_currency; for each tranche in turn bad_id, duplicate_id, unknown_site, unknown_sku,
+    bad_quantity (count), bad_term, bad_price, bad_lending; then for each in turn oversold, no_whole_racks. Signing
+    what is already signed, word for word, changes nothing.
     """
     plan = command.plan
     known = state.contracts.get(plan.id)
@@ -230,7 +230,12 @@ def sign(
             "contract_differs",
             f"contract {plan.id} is signed with other terms; an amendment is not this command",
         )
-    no = refuse_name(plan.id, "id") or refuse_name(plan.tenant, "tenant")
+    no = (
+        refuse_name(plan.id, "id") or refuse_name(plan.seller, "seller") or refuse_name(plan.tenant, "tenant")
+    )
+    if no is None and "." in plan.tenant:
+        # Gangs are called TENANT.NAME: two tenants must not be able to mean the same one.
+        no = Refusal("bad_id", f"tenant {plan.tenant}: the name of a tenant has no dot", "tenant")
     if no is not None:
         return no
     if plan.version != 1:
@@ -268,7 +273,7 @@ def sign(
     return {
         "contract": plan.id,
         "signed": True,
-        "tranches": {tranche: list(runs) for tranche, runs in bound.items()},
+        "tranches": {tranche: [list(run) for run in runs] for tranche, runs in bound.items()},
     }
 
 
@@ -288,12 +293,14 @@ def _refuse_tranche(supplied: supply.State, plan: TranchePlan, at: int, where: s
         return Refusal(
             "bad_quantity", f"tranche {plan.id}: count is {plan.count}, at least 1 is meant", f"{where}.count"
         )
-    if plan.end_at <= max(plan.start_at, at):
+    if not max(plan.start_at, at) < plan.end_at <= INSTANT_MAX:
         return Refusal("bad_term", f"tranche {plan.id} is over before it starts", f"{where}.end")
     if not 0 <= plan.price_micros_per_gpu_hour <= PRICE_MICROS_MAX:
         return Refusal("bad_price", f"tranche {plan.id}: price out of range", f"{where}.price")
     lending = plan.lending
-    if lending is not None and not (lending.reclaim_deadline_s > 0 and 0 <= lending.owner_share_ppm <= PPM):
+    if lending is not None and not (
+        0 < lending.reclaim_deadline_s <= RECLAIM_S_MAX and 0 <= lending.owner_share_ppm <= PPM
+    ):
         return Refusal(
             "bad_lending", f"tranche {plan.id}: reclaim deadline or share out of range", f"{where}.lending"
         )
@@ -384,7 +391,7 @@ def dues(state: State) -> Dues:
     return Dues(entry for entry in map(due, state.tranches.values()) if entry is not None)
 
 
-def apply(state: State, supplied: supply.State, heap: Dues, event: Event) -> None:
+def apply(state: State, supplied: supply.State, heap: Dues, event: Event, at: int) -> None:
     """Apply one event of this stage."""
     match event:
         case ContractSigned():
@@ -398,10 +405,12 @@ def apply(state: State, supplied: supply.State, heap: Dues, event: Event) -> Non
             state.tranches[event.tranche] = made
             _push(heap, made)
         case TrancheStarted():
-            state.tranches[event.tranche] = state.tranches[event.tranche]._replace(standing=Standing.LIVE)
+            was = state.tranches[event.tranche]
+            state.tranches[event.tranche] = was._replace(standing=Standing.LIVE, started_at=at)
             _push(heap, state.tranches[event.tranche])
         case TrancheEnded():
-            state.tranches[event.tranche] = state.tranches[event.tranche]._replace(standing=Standing.ENDED)
+            was = state.tranches[event.tranche]
+            state.tranches[event.tranche] = was._replace(standing=Standing.ENDED, ended_at=at)
 
 
 def _push(heap: Dues, tranche: Tranche) -> None:

@@ -9,7 +9,7 @@ currency's minor unit and shows the difference on a line of its own.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from forebay.core import claims, supply, timeline, usage
@@ -86,32 +86,40 @@ class PriceListApplied(Event):
     prices: PriceList
 
 
-class Line(NamedTuple):
+@dataclass(slots=True)
+class Line:
     """One line of an invoice: an exact quantity times a price, and why."""
 
     #: "dedicated", "on_demand", "spot", "lending_share", "correction" or "rounding".
     kind: str
     contract: ContractId
     contract_version: int
-    #: Where the price stands ("tranches[t1].price", "price list 1: spot gb300").
+    #: Where the price stands ("tranches[t1].price_per_gpu_hour", "price list 1: spot gb300").
     clause: str
     claim: TrancheId
+    #: None for a rounding.
+    tier: Tier | None
     sku: str
     site: str
-    segment: int
+    #: Price list that it is billed at; 0 for a contract's own price.
+    price_version: int
+    #: When the use was; a correction's is before the invoice's period.
     start: int
     end: int
+    #: Places in `PeriodClosed.lines` and `.tranches` of what it was made from; -1 for none.
+    source_line: int = -1
+    source_tranche: int = -1
     #: GPU-microseconds billed; a share or a rounding has none.
-    gpu_us: int
-    #: Energy behind it, watt-microseconds, from the SKU's profile; not billed.
-    watt_us: int
-    price_micros_per_gpu_hour: int
+    gpu_us: int = 0
+    #: Energy behind it in microjoules, from the SKU's profile; not billed.
+    energy_uj: int = 0
+    price_micros_per_gpu_hour: int = 0
     #: Rounded once, half-even, to micro-units.
-    amount_micros: int
+    amount_micros: int = 0
     #: Rounded once to the minor unit of the currency.
-    amount_minor: int
+    amount_minor: int = 0
     #: The sum in words.
-    text: str
+    text: str = ""
 
 
 @dataclass(slots=True)
@@ -119,6 +127,9 @@ class InvoiceIssued(Event):
     """An invoice as it was issued, whole: this is the invoice, and it is never made again."""
 
     invoice: InvoiceId
+    seller: str
+    #: Counts each seller's invoices from 1, without a gap.
+    number: int
     tenant: TenantId
     currency: str
     start: int
@@ -130,7 +141,8 @@ class InvoiceIssued(Event):
     rating: int
 
 
-class Entry(NamedTuple):
+@dataclass(slots=True)
+class Entry:
     """One side of a transaction: a debit is positive, a credit negative."""
 
     account: str
@@ -146,6 +158,8 @@ class TransactionPosted(Event):
     effective_at: int
     entries: tuple[Entry, ...]
     text: str
+    #: The invoice it posts; "" for none.
+    invoice: InvoiceId = InvoiceId("")
 
 
 # State
@@ -159,6 +173,8 @@ class State:
     #: Price lists that hold or held, with the instant from which they did; segment 0 is before the first.
     held_since: dict[int, int] = field(default_factory=dict)
     invoices: dict[InvoiceId, InvoiceIssued] = field(default_factory=dict)
+    #: Seller -> number of its last invoice.
+    numbers: dict[str, int] = field(default_factory=dict)
     #: (account, currency) -> balance in micro-units, debit positive.
     balances: dict[tuple[str, str], int] = field(default_factory=dict)
     transactions: int = 0
@@ -168,8 +184,8 @@ class State:
     def fork(self) -> State:
         """A copy whose containers are its own."""
         return State(
-            self.price_lists.copy(), self.held_since.copy(), self.invoices.copy(), self.balances.copy(),
-            self.transactions, self.period_end,
+            self.price_lists.copy(), self.held_since.copy(), self.invoices.copy(), self.numbers.copy(),
+            self.balances.copy(), self.transactions, self.period_end,
         )  # fmt: skip
 
 
@@ -218,7 +234,8 @@ def apply_prices(state: State, command: ApplyPriceList, at: int, emit: supply.Em
         if (price.tier, price.sku) in seen:
             return Refusal("duplicate_price", f"{price.tier} {price.sku} has two prices", f"prices[{place}]")
         seen.add((price.tier, price.sku))
-    emit(PriceListApplied(prices))
+    # A list without a date, or with one that is past, holds from now on.
+    emit(PriceListApplied(replace(prices, effective_at=max(at, prices.effective_at))))
     if prices.effective_at <= at:
         emit(usage.PriceSegmentStarted(prices.version))
     return {"version": prices.version, "changed": True}
@@ -231,14 +248,21 @@ def _same(known: PriceList, other: PriceList) -> bool:
     )
 
 
-def price(state: State, segment: int, tier: Tier, sku: SkuId, currency: str) -> int | None:
-    """Micro-units per GPU-hour in a price segment; None where the list has no such price in that currency."""
-    prices = state.price_lists.get(segment)
-    if prices is None or prices.currency != currency:
-        return None
-    for entry in prices.prices:
-        if entry.tier is tier and entry.sku == sku:
-            return entry.price_micros_per_gpu_hour
+class Rate(NamedTuple):
+    """A price per GPU-hour in micro-units, and the price list that it stands in."""
+
+    version: int
+    micros: int
+
+
+def price(state: State, segment: int, tier: Tier, sku: SkuId, currency: str) -> Rate | None:
+    """What holds in a price segment: the price of the last list, up to it, that has such a one in that currency."""
+    held = list(state.held_since)
+    for version in reversed(held[: held.index(segment) + 1] if segment in held else []):
+        prices = state.price_lists[version]
+        for entry in prices.prices if prices.currency == currency else ():
+            if entry.tier is tier and entry.sku == sku:
+                return Rate(version, entry.price_micros_per_gpu_hour)
     return None
 
 
@@ -248,175 +272,181 @@ def refuse_unpriced(
     """Work that could not be billed is not taken in."""
     if price(state, used.spans[-1].segment, tier, sku, contract.currency) is None:
         return Refusal(
-            "no_price", f"the price list in force has no {tier} price for {sku} in {contract.currency}", "sku"
+            "no_price", f"no price list in force has a price for {sku} {tier} in {contract.currency}", "sku"
         )
     return None
 
 
-def close(books: Books, at: int, emit: supply.Emit) -> Answer | Refusal:
-    """Close the open period at `at`: meters, one invoice a tenant, postings. Refuses: empty_period."""
+def close(books: Books, reason: str, at: int, emit: supply.Emit) -> Answer | Refusal:
+    """Close the open period at `at`: meters, an invoice for each seller, tenant and currency, and its posting.
+
+    Refuses: empty_period.
+    """
     if at <= books.usage.period_start:
         return Refusal("empty_period", "the period that is open has only just begun")
-    closed = usage.close_period(books.usage, books.supply, at, emit)
-    by_tenant: dict[TenantId, list[Line]] = {}
-    for tranche in closed.tranches:
-        line = _tranche_line(books, closed, tranche)
-        by_tenant.setdefault(books.claims.tranches[tranche.tranche].tenant, []).append(line)
-    for metered in closed.lines:
-        if metered.key.tier is Tier.DEDICATED:
-            continue
-        by_tenant.setdefault(metered.key.tenant, []).append(_use_line(books, closed, metered))
-        if metered.key.lender:
-            share = _share_line(books, closed, metered)
-            by_tenant.setdefault(books.claims.tranches[metered.key.lender].tenant, []).append(share)
-    issued = []
-    for tenant in sorted(by_tenant):
-        for currency in sorted({_currency(books, line) for line in by_tenant[tenant]}):
-            lines = [line for line in by_tenant[tenant] if _currency(books, line) == currency]
-            issued.append(_issue(books, closed, tenant, currency, lines, emit))
+    closed = usage.close_period(books.usage, books.supply, reason, at, emit)
+    bills: dict[tuple[str, TenantId, str], list[Line]] = {}
+    for contract, line in _lines(books, closed):
+        bills.setdefault((contract.seller, contract.tenant, contract.currency), []).append(line)
+    issued = [_issue(books.money, closed, bill, bills[bill], emit) for bill in sorted(bills)]
     return {"start": closed.start, "end": closed.end, "invoices": issued}
 
 
-def _currency(books: Books, line: Line) -> str:
-    return books.claims.contracts[line.contract].currency
+def _lines(books: Books, closed: usage.PeriodClosed) -> Iterator[tuple[claims.ContractPlan, Line]]:
+    """Every line of the period with the contract it is billed under."""
+    for place, tranche in enumerate(closed.tranches):
+        yield _tranche_line(books, closed, place, tranche)
+    for place, metered in enumerate(closed.lines):
+        if metered.tier is Tier.DEDICATED:
+            continue
+        yield _use_line(books, closed, place, metered)
+        if metered.lender:
+            yield _share_line(books, closed, place, metered)
 
 
-def _tranche_line(books: Books, closed: usage.PeriodClosed, line: usage.TrancheLine) -> Line:
+def _tranche_line(
+    books: Books, closed: usage.PeriodClosed, place: int, line: usage.TrancheLine
+) -> tuple[claims.ContractPlan, Line]:
     """Take-or-pay: what was deliverable is paid, used or not; what was not deliverable is not."""
     tranche = books.claims.tranches[line.tranche]
     contract = books.claims.contracts[tranche.contract]
-    billed_us = line.entitled_us - line.undeliverable_us
+    billed_us = line.entitled_gpu_us - line.undeliverable_gpu_us
     rate = tranche.plan.price_micros_per_gpu_hour
-    text = (
-        f"{tranche.gpus} GPUs dedicated: {hours(line.entitled_us)} GPU-h entitled - {hours(line.undeliverable_us)} "
-        f"undeliverable = {hours(billed_us)} GPU-h x {decimal_text(rate)}; used {hours(line.used_us)}, "
-        f"lent {hours(line.lent_us)}, idle {hours(line.idle_us)}"
-    )
-    # A tranche that was signed after its term began is entitled from then on.
-    end = min(closed.end, tranche.plan.end_at)
-    start = end - line.entitled_us // tranche.gpus
-    watt_us = sum(
-        used.watt_us
-        for used in closed.lines
-        if used.key.tier is Tier.DEDICATED and used.key.claim == line.tranche
-    )
-    return _line(
-        "dedicated", contract, f"tranches[{line.tranche}].price_per_gpu_hour", line.tranche, tranche.plan.sku,
-        tranche.plan.site, 0, start, end, billed_us, watt_us, rate, gpu_time_cost_micros(billed_us, rate), text,
+    late = line.period_start != closed.start
+    if late:
+        word = "undeliverable, and paid" if billed_us < 0 else "deliverable after all"
+        text = f"{hours(abs(billed_us))} GPU-h were {word}, x {decimal_text(rate)}"
+    else:
+        text = (
+            f"{tranche.gpus} GPUs dedicated: {hours(line.entitled_gpu_us)} GPU-h entitled - "
+            f"{hours(line.undeliverable_gpu_us)} undeliverable = {hours(billed_us)} GPU-h x {decimal_text(rate)}; "
+            f"used {hours(line.used_gpu_us)}, lent {hours(line.lent_gpu_us)}, idle {hours(line.idle_gpu_us)}"
+        )
+    start, end = _service(closed, line.period_start)
+    if not late:
+        # A tranche that was signed after its term began is entitled from then on.
+        end = min(closed.end, tranche.plan.end_at)
+        start = end - line.entitled_gpu_us // tranche.gpus
+    own = (used for used in closed.lines if used.tier is Tier.DEDICATED and used.claim == line.tranche)
+    energy_uj = sum(used.energy_uj for used in own if used.period_start == line.period_start)
+    amount_micros = gpu_time_cost_micros(billed_us, rate)
+    return contract, Line(
+        "correction" if late else "dedicated", contract.id, contract.version,
+        f"tranches[{line.tranche}].price_per_gpu_hour", line.tranche, Tier.DEDICATED, tranche.plan.sku,
+        tranche.plan.site, 0, start, end, source_tranche=place, gpu_us=billed_us, energy_uj=energy_uj,
+        price_micros_per_gpu_hour=rate, amount_micros=amount_micros,
+        amount_minor=micros_to_minor(amount_micros, contract.currency),
+        text=_corrected(closed, line.period_start, text),
     )  # fmt: skip
 
 
-def _rate(books: Books, line: usage.UsageLine) -> tuple[claims.ContractPlan, int, int]:
-    """The contract, the price list and the price of a line: the list in force, or if that has no such price any more,
-    the last before it that had; the work was taken in by one of them.
-    """
-    key = line.key
-    contract = claims.contract_for(books.claims, key.tenant, spot=key.tier is Tier.SPOT)
-    assert contract is not None, "use without a contract is never taken in"
-    held = list(books.money.held_since)
-    for version in reversed(held[: held.index(line.segment) + 1]):
-        rate = price(books.money, version, key.tier, key.sku, contract.currency)
-        if rate is not None:
-            return contract, version, rate
-    raise AssertionError(f"use without a price is never taken in: {key}")
-
-
-def _use_line(books: Books, closed: usage.PeriodClosed, line: usage.UsageLine) -> Line:
+def _use_line(
+    books: Books, closed: usage.PeriodClosed, place: int, line: usage.UsageLine
+) -> tuple[claims.ContractPlan, Line]:
     """Use on demand or on spot, at the list that was in force."""
     contract, version, rate = _rate(books, line)
-    late = line.period_start != closed.start
-    tier = "spot" if line.key.tier is Tier.SPOT else "on demand"
+    tier = "spot" if line.tier is Tier.SPOT else "on demand"
     starts = f"{line.starts} start{'s' if line.starts != 1 else ''}"
     text = f"{tier}: {hours(line.gpu_us)} GPU-h x {decimal_text(rate)} ({starts})"
-    if late:
-        text = f"correction of the period from {timeline.text(line.period_start)}: {text}"
-    clause = f"price list {version}: {line.key.tier} {line.key.sku}"
+    start, end = _service(closed, line.period_start)
+    amount_micros = gpu_time_cost_micros(line.gpu_us, rate)
     # Whose idle capacity it ran on is another tenant's affair: the line does not say.
-    return _line(
-        "correction" if late else line.key.tier.value, contract, clause, TrancheId(""), line.key.sku, line.key.site,
-        line.segment, closed.start, closed.end, line.gpu_us, line.watt_us, rate,
-        gpu_time_cost_micros(line.gpu_us, rate), text,
+    return contract, Line(
+        line.tier.value if line.period_start == closed.start else "correction", contract.id, contract.version,
+        f"price list {version}: {line.tier} {line.sku}", TrancheId(""), line.tier, line.sku, line.site, version,
+        start, end, source_line=place, gpu_us=line.gpu_us, energy_uj=line.energy_uj, price_micros_per_gpu_hour=rate,
+        amount_micros=amount_micros, amount_minor=micros_to_minor(amount_micros, contract.currency),
+        text=_corrected(closed, line.period_start, text),
     )  # fmt: skip
 
 
-def _share_line(books: Books, closed: usage.PeriodClosed, line: usage.UsageLine) -> Line:
+def _share_line(
+    books: Books, closed: usage.PeriodClosed, place: int, line: usage.UsageLine
+) -> tuple[claims.ContractPlan, Line]:
     """The owner's share of what a borrower of its idle capacity pays; a credit."""
-    tranche = books.claims.tranches[line.key.lender]
+    tranche = books.claims.tranches[line.lender]
     contract = books.claims.contracts[tranche.contract]
     lending = tranche.plan.lending
     assert lending is not None, "a tranche that does not lend has no borrowers"
-    _, _, rate = _rate(books, line)
+    _, version, rate = _rate(books, line)
     share_micros = divide_half_even(line.gpu_us * rate * lending.owner_share_ppm, HOUR_US * claims.PPM)
     percent = decimal_text(lending.owner_share_ppm * 100)
     text = f"share of lending: {hours(line.gpu_us)} GPU-h lent x {decimal_text(rate)} x {percent} %"
-    return _line(
-        "lending_share", contract, f"tranches[{line.key.lender}].lending.owner_share", line.key.lender, line.key.sku,
-        line.key.site, line.segment, closed.start, closed.end, 0, 0, rate, -share_micros, text,
+    start, end = _service(closed, line.period_start)
+    return contract, Line(
+        "lending_share", contract.id, contract.version, f"tranches[{line.lender}].lending.owner_share",
+        line.lender, Tier.SPOT, line.sku, line.site, version, start, end, source_line=place,
+        price_micros_per_gpu_hour=rate, amount_micros=-share_micros,
+        amount_minor=micros_to_minor(-share_micros, contract.currency),
+        text=_corrected(closed, line.period_start, text),
     )  # fmt: skip
 
 
-def _line(
-    kind: str, contract: claims.ContractPlan, clause: str, claim: TrancheId, sku: str, site: str, segment: int,
-    start: int, end: int, gpu_us: int, watt_us: int, rate: int, amount_micros: int, text: str,
-) -> Line:  # fmt: skip
-    minor = micros_to_minor(amount_micros, contract.currency)
-    return Line(
-        kind, contract.id, contract.version, clause, claim, sku, site, segment, start, end, gpu_us, watt_us, rate,
-        amount_micros, minor, text,
-    )  # fmt: skip
+def _service(closed: usage.PeriodClosed, period_start: int) -> tuple[int, int]:
+    """When a line's use was: in the period that is closed, or, for a correction, before it."""
+    return (closed.start, closed.end) if period_start == closed.start else (period_start, closed.start)
+
+
+def _corrected(closed: usage.PeriodClosed, period_start: int, text: str) -> str:
+    return (
+        text
+        if period_start == closed.start
+        else f"correction of the period from {timeline.text(period_start)}: {text}"
+    )
+
+
+def _rate(books: Books, line: usage.UsageLine) -> tuple[claims.ContractPlan, int, int]:
+    """The contract, the price list and the price that a line is billed at."""
+    contract = claims.contract_for(books.claims, line.tenant, spot=line.tier is Tier.SPOT)
+    assert contract is not None, "use without a contract is never taken in"
+    found = price(books.money, line.segment, line.tier, line.sku, contract.currency)
+    assert found is not None, "use without a price is never taken in"
+    return contract, *found
 
 
 def _issue(
-    books: Books,
+    state: State,
     closed: usage.PeriodClosed,
-    tenant: TenantId,
-    currency: str,
+    bill: tuple[str, TenantId, str],
     lines: list[Line],
     emit: supply.Emit,
 ) -> InvoiceId:
     """Number the invoice, add the rounding line, issue it and post it."""
-    number = InvoiceId(f"INV-{len(books.money.invoices) + 1:06d}")
+    seller, tenant, currency = bill
+    invoice = InvoiceId(f"INV-{len(state.invoices) + 1:06d}")
     exact_micros = sum(line.amount_micros for line in lines)
     total_minor = micros_to_minor(exact_micros, currency)
     difference = total_minor - sum(line.amount_minor for line in lines)
     if difference:
         first = lines[0]
-        text = f"lines are rounded one by one; exactly they sum to {decimal_text(exact_micros)}"
-        lines = [
-            *lines,
-            Line("rounding", first.contract, first.contract_version, "rounding", TrancheId(""), "", "", 0,
-                 closed.start, closed.end, 0, 0, 0, 0, difference, text),
-        ]  # fmt: skip
+        rounding = Line(
+            "rounding", first.contract, first.contract_version, "rounding", TrancheId(""), None, "", "", 0,
+            closed.start, closed.end, amount_minor=difference,
+            text=f"lines are rounded one by one; exactly they sum to {decimal_text(exact_micros)}",
+        )  # fmt: skip
+        lines = [*lines, rounding]
     charges = sum(line.amount_minor for line in lines if line.amount_minor > 0)
     credit = -sum(line.amount_minor for line in lines if line.amount_minor < 0)
-    start = min(line.start for line in lines)
     emit(
         InvoiceIssued(
-            number,
-            tenant,
-            currency,
-            start,
-            closed.end,
-            tuple(lines),
-            charges,
-            credit,
-            charges - credit,
-            RATING,
+            invoice, seller, state.numbers.get(seller, 0) + 1, tenant, currency, closed.start, closed.end,
+            tuple(lines), charges, credit, charges - credit, RATING,
         )
-    )
+    )  # fmt: skip
     entries = _entries(tenant, currency, lines, total_minor)
     if entries:
-        transaction = f"T{books.money.transactions + 1:06d}"
-        emit(TransactionPosted(transaction, currency, closed.end, entries, f"invoice {number}"))
-    return number
+        transaction = f"T{state.transactions + 1:06d}"
+        # The last instant of the period: intervals are half-open, its end is the next one's beginning.
+        emit(TransactionPosted(transaction, currency, closed.end - 1, entries, f"invoice {invoice}", invoice))
+    return invoice
 
 
 def _entries(tenant: TenantId, currency: str, lines: list[Line], total_minor: int) -> tuple[Entry, ...]:
-    """Receivable against revenue by kind, exact; what rounding the total made or lost goes to its own account."""
+    """Receivable against revenue by tier, exact; what rounding the total made or lost goes to its own account."""
     total_micros = minor_to_micros(total_minor, currency)
     accounts: dict[str, int] = {f"receivable:{tenant}": total_micros}
     for line in lines:
-        account = "expense:lending_share" if line.kind == "lending_share" else f"revenue:{line.kind}"
+        account = "expense:lending_share" if line.kind == "lending_share" else f"revenue:{line.tier}"
         accounts[account] = accounts.get(account, 0) - line.amount_micros
     accounts["rounding"] = -sum(accounts.values())
     return tuple(Entry(account, micros) for account, micros in accounts.items() if micros)
@@ -460,6 +490,7 @@ def apply(state: State, heap: Dues, event: Event, at: int) -> None:
             start_period(state, heap, event.end)
         case InvoiceIssued():
             state.invoices[event.invoice] = event
+            state.numbers[event.seller] = event.number
         case TransactionPosted():
             state.transactions += 1
             for entry in event.entries:

@@ -374,13 +374,20 @@ def apply_catalogue(state: State, command: ApplyCatalogue, emit: Emit) -> Answer
         if not 0 <= sku.healthy_nodes_min <= sku.nodes_per_rack:
             return Refusal("bad_quantity", f"SKU {sku.id}: healthy_nodes_min is not within a rack", where)
         known = state.skus.get(sku.id) or listed.setdefault(sku.id, sku)
-        if known != sku:
+        if _shape(known) != _shape(sku):
             return Refusal(
                 "sku_differs", f"SKU {sku.id} is known with other figures; give it a new id", where
             )
     for sku in listed.values():
         emit(SkuCatalogued(sku))
     return {"added": list(listed)}
+
+
+def _shape(sku: Sku) -> tuple[int, ...]:
+    """What decisions and bills rest on; words about a SKU may change, and are kept as they were first."""
+    return (
+        sku.gpus_per_node, sku.nodes_per_rack, sku.rack_w, sku.rack_base_w, sku.gpu_w, sku.healthy_nodes_min,
+    )  # fmt: skip
 
 
 def apply_site(
@@ -588,15 +595,17 @@ def _refuse_base_load(state: State, plan: SitePlan, load_w: Callable[[FeedId], i
 
 
 def report_health(state: State, command: ReportNodeHealth, at: int, emit: Emit) -> Answer | Refusal:
-    """A node failed or is well again. Refuses: unknown_node, future_fact. The same news twice changes nothing."""
+    """A node failed or is well again. Refuses: unknown_node, future_fact. The same
+    news twice, and news that is older than what is known, change nothing."""
     if not 0 <= command.node < state.nodes:
         return Refusal("unknown_node", f"there is no node {command.node}", "node")
     if command.effective_at > at:
         return Refusal("future_fact", "a fact cannot take effect after it is reported", "effective_at")
     if command.healthy is (command.node not in state.failed):
         return {"node": command.node, "changed": False}
-    since = max(command.effective_at, state.health_since.get(command.node, 0))
-    emit(NodeHealthChanged(command.node, command.healthy, command.reason, since))
+    if command.effective_at < state.health_since.get(command.node, 0):
+        return {"node": command.node, "changed": False}  # older than what is known already
+    emit(NodeHealthChanged(command.node, command.healthy, command.reason, command.effective_at))
     return {"node": command.node, "changed": True}
 
 

@@ -12,6 +12,9 @@ from typing import NamedTuple
 
 from forebay.core.units import SECOND_US
 
+#: The end of the year 9999: the last instant that people's calendars can say.
+INSTANT_MAX = 253_402_300_799 * SECOND_US
+
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 

@@ -45,22 +45,6 @@ def minor_to_micros(amount_minor: int, currency: str) -> int:
     return amount_minor * int(10 ** (6 - MINOR_DIGITS[currency]))
 
 
-def largest_remainder(total: int, weights: list[int]) -> list[int]:
-    """Split `total` into integers proportional to `weights` that sum to it exactly (Hamilton's method).
-
-    Weights are not negative and at least one is positive. Ties go to the earlier place.
-    """
-    whole = sum(weights)
-    shares, rests = [], []
-    for place, weight in enumerate(weights):
-        share, rest = divmod(total * weight, whole)
-        shares.append(share)
-        rests.append((-rest, place))
-    for _, place in sorted(rests)[: total - sum(shares)]:
-        shares[place] += 1
-    return shares
-
-
 def decimal_text(micros: int) -> str:
     """A price or an amount in micro-units as a plain decimal with two to six places, without a currency."""
     whole, rest = divmod(abs(micros), MICROS)

@@ -21,7 +21,7 @@ from typing import NamedTuple
 from forebay.core import claims, supply
 from forebay.core.ids import Event, GangId, NodeIndex, SiteId, SkuId, TenantId, TrancheId
 from forebay.core.placements import gang as gangs
-from forebay.core.placements.gang import HOLDING, Gang, Phase, Tier
+from forebay.core.placements.gang import HOLDING, Gang, Tier
 from forebay.core.placements.index import each_node, gpus_of
 from forebay.core.placements.state import Derived
 from forebay.core.placements.state import State as Placements
@@ -70,38 +70,52 @@ class TrancheBook(NamedTuple):
     used: int = 0
     lent: int = 0
     undeliverable: int = 0
-    entitled_us: int = 0
-    used_us: int = 0
-    lent_us: int = 0
-    undeliverable_us: int = 0
+    entitled_gpu_us: int = 0
+    used_gpu_us: int = 0
+    lent_gpu_us: int = 0
+    undeliverable_gpu_us: int = 0
 
     @property
-    def idle_us(self) -> int:
+    def idle_gpu_us(self) -> int:
         """GPU-microseconds that were deliverable and that nobody used."""
-        return self.entitled_us - self.used_us - self.lent_us - self.undeliverable_us
+        return self.entitled_gpu_us - self.used_gpu_us - self.lent_gpu_us - self.undeliverable_gpu_us
 
 
-class UsageLine(NamedTuple):
+@dataclass(slots=True)
+class UsageLine:
     """One meter at the close of a period. A line whose period began earlier corrects it, and may be negative."""
 
-    key: Key
+    tenant: TenantId
+    tier: Tier
+    #: The tenant's own tranche; "" for none.
+    claim: TrancheId
+    #: The tranche it borrowed from; "" for none.
+    lender: TrancheId
+    sku: SkuId
+    site: SiteId
     segment: int
     period_start: int
+    #: GPU-microseconds from the moment when all ranks were up.
     gpu_us: int
-    #: Energy in watt-microseconds, from the SKU's profile.
-    watt_us: int
+    #: Energy in microjoules, from the SKU's profile.
+    energy_uj: int
     starts: int
 
 
-class TrancheLine(NamedTuple):
-    """One tranche's book at the close of a period, in GPU-microseconds."""
+@dataclass(slots=True)
+class TrancheLine:
+    """One tranche's book at the close of a period, in GPU-microseconds: GPUs are used, or lent, from placement on.
+
+    A line whose period began earlier corrects it, and may be negative.
+    """
 
     tranche: TrancheId
-    entitled_us: int
-    used_us: int
-    lent_us: int
-    idle_us: int
-    undeliverable_us: int
+    period_start: int
+    entitled_gpu_us: int
+    used_gpu_us: int
+    lent_gpu_us: int
+    idle_gpu_us: int
+    undeliverable_gpu_us: int
 
 
 # Events
@@ -122,6 +136,8 @@ class PeriodClosed(Event):
     end: int
     lines: tuple[UsageLine, ...]
     tranches: tuple[TrancheLine, ...]
+    #: Why it was closed; "" at its end by the calendar.
+    reason: str = ""
 
 
 # State
@@ -135,6 +151,8 @@ class State:
     spans: list[Span] = field(default_factory=lambda: [Span(0, 0, 0)])
     meters: dict[tuple[Key, Span], Meter] = field(default_factory=dict)
     books: dict[TrancheId, TrancheBook] = field(default_factory=dict)
+    #: (Tranche, start of a closed period) -> GPU-microseconds that were undeliverable there, as was learned since.
+    corrections: dict[tuple[TrancheId, int], int] = field(default_factory=dict)
     #: Gangs that hold nodes of a tranche beyond their right (a loan past its deadline, whoever was there when the
     #: term began): their GPUs count as undeliverable to the tranche.
     overdue: dict[GangId, tuple[TrancheId, ...]] = field(default_factory=dict)
@@ -142,7 +160,12 @@ class State:
     def fork(self) -> State:
         """A copy whose containers are its own."""
         return State(
-            self.period_start, self.spans.copy(), self.meters.copy(), self.books.copy(), self.overdue.copy()
+            self.period_start,
+            self.spans.copy(),
+            self.meters.copy(),
+            self.books.copy(),
+            self.corrections.copy(),
+            self.overdue.copy(),
         )
 
 
@@ -166,8 +189,8 @@ def settled_book(book: TrancheBook, at: int) -> TrancheBook:
         return book
     return TrancheBook(
         book.gpus, at, book.used, book.lent, book.undeliverable,
-        book.entitled_us + book.gpus * span, book.used_us + book.used * span,
-        book.lent_us + book.lent * span, book.undeliverable_us + book.undeliverable * span,
+        book.entitled_gpu_us + book.gpus * span, book.used_gpu_us + book.used * span,
+        book.lent_gpu_us + book.lent * span, book.undeliverable_gpu_us + book.undeliverable * span,
     )  # fmt: skip
 
 
@@ -177,37 +200,46 @@ def key_of(gang: Gang, site: SiteId) -> Key:
     return Key(spec.tenant, spec.tier, spec.tranche, gang.lender, spec.sku, site)
 
 
+def key_of_line(line: UsageLine) -> Key:
+    """What a line's use was told apart by."""
+    return Key(line.tenant, line.tier, line.claim, line.lender, line.sku, line.site)
+
+
 def lines(state: State, supplied: supply.State, at: int) -> tuple[UsageLine, ...]:
     """Every meter of the open period, carried to `at`, in order."""
     made = []
     for (key, span), meter in sorted(state.meters.items()):
         now = settled(meter, at)
         if now.gpu_us or now.starts:
-            watt_us = now.gpu_us * supplied.skus[key.sku].gpu_w
-            made.append(UsageLine(key, span.segment, span.period_start, now.gpu_us, watt_us, now.starts))
+            energy_uj = now.gpu_us * supplied.skus[key.sku].gpu_w
+            made.append(UsageLine(*key, span.segment, span.period_start, now.gpu_us, energy_uj, now.starts))
     return tuple(made)
 
 
 def tranche_lines(state: State, at: int) -> tuple[TrancheLine, ...]:
-    """Every tranche book of the open period, carried to `at`, in order."""
+    """Every tranche book of the open period, carried to `at`, in order, and then the corrections of earlier ones."""
     made = []
     for tranche in sorted(state.books):
         book = settled_book(state.books[tranche], at)
-        if book.entitled_us:
-            made.append(
-                TrancheLine(
-                    tranche, book.entitled_us, book.used_us, book.lent_us, book.idle_us, book.undeliverable_us
-                )
-            )
+        if book.entitled_gpu_us:
+            shares = (book.used_gpu_us, book.lent_gpu_us, book.idle_gpu_us, book.undeliverable_gpu_us)
+            made.append(TrancheLine(tranche, state.period_start, book.entitled_gpu_us, *shares))
+    for (tranche, period_start), gpu_us in sorted(state.corrections.items()):
+        if gpu_us:
+            made.append(TrancheLine(tranche, period_start, 0, 0, 0, -gpu_us, gpu_us))
     return tuple(made)
 
 
 # Decisions
 
 
-def close_period(state: State, supplied: supply.State, at: int, emit: supply.Emit) -> PeriodClosed:
+def close_period(
+    state: State, supplied: supply.State, reason: str, at: int, emit: supply.Emit
+) -> PeriodClosed:
     """Close the open period at `at` and return what was metered in it."""
-    closed = PeriodClosed(state.period_start, at, lines(state, supplied, at), tranche_lines(state, at))
+    closed = PeriodClosed(
+        state.period_start, at, lines(state, supplied, at), tranche_lines(state, at), reason
+    )
     emit(closed)
     return closed
 
@@ -225,6 +257,7 @@ def apply(state: State, event: Event, at: int) -> None:
             _begin_span(state, Span(event.end, state.spans[-1].segment, event.end), event.end)
             current = state.spans[-1]
             state.meters = {mark: meter for mark, meter in state.meters.items() if mark[1] == current}
+            state.corrections = {}
             state.books = {
                 tranche: TrancheBook(book.gpus, event.end, book.used, book.lent, book.undeliverable)
                 for tranche, book in state.books.items()
@@ -295,33 +328,37 @@ def on_gang(
             _let_go(state, claimed, supplied, placements.gangs[event.gang], at)
         case gangs.ReclaimOverdue():
             gang = placements.gangs[event.gang]
-            here = _healthy_gpus(supplied, gang, claimed.tranches[event.tranche])
+            here, _ = _gpus_on(supplied, gang, claimed.tranches[event.tranche])
             _move(state, event.tranche, at, lent=-here, undeliverable=here)
             _mark_overdue(state, event.gang, event.tranche)
 
 
 def _let_go(state: State, claimed: claims.State, supplied: supply.State, gang: Gang, at: int) -> None:
-    """Tranches get GPUs back from a gang; those on a failed node stay undeliverable."""
+    """Tranches get GPUs back from a gang; those on a node that is out stay, or become, undeliverable."""
     tranche = gang.lender or gang.spec.tranche
     overdue = state.overdue.pop(gang.spec.id, ())
-    for name in overdue:
-        _move(state, name, at, undeliverable=-_healthy_gpus(supplied, gang, claimed.tranches[name]))
-    if tranche and tranche not in overdue:
-        here = _healthy_gpus(supplied, gang, claimed.tranches[tranche])
-        _move(state, tranche, at, used=0 if gang.lender else -here, lent=-here if gang.lender else 0)
+    for name in {*overdue, tranche} - {""}:
+        here, out = _gpus_on(supplied, gang, claimed.tranches[name])
+        if name in overdue:
+            _move(state, name, at, undeliverable=out - here)
+        elif gang.lender:
+            _move(state, name, at, lent=-here, undeliverable=out)
+        else:
+            _move(state, name, at, used=-here, undeliverable=out)
 
 
 def _mark_overdue(state: State, gang: GangId, tranche: TrancheId) -> None:
     state.overdue[gang] = (*state.overdue.get(gang, ()), tranche)
 
 
-def _healthy_gpus(supplied: supply.State, gang: Gang, tranche: claims.Tranche) -> int:
-    """GPUs that a gang holds on healthy nodes of a tranche."""
-    return sum(
-        mask.bit_count()
-        for node, mask in each_node(gang.runs)
-        if node not in supplied.failed and holds(tranche, node)
-    )
+def _gpus_on(supplied: supply.State, gang: Gang, tranche: claims.Tranche) -> tuple[int, int]:
+    """GPUs that a gang holds on nodes of a tranche that have not failed, and how many of them are cordoned."""
+    here = out = 0
+    for node, mask in each_node(gang.runs):
+        if node not in supplied.failed and holds(tranche, node):
+            here += mask.bit_count()
+            out += mask.bit_count() if node in supplied.cordoned else 0
+    return here, out
 
 
 def _move(
@@ -344,14 +381,17 @@ def on_tranche(
     match event:
         case claims.TrancheStarted():
             tranche = claimed.tranches[event.tranche]
-            per_node = supplied.skus[tranche.plan.sku].gpus_per_node
-            missing = sum(1 for node in supplied.failed if holds(tranche, node)) * per_node
-            nodes = [node for first, count in tranche.runs for node in range(first, first + count)]
-            for name in sorted(
-                {name for node in nodes for name in held_by(derived, placements, NodeIndex(node))}
-            ):
-                _mark_overdue(state, name, event.tranche)
-                missing += _healthy_gpus(supplied, placements.gangs[name], tranche)
+            gpus = supplied.skus[tranche.plan.sku].gpus_per_node
+            missing = 0
+            for node in (NodeIndex(n) for first, count in tranche.runs for n in range(first, first + count)):
+                taken = 0
+                for name, here in held_on(derived, placements, node):
+                    # Whoever is there now has no right to be, until it has left.
+                    if event.tranche not in state.overdue.get(name, ()):
+                        _mark_overdue(state, name, event.tranche)
+                    taken += here
+                out = (node in supplied.failed, node in supplied.cordoned)
+                missing += _split(gpus, 0, 0, taken, *out).undeliverable
             state.books[event.tranche] = TrancheBook(tranche.gpus, at, undeliverable=missing)
         case claims.TrancheEnded():
             book = settled_book(state.books[event.tranche], at)
@@ -363,70 +403,109 @@ def holds(tranche: claims.Tranche, node: int) -> bool:
     return any(first <= node < first + count for first, count in tranche.runs)
 
 
-def on_health(
+class Split(NamedTuple):
+    """What the GPUs of one node are to the tranche that holds it; the rest is idle."""
+
+    used: int
+    lent: int
+    undeliverable: int
+
+
+def _split(gpus: int, own: int, lent: int, overdue: int, failed: bool, cordoned: bool) -> Split:
+    """A failed node is undeliverable whole; a cordoned one as far as nothing runs there: the provider chose that."""
+    if failed:
+        return Split(0, 0, gpus)
+    return Split(own, lent, overdue + (gpus - own - lent - overdue if cordoned else 0))
+
+
+def on_node(
     state: State, derived: Derived, placements: Placements, claimed: claims.State, supplied: supply.State,
-    event: supply.NodeHealthChanged, at: int,
+    event: supply.NodeHealthChanged | supply.NodeCordoned | supply.NodeUncordoned, at: int,
 ) -> None:  # fmt: skip
-    """A node of a live tranche fails or comes back: its GPUs become undeliverable, or deliverable again."""
-    name = derived.index.owner[event.node]
-    if not name or name not in state.books:
-        return
-    tranche = claimed.tranches[TrancheId(name)]
-    gpus = supplied.skus[tranche.plan.sku].gpus_per_node
-    book = settled_book(state.books[tranche.plan.id], at)
-    # The fact took effect earlier: the time since then moves too, back to where this book was opened.
-    since = max(event.effective_at, at - book.entitled_us // book.gpus)
-    own = lent = own_us = lent_us = 0
-    for holder in held_by(derived, placements, event.node):
-        gang = placements.gangs[holder]
-        here = sum(mask.bit_count() for node, mask in each_node(gang.runs) if node == event.node)
-        span = at - max(since, gang.placed_at)
-        if name in state.overdue.get(holder, ()):
-            gpus -= here
-        elif gang.lender:
-            lent, lent_us = lent + here, lent_us + here * span
-        else:
-            own, own_us = own + here, own_us + here * span
-    sign = -1 if event.healthy else 1
-    state.books[tranche.plan.id] = _moved_late(
-        book, own_us, lent_us, gpus * (at - since), event.healthy
-    )._replace(
-        used=book.used - sign * own,
-        lent=book.lent - sign * lent,
-        undeliverable=book.undeliverable + sign * gpus,
-    )
-
-
-def _moved_late(book: TrancheBook, own_us: int, lent_us: int, late_us: int, healthy: bool) -> TrancheBook:
-    """Move `late_us` between delivered and undeliverable; `own_us` and `lent_us` of it were at work meanwhile. What
-    others did there in between is not known any more, so that no part of the book is taken below zero.
-    """
-    if healthy:
-        back_us = min(late_us, book.undeliverable_us)
-        own_us = min(own_us, back_us)
-        lent_us = min(lent_us, back_us - own_us)
-        return book._replace(
-            used_us=book.used_us + own_us,
-            lent_us=book.lent_us + lent_us,
-            undeliverable_us=book.undeliverable_us - back_us,
+    """A node goes out of service or comes back; `supplied` is still as it was before the event."""
+    was = (event.node in supplied.failed, event.node in supplied.cordoned)
+    match event:
+        case supply.NodeHealthChanged():
+            now = (not event.healthy, was[1])
+        case supply.NodeCordoned():
+            now = (was[0], True)
+        case _:
+            now = (was[0], False)
+    owner = TrancheId(derived.index.owner[event.node])
+    moved = Split(0, 0, 0)
+    if owner:
+        gpus = supplied.skus[claimed.tranches[owner].plan.sku].gpus_per_node
+        own = lent = overdue = 0
+        for name, here in held_on(derived, placements, event.node):
+            if owner in state.overdue.get(name, ()):
+                overdue += here
+            elif placements.gangs[name].lender:
+                lent += here
+            else:
+                own += here
+        before, after = _split(gpus, own, lent, overdue, *was), _split(gpus, own, lent, overdue, *now)
+        moved = Split(
+            after.used - before.used, after.lent - before.lent, after.undeliverable - before.undeliverable
         )
-    own_us, lent_us = min(own_us, book.used_us), min(lent_us, book.lent_us)
-    idle_us = min(late_us - own_us - lent_us, book.idle_us)
+        _move(state, owner, at, *moved)
+    if isinstance(event, supply.NodeHealthChanged):
+        for tranche in claimed.tranches.values():
+            until = tranche.ended_at or at
+            since = max(event.effective_at, tranche.started_at)
+            if tranche.started_at and since < until and holds(tranche, event.node):
+                gpus = supplied.skus[tranche.plan.sku].gpus_per_node
+                whole = Split(0, 0, -gpus if event.healthy else gpus)
+                _move_late(state, tranche.plan.id, since, until, moved if tranche.plan.id == owner else whole)
+
+
+def _move_late(state: State, tranche: TrancheId, since: int, until: int, moved: Split) -> None:
+    """From `since` to `until`, in the past, a node was to a tranche what it is now: the time between moves too, each
+    piece in the period that it belongs to.
+    """
+    starts = sorted({span.period_start for span in state.spans})
+    for start, end in zip(starts, [*starts[1:], until], strict=True):
+        from_, to = max(start, since), min(end, until)
+        if from_ < to and start == state.period_start:
+            book = settled_book(state.books[tranche], until)
+            state.books[tranche] = _moved_late(book, moved, to - from_)
+        elif from_ < to:
+            gpu_us = moved.undeliverable * (to - from_)
+            state.corrections[tranche, start] = state.corrections.get((tranche, start), 0) + gpu_us
+
+
+def _moved_late(book: TrancheBook, moved: Split, span_us: int) -> TrancheBook:
+    """Move GPU-time between delivered and undeliverable. What others did there in between is not known any more, so
+    that no part of the book is taken below zero.
+    """
+    late_us = moved.undeliverable * span_us
+    if late_us < 0:
+        back_us = min(-late_us, book.undeliverable_gpu_us)
+        used_us = min(moved.used * span_us, back_us)
+        lent_us = min(moved.lent * span_us, back_us - used_us)
+        return book._replace(
+            used_gpu_us=book.used_gpu_us + used_us,
+            lent_gpu_us=book.lent_gpu_us + lent_us,
+            undeliverable_gpu_us=book.undeliverable_gpu_us - back_us,
+        )
+    used_us = min(-moved.used * span_us, book.used_gpu_us)
+    lent_us = min(-moved.lent * span_us, book.lent_gpu_us)
+    idle_us = min(late_us - used_us - lent_us, book.idle_gpu_us)
     return book._replace(
-        used_us=book.used_us - own_us,
-        lent_us=book.lent_us - lent_us,
-        undeliverable_us=book.undeliverable_us + own_us + lent_us + idle_us,
+        used_gpu_us=book.used_gpu_us - used_us,
+        lent_gpu_us=book.lent_gpu_us - lent_us,
+        undeliverable_gpu_us=book.undeliverable_gpu_us + used_us + lent_us + idle_us,
     )
 
 
-def held_by(derived: Derived, placements: Placements, node: NodeIndex) -> list[GangId]:
-    """Gangs that hold GPUs of a node, those included whose GPUs are still being wiped."""
-    wiped = [
-        name
-        for name, gang in placements.gangs.items()
-        if gang.returns_at and any(n == node for n, _ in each_node(gang.runs))
-    ]
-    return sorted({*derived.on_node.get(node, ()), *wiped})
+def held_on(derived: Derived, placements: Placements, node: NodeIndex) -> list[tuple[GangId, int]]:
+    """Gangs that hold GPUs of a node and how many, those included whose GPUs are still being wiped."""
+    wiped = [name for name, gang in placements.gangs.items() if gang.returns_at]
+    found = []
+    for name in sorted({*derived.on_node.get(node, ()), *wiped}):
+        here = sum(mask.bit_count() for n, mask in each_node(placements.gangs[name].runs) if n == node)
+        if here:
+            found.append((name, here))
+    return found
 
 
 EVENTS: tuple[type[Event], ...] = (PriceSegmentStarted, PeriodClosed)
@@ -440,7 +519,7 @@ def check(
         now = settled_book(book, at)
         if min(now.used, now.lent, now.undeliverable, now.gpus - now.used - now.lent - now.undeliverable) < 0:
             yield f"tranche {tranche}: {now.used} used + {now.lent} lent + {now.undeliverable} out of {now.gpus}"
-        if min(now.used_us, now.lent_us, now.idle_us, now.undeliverable_us) < 0:
+        if min(now.used_gpu_us, now.lent_gpu_us, now.idle_gpu_us, now.undeliverable_gpu_us) < 0:
             yield f"tranche {tranche}: used + lent + idle + undeliverable is not entitled without one below zero"
     rates: dict[Key, int] = {}
     for gang in placements.gangs.values():
@@ -463,23 +542,20 @@ def _placed_on(
 ) -> tuple[int, int, int]:
     """GPUs of a live tranche that are used, lent and undeliverable by what is placed and what failed."""
     name = tranche.plan.id
-    used = lent = 0
-    undeliverable = sum(holds(tranche, node) for node in supplied.failed)
-    undeliverable *= supplied.skus[tranche.plan.sku].gpus_per_node
-    for gang in placements.gangs.values():
-        if gang.phase not in HOLDING and not gang.returns_at:
-            continue
-        here = _healthy_gpus(supplied, gang, tranche)
-        if name in state.overdue.get(gang.spec.id, ()):
-            undeliverable += here
-        elif gang.lender == name:
-            lent += here
-        elif gang.spec.tranche == name:
-            used += here
+    gpus = supplied.skus[tranche.plan.sku].gpus_per_node
+    used = lent = undeliverable = 0
+    for node in (NodeIndex(n) for first, count in tranche.runs for n in range(first, first + count)):
+        own = borrowed = overdue = 0
+        for gang in placements.gangs.values():
+            if gang.phase not in HOLDING and not gang.returns_at:
+                continue
+            here = sum(mask.bit_count() for n, mask in each_node(gang.runs) if n == node)
+            if name in state.overdue.get(gang.spec.id, ()):
+                overdue += here
+            elif gang.lender == name:
+                borrowed += here
+            elif gang.spec.tranche == name:
+                own += here
+        split = _split(gpus, own, borrowed, overdue, node in supplied.failed, node in supplied.cordoned)
+        used, lent, undeliverable = used + split.used, lent + split.lent, undeliverable + split.undeliverable
     return used, lent, undeliverable
-
-
-def live(placements: Placements) -> list[Gang]:
-    """Gangs that have not ended, in order of submission."""
-    alive = (gang for gang in placements.gangs.values() if gang.phase is not Phase.ENDED)
-    return sorted(alive, key=lambda gang: gang.order)

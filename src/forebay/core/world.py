@@ -19,7 +19,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from enum import Enum
 from typing import Any, ClassVar
 
 from forebay.core import claims, money, supply, usage
@@ -34,7 +35,6 @@ from forebay.core.ids import (
     Principal,
     Refusal,
     Role,
-    TenantId,
     TrancheId,
     refuse_name,
 )
@@ -66,9 +66,10 @@ class WorldOpened(Event):
 class KeyUsed(Event):
     """A command with this idempotency key was carried out: asked again, it answers the same."""
 
-    tenant: TenantId
+    #: Whose key it is: the tenant's, or the actor's where there is none.
+    scope: str
     key: str
-    #: Digest of the command's body, hexadecimal: the same key with another body is refused.
+    #: Digest of the command's body: the same key with another body is refused.
     body: str
     answer: dict[str, Any]
 
@@ -86,10 +87,13 @@ class KeyedAnswer:
 class WorldState:
     """All that is recorded: what a snapshot holds."""
 
+    #: Raised when `apply` comes to mean something else: snapshots of the older meaning are not used.
+    FOLD: ClassVar[int] = 1
+
     name: str = ""
     now: int = 0
     seq: int = 0
-    #: (tenant, key) -> answer, in the order they were used.
+    #: (scope, key) -> answer, in the order they were used.
     keys: dict[tuple[str, str], KeyedAnswer] = field(default_factory=dict)
     supply: supply.State = field(default_factory=supply.State)
     claims: claims.State = field(default_factory=claims.State)
@@ -167,14 +171,14 @@ class World:
         refusal = self._refuse(asked)
         if refusal is not None:
             return self._outcome(refusal)
-        known = self.state.keys.get((asked.by.tenant, asked.key)) if asked.key else None
+        known = self.state.keys.get((_scope(asked.by), asked.key)) if asked.key else None
         if known is not None and known.at + KEY_WINDOW_US > at:
             return self._outcome(_again(known, asked))
         answer = self._refuse_foreign(asked.command, asked.by) or self._decide(asked, at)
         if not isinstance(answer, Refusal):
             self._run_pass(at)
             if asked.key and self._events:
-                self._emit(KeyUsed(asked.by.tenant, asked.key, body_digest(asked.command), answer), at)
+                self._emit(KeyUsed(_scope(asked.by), asked.key, body_digest(asked.command), answer), at)
         return self._outcome(answer)
 
     def _refuse(self, asked: Asked) -> Refusal | None:
@@ -197,6 +201,8 @@ class World:
         match command:
             case gangs.SubmitGang() if command.spec.tenant != by.tenant:
                 return Refusal("forbidden", "a tenant submits gangs of its own", "tenant")
+            case gangs.SubmitGang() if command.spec.id and not command.spec.id.startswith(f"{by.tenant}."):
+                return Refusal("bad_id", f"the id of a gang of {by.tenant} begins with {by.tenant}.", "id")
             case gangs.CancelGang():
                 gang = self.state.placements.gangs.get(command.gang)
                 if gang is None or gang.spec.tenant != by.tenant:
@@ -249,7 +255,7 @@ class World:
             case money.ApplyPriceList():
                 return money.apply_prices(state.money, command, at, emit)
             case money.CloseBillingPeriod():
-                return money.close(self._books(), at, emit)
+                return money.close(self._books(), command.reason, at, emit)
         raise AssertionError(f"{type(command).__name__} may be asked and is not decided")
 
     def _submit(self, spec: gangs.Spec, at: int) -> Answer | Refusal:
@@ -312,7 +318,7 @@ class World:
         if due.what == "prices":
             self._emit(usage.PriceSegmentStarted(due.stamp), at)
         else:
-            money.close(self._books(), at, lambda event: self._emit(event, at))
+            money.close(self._books(), "", at, lambda event: self._emit(event, at))
 
     # 3. Whatever can be placed now is placed.
 
@@ -329,14 +335,14 @@ class World:
 
     def _apply_supply(self, event: Event, at: int) -> None:
         state = self.state
+        if isinstance(event, (supply.NodeHealthChanged, supply.NodeCordoned, supply.NodeUncordoned)):
+            usage.on_node(state.usage, self.placed, state.placements, state.claims, state.supply, event, at)
         supply.apply(state.supply, event)
-        if isinstance(event, supply.NodeHealthChanged):
-            usage.on_health(state.usage, self.placed, state.placements, state.claims, state.supply, event, at)
         placing.on_supply(self.placed, state.supply, event)
 
     def _apply_claims(self, event: Event, at: int) -> None:
         state = self.state
-        claims.apply(state.claims, state.supply, self._claim_dues, event)
+        claims.apply(state.claims, state.supply, self._claim_dues, event, at)
         usage.on_tranche(state.usage, self.placed, state.placements, state.claims, state.supply, event, at)
         placing.on_claims(self.placed, state.claims, event)
 
@@ -377,8 +383,8 @@ class World:
 
     def _remember(self, event: KeyUsed, at: int) -> None:
         keys = self.state.keys
-        keys.pop((event.tenant, event.key), None)
-        keys[event.tenant, event.key] = KeyedAnswer(at, event.body, event.answer)
+        keys.pop((event.scope, event.key), None)
+        keys[event.scope, event.key] = KeyedAnswer(at, event.body, event.answer)
         while keys[oldest := next(iter(keys))].at + KEY_WINDOW_US <= at:
             del keys[oldest]
 
@@ -445,6 +451,11 @@ def _first_meant(heap: Dues, meant: Callable[[Due], bool]) -> Due | None:
     return None
 
 
+def _scope(by: Principal) -> str:
+    """Keys of one tenant are one's own business; so are those of each actor without a tenant."""
+    return f"tenant:{by.tenant}" if by.tenant else f"actor:{by.actor}"
+
+
 def _again(known: KeyedAnswer, asked: Asked) -> Answer | Refusal:
     """What a command answers whose key was used before."""
     if known.body != body_digest(asked.command):
@@ -453,5 +464,28 @@ def _again(known: KeyedAnswer, asked: Asked) -> Answer | Refusal:
 
 
 def body_digest(command: Command) -> str:
-    """Tells one command body from another: SHA-256 of its canonical text."""
-    return hashlib.sha256(repr(command).encode()).hexdigest()
+    """Tells one command body from another, the same on every machine and version: `1:` and a SHA-256.
+
+    Fields at their default are left out, so that a field that is added later does not change it.
+    """
+    return f"1:{hashlib.sha256(_canonical(command).encode()).hexdigest()}"
+
+
+def _canonical(value: Any) -> str:
+    if is_dataclass(value):
+        told = [
+            f"{f.name}={_canonical(getattr(value, f.name))}"
+            for f in fields(value)
+            if not _at_default(value, f)
+        ]
+        return f"{type(value).__name__}({','.join(told)})"
+    if isinstance(value, dict):
+        return f"{{{','.join(f'{key!a}:{_canonical(value[key])}' for key in sorted(value))}}}"
+    if isinstance(value, (tuple, list)):
+        return f"[{','.join(map(_canonical, value))}]"
+    return ascii(value.value if isinstance(value, Enum) else value)
+
+
+def _at_default(value: Any, known: Field[Any]) -> bool:
+    default = known.default_factory() if known.default_factory is not MISSING else known.default
+    return default is not MISSING and bool(getattr(value, known.name) == default)

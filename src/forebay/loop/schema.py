@@ -26,8 +26,8 @@ class Unstorable(TypeError):
 
 
 def digest(root: type) -> str:
-    """SHA-256 (hex) over the names and types of all fields under `root`."""
-    return hashlib.sha256(describe(root).encode()).hexdigest()
+    """SHA-256 (hex) over the names and types of all fields under `root`, and the meaning of its fold (`FOLD`)."""
+    return hashlib.sha256(f"{describe(root)}\nfold {getattr(root, 'FOLD', 0)}".encode()).hexdigest()
 
 
 def describe(root: type) -> str:

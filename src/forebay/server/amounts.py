@@ -39,6 +39,6 @@ def gpu_hour_text(gpu_us: int) -> str:
     return units.decimal_text(units.divide_half_even(gpu_us * units.MICROS, units.HOUR_US))
 
 
-def kilowatt_hours(watt_us: int) -> str:
+def kilowatt_hours(energy_uj: int) -> str:
     """Watt-microseconds as kilowatt-hours, six places at most."""
-    return units.decimal_text(units.divide_half_even(watt_us * units.MICROS, units.HOUR_US * 1000))
+    return units.decimal_text(units.divide_half_even(energy_uj * units.MICROS, units.HOUR_US * 1000))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from forebay.core import claims, money, units, usage
 from forebay.core.ids import InvoiceId, Principal, Role, SkuId, TenantId
 from forebay.core.placements.gang import Tier
@@ -19,18 +17,18 @@ def open_period(world: World, principal: Principal, at: int) -> bodies.OpenPerio
         held = state.claims.tranches[line.tranche]
         if not sight.owns(principal, held.tenant):
             continue
-        billed_us = line.entitled_us - line.undeliverable_us
+        billed_us = line.entitled_gpu_us - line.undeliverable_gpu_us
         cost = units.gpu_time_cost_micros(billed_us, held.plan.price_micros_per_gpu_hour)
         tranches.append(
             {
                 "tranche": line.tranche,
                 "tenant": held.tenant,
-                "entitled_us": line.entitled_us,
-                "used_us": line.used_us,
-                "lent_us": line.lent_us,
-                "idle_us": line.idle_us,
-                "undeliverable_us": line.undeliverable_us,
-                "entitled_gpu_hours": amounts.gpu_hour_text(line.entitled_us),
+                "entitled_gpu_us": line.entitled_gpu_us,
+                "used_gpu_us": line.used_gpu_us,
+                "lent_gpu_us": line.lent_gpu_us,
+                "idle_gpu_us": line.idle_gpu_us,
+                "undeliverable_gpu_us": line.undeliverable_gpu_us,
+                "entitled_gpu_hours": amounts.gpu_hour_text(line.entitled_gpu_us),
                 "amount": amounts.exact(cost, state.claims.contracts[held.contract].currency),
             }
         )
@@ -47,16 +45,15 @@ def _use(world: World, principal: Principal, at: int) -> list[bodies.UseAccrual]
     state = world.state
     sums: dict[tuple[str, Tier, str, str, int], int] = {}
     for line in usage.lines(state.usage, state.supply, at):
-        key = line.key
-        if key.tier is not Tier.DEDICATED and sight.owns(principal, key.tenant):
-            mark = (key.tenant, key.tier, key.sku, key.site, line.segment)
+        if line.tier is not Tier.DEDICATED and sight.owns(principal, line.tenant):
+            mark = (line.tenant, line.tier, line.sku, line.site, line.segment)
             sums[mark] = sums.get(mark, 0) + line.gpu_us
     made: list[bodies.UseAccrual] = []
     for (tenant, tier, sku, site, segment), gpu_us in sums.items():
         contract = claims.contract_for(state.claims, TenantId(tenant), spot=tier is Tier.SPOT)
         found = None
         if contract is not None:
-            found = rate(state.money, segment, tier, SkuId(sku), contract.currency)
+            found = money.price(state.money, segment, tier, SkuId(sku), contract.currency)
         made.append(
             {
                 "tenant": tenant,
@@ -72,25 +69,6 @@ def _use(world: World, principal: Principal, at: int) -> list[bodies.UseAccrual]
             }
         )
     return made
-
-
-class Rate(NamedTuple):
-    """A price per GPU-hour in micro-units, and the price list that it stands in."""
-
-    version: int
-    micros: int
-
-
-def rate(state: money.State, segment: int, tier: Tier, sku: SkuId, currency: str) -> Rate | None:
-    """The price that use in this segment is billed at, as `money` bills it: by the list in force, or the last before
-    it that has such a price.
-    """
-    held = list(state.held_since)
-    for version in reversed(held[: held.index(segment) + 1] if segment in held else []):
-        micros = money.price(state, version, tier, sku, currency)
-        if micros is not None:
-            return Rate(version, micros)
-    return None
 
 
 def price_lists(world: World, principal: Principal) -> list[tuple[int, bodies.PriceListBody]]:
@@ -147,6 +125,8 @@ def invoice(world: World, principal: Principal, number: str) -> bodies.InvoiceBo
         return None
     return {
         "id": issued.invoice,
+        "seller": issued.seller,
+        "number": issued.number,
         "tenant": issued.tenant,
         "start": amounts.when(issued.start),
         "end": amounts.when(issued.end),
@@ -169,12 +149,13 @@ def line_body(line: money.Line, n: int, currency: str) -> bodies.InvoiceLine:
         "claim": line.claim,
         "sku": line.sku,
         "site": line.site,
-        "segment": line.segment,
+        "tier": "" if line.tier is None else line.tier.value,
+        "price_version": line.price_version,
         "start": amounts.when(line.start),
         "end": amounts.when(line.end),
         "gpu_us": line.gpu_us,
         "gpu_hours": amounts.gpu_hour_text(line.gpu_us),
-        "energy_kwh": amounts.kilowatt_hours(line.watt_us),
+        "energy_kwh": amounts.kilowatt_hours(line.energy_uj),
         "price_per_gpu_hour": amounts.exact(line.price_micros_per_gpu_hour, currency),
         "exact": amounts.exact(line.amount_micros, currency),
         "amount": amounts.minor(line.amount_minor, currency),

@@ -169,11 +169,11 @@ class TrancheAccrual(TypedDict):
 
     tranche: str
     tenant: str
-    entitled_us: int
-    used_us: int
-    lent_us: int
-    idle_us: int
-    undeliverable_us: int
+    entitled_gpu_us: int
+    used_gpu_us: int
+    lent_gpu_us: int
+    idle_gpu_us: int
+    undeliverable_gpu_us: int
     entitled_gpu_hours: str
     amount: Money
 
@@ -330,8 +330,11 @@ class InvoiceLine(TypedDict):
     claim: str
     sku: str
     site: str
-    #: Version of the price list; 0 where the contract sets the price.
-    segment: int
+    #: "" for a rounding.
+    tier: str
+    #: Price list that it is billed at; 0 where the contract sets the price.
+    price_version: int
+    #: When the use was; a correction's is before the invoice's period.
     start: str
     end: str
     gpu_us: int
@@ -368,6 +371,9 @@ class InvoiceBody(TypedDict):
     """An invoice as issued."""
 
     id: str
+    seller: str
+    #: Counts each seller's invoices from 1.
+    number: int
     tenant: str
     start: str
     end: str

@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
-from forebay.core import claims, money, supply, usage
-from forebay.core.ids import Principal, Role, TenantId
-from forebay.core.placements.gang import Run, Tier
+from forebay.core import money, supply, usage
+from forebay.core.ids import Principal, Role
+from forebay.core.placements.gang import Run
 from forebay.core.placements.index import each_node
 from forebay.loop import codec, ports
 from forebay.server import amounts, bills, bodies, views
@@ -64,29 +64,27 @@ def _explained(
     told: Retelling, issued: money.InvoiceIssued, seq: int, n: int, principal: Principal
 ) -> bodies.LineExplanation:
     line, closing = issued.lines[n - 1], told.closing
-    sources = _sources(told, closing, issued)
-    source = sources[n - 1] if n <= len(sources) else None
+    source = _source(closing, line)
     shares: list[bodies.PlacementShare] = []
     if isinstance(source, usage.TrancheLine):
-        pieces = closing.books.get(source.tranche, [])
+        late = source.period_start != closing.event.start
+        pieces = [] if late else closing.books.get(source.tranche, [])
         shares = [_share(told, piece, "lent" if piece.lent else "own", principal) for piece in pieces]
         shares += _rest(source, shares)
     elif source is not None:
-        pieces = closing.meters.get((source.key, source.segment, source.period_start), [])
+        pieces = closing.meters.get((usage.key_of_line(source), source.segment, source.period_start), [])
         use = "lent" if line.kind == "lending_share" else "own"
         shares = [_share(told, piece, use, principal) for piece in pieces]
     gpu_us = sum(share["gpu_us"] for share in shares)
     meant = source.gpu_us if isinstance(source, usage.UsageLine) else line.gpu_us
     assert gpu_us == meant, f"line {n} of {issued.invoice}: placements sum to {gpu_us}, the line to {meant}"
-    rate = None
-    if isinstance(source, usage.UsageLine):
-        tier, sku, payer = source.key.tier, source.key.sku, _payer(told, source.key.tenant, source.key.tier)
-        rate = bills.rate(told.money, source.segment, tier, sku, payer.currency)
     return {
         "invoice": issued.invoice,
         "line": bills.line_body(line, n, issued.currency),
         "contract": views.contract_body(told.claims.contracts[line.contract]),
-        "price_list": None if rate is None else bills.price_list_body(told.money, rate.version, told.segment),
+        "price_list": bills.price_list_body(told.money, line.price_version, told.segment)
+        if line.price_version
+        else None,
         "closed_by": closing.seq,
         "issued_by": seq,
         "gpu_us": gpu_us,
@@ -95,35 +93,11 @@ def _explained(
     }
 
 
-def _sources(
-    told: Retelling, closing: Closing, issued: money.InvoiceIssued
-) -> list[usage.TrancheLine | usage.UsageLine]:
-    """What each line of the invoice was made from, in the order in which `money.close` makes them."""
-    found: list[usage.TrancheLine | usage.UsageLine] = []
-
-    def add(source: usage.TrancheLine | usage.UsageLine, tenant: str, contract: claims.ContractPlan) -> None:
-        if tenant == issued.tenant and contract.currency == issued.currency:
-            found.append(source)
-
-    held, contracts = told.claims.tranches, told.claims.contracts
-    for line in closing.event.tranches:
-        tranche = held[line.tranche]
-        add(line, tranche.tenant, contracts[tranche.contract])
-    for metered in closing.event.lines:
-        key = metered.key
-        if key.tier is Tier.DEDICATED:
-            continue
-        add(metered, key.tenant, _payer(told, key.tenant, key.tier))
-        if key.lender:
-            add(metered, held[key.lender].tenant, contracts[held[key.lender].contract])
-    return found
-
-
-def _payer(told: Retelling, tenant: TenantId, tier: Tier) -> claims.ContractPlan:
-    """The contract that use without a tranche is billed under."""
-    contract = claims.contract_for(told.claims, tenant, spot=tier is Tier.SPOT)
-    assert contract is not None, "use without a contract is never taken in"
-    return contract
+def _source(closing: Closing, line: money.Line) -> usage.TrancheLine | usage.UsageLine | None:
+    """What a line was made from; None for a rounding."""
+    if line.source_tranche >= 0:
+        return closing.event.tranches[line.source_tranche]
+    return closing.event.lines[line.source_line] if line.source_line >= 0 else None
 
 
 def _share(told: Retelling, piece: Piece, use: str, principal: Principal) -> bodies.PlacementShare:
@@ -151,10 +125,10 @@ def _rest(line: usage.TrancheLine, shares: list[bodies.PlacementShare]) -> list[
     """What no placement stands behind: idle time, which is paid all the same, and what facts about nodes that came
     late took from, or gave back to, placements that nobody can name any more.
     """
-    used_us = sum(share["gpu_us"] for share in shares if share["use"] == "own")
-    lent_us = sum(share["gpu_us"] for share in shares if share["use"] == "lent")
-    rest = [_unplaced("idle", line.idle_us)]
-    late_us = line.used_us - used_us + line.lent_us - lent_us
+    used_gpu_us = sum(share["gpu_us"] for share in shares if share["use"] == "own")
+    lent_gpu_us = sum(share["gpu_us"] for share in shares if share["use"] == "lent")
+    rest = [_unplaced("idle", line.idle_gpu_us)]
+    late_us = line.used_gpu_us - used_gpu_us + line.lent_gpu_us - lent_gpu_us
     return [*rest, _unplaced("late_facts", late_us)] if late_us else rest
 
 

@@ -119,7 +119,7 @@ class Retelling:
             if isinstance(event, supply.NodeHealthChanged):
                 self._health(event, at)
         elif isinstance(event, claims.EVENTS):
-            claims.apply(self.claims, self.supply, Dues(), event)
+            claims.apply(self.claims, self.supply, Dues(), event, at)
             self._term(event, at)
         elif isinstance(event, money.PriceListApplied):
             self.money.price_lists[event.prices.version] = event.prices

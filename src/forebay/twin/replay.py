@@ -241,7 +241,7 @@ def _conclude(twin: Twin, waits: _Waits, report: ReplayReport) -> None:
     for invoice in twin.world.state.money.invoices.values():
         total = report.invoiced_minor.get(invoice.tenant, 0) + invoice.total_minor
         report.invoiced_minor[invoice.tenant] = total
-        report.work_watt_us += sum(line.watt_us for line in invoice.lines)
+        report.work_watt_us += sum(line.energy_uj for line in invoice.lines)
     report.gpu_us = _metered_us(twin.world)
     base_w = sum(rack.base_w for rack in twin.world.state.supply.racks.values())
     report.base_watt_us = base_w * report.span_us

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from forebay.core import timeline
 from forebay.core.ids import GangId, Refusal
 from forebay.core.placements.gang import Ending, Level, Policy, Tier
 from forebay.core.units import DAY_US
-from tests.core import plant
+from tests.core import kept, plant
 from tests.core.plant import LENT, OPERATOR, T0, Driver, contract, feed, hall, rack, site, tenant, tranche
-
-GOLDEN = Path(__file__).parent.parent / "golden" / "explanations.txt"
 
 
 def told(driver: Driver, *names: str) -> str:
@@ -139,4 +136,4 @@ def _over() -> str:
 
 def test_explanations_read_well() -> None:
     text = _placed() + _wide() + _called_back() + _waiting() + _power() + _backoff_and_bar() + _over()
-    assert text == GOLDEN.read_text(encoding="utf-8")
+    kept.compare("explanations.txt", text)

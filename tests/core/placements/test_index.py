@@ -246,7 +246,7 @@ def test_find_against_brute_force(
     feeds = {"a": ("", limits[0] + loose), "b": ("a", limits[1] + loose), "c": ("", limits[2] + loose)}
     index = made(racks, feeds, 4, rack_limit_w + loose)
     nodes = len(index.free)
-    index.take([Run(node, 1, (1 << gpus) - 1) for node, gpus in enumerate(used[:nodes])], 0)
+    index.take([Run(node, 1, (1 << gpus) - 1) for node, gpus in enumerate(used[:nodes]) if gpus], 0)
     for node in out:
         if node < nodes:
             index.set_usable(node, False)

@@ -58,8 +58,9 @@ def _no_more(gang: Gang) -> str:
 
 def _past(gang: Gang) -> list[str]:
     facts = []
-    if gang.generation:
-        facts.append(f"It was started {_times(gang.generation)}; {gang.failures} of them failed.")
+    starts = gang.generation - gang.generation_before
+    if starts:
+        facts.append(f"It was started {_times(starts)}; {gang.failures} of them failed.")
     if gang.phase is Phase.PENDING and gang.reason:
         facts.append(f"Before that it ran and stopped, because {REASONS.get(gang.reason, gang.reason)}.")
     return facts
@@ -189,8 +190,9 @@ def _placed(desk: schedule.Desk, gang: Gang, whole: bool) -> dict[str, Any]:
         f"Nodes: {', '.join(nodes[:16])}{' ...' if len(nodes) > 16 else ''}.",
         "Chosen by best fit: the fullest nodes and the tightest rack that hold it, under every power limit.",
     ]
-    if gang.generation > 1:
-        facts.append(f"This is start {gang.generation}; {gang.failures} failed before.")
+    starts = gang.generation - gang.generation_before
+    if starts > 1:
+        facts.append(f"This is start {starts}; {gang.failures} failed before.")
     if gang.phase is Phase.STOPPING:
         then = "goes back to the queue" if gang.again else "is over"
         kill_at = timeline.text(gang.stopping_at + spec.grace_s * SECOND_US)

@@ -330,7 +330,7 @@ class Gang(NamedTuple):
     #: Sequence of its submission: its place in the queue.
     order: int
     submitted_at: int
-    #: Grows with each placement; 0 before the first.
+    #: Grows with each placement, and goes on when a name is used again.
     generation: int = 0
     #: Where it is, or was last.
     runs: tuple[Run, ...] = ()
@@ -351,8 +351,10 @@ class Gang(NamedTuple):
     #: Whether it stands before those that have not run yet.
     front: bool = False
     not_before: int = 0
-    #: By when a borrower must be gone; 0 when nobody asked for the capacity back.
+    #: By when a borrower must be gone; 0 when nobody asked for the capacity back, -1 when it is late already.
     reclaim_at: int = 0
     #: Until when its last GPUs are wiped and checked; 0 when they are not.
     returns_at: int = 0
     ended_at: int = 0
+    #: Generation before its first placement: not 0 when the name was used before.
+    generation_before: int = 0

@@ -140,8 +140,8 @@ class Index:
         twin.usable = self.usable.copy()
         twin.load_w = self.load_w.copy()
         twin.pools = {key: pool.copy() for key, pool in self.pools.items()}
-        copies = {id(pool): twin.pools[key] for key, pool in self.pools.items()}
-        twin.pool_of = [copies[id(pool)] for pool in self.pool_of]
+        copies = {pool: twin.pools[key] for key, pool in self.pools.items()}
+        twin.pool_of = [copies[pool] for pool in self.pool_of]
         return twin
 
     # The plant grows.

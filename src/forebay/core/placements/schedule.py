@@ -245,10 +245,16 @@ def _afterwards(desk: Desk, gang: Gang, ending: Ending) -> tuple[str, bool, int]
         return ending.value, False, 0
     if gang.phase is Phase.STOPPING:
         return gang.reason, gang.again, 0
+    if ending is Ending.STOPPED:
+        return (
+            ending.value,
+            True,
+            0,
+        )  # its engine stopped it, as when its host goes down: not the gang's failure
     if gang.failures >= gang.spec.restarts_max:
         return ending.value, False, 0
     policy = desk.state.policy
-    pause_s = policy.backoff_s << (gang.failures - 1) if 0 < gang.failures < 40 else 0
+    pause_s = policy.backoff_s << min(gang.failures - 1, 40) if gang.failures else 0
     return ending.value, True, min(pause_s, policy.backoff_s_max)
 
 
@@ -465,14 +471,14 @@ def _call_back(desk: Desk, lane: Lane) -> bool:
     )
     waiting = sorted(desk.derived.queue.waiting(lane, desk.state.gangs))
     lending = desk.claimed.tranches[name].plan.lending
-    if lending is None or not staying or not waiting:
+    leaving = [loan for loan in loans if loan.phase is Phase.STOPPING or loan.returns_at]
+    if lending is None or not waiting or not (staying or any(loan.reclaim_at == 0 for loan in leaving)):
         return False
     deadline_at = desk.at + lending.reclaim_deadline_s * SECOND_US
     scratch = desk.derived.index.copy()
     gpu_w = desk.supplied.skus[desk.claimed.tranches[name].plan.sku].gpu_w
-    for loan in loans:
-        if loan.phase is Phase.STOPPING or loan.returns_at:
-            scratch.release(loan.runs, gpu_w)
+    for loan in leaving:
+        scratch.release(loan.runs, gpu_w)
     before = len(staying)
     hopeless: set[Shape] = set()
     for entry in waiting:
@@ -486,6 +492,10 @@ def _call_back(desk: Desk, lane: Lane) -> bool:
             scratch.release(victims[-1].runs, gpu_w)
             found = find(desk, gang, index=scratch)
         needed = as_bits(found.runs) if isinstance(found, Fit) else 0
+        for loan in leaving:
+            # It leaves for another reason: from now on the owner's deadline runs as well.
+            if desk.state.gangs[loan.spec.id].reclaim_at == 0 and as_bits(loan.runs) & needed:
+                desk.emit(gangs.LoanReclaimed(name, loan.spec.id, loan.generation, gang.spec.id, deadline_at))
         for victim in victims:
             if as_bits(victim.runs) & needed:
                 staying.remove(victim)
@@ -514,7 +524,7 @@ def effect_of(gang: Gang, seq: int) -> gangs.RunGang | gangs.StopGang:
             spec.tenant,
             gang.runs,
             spec.grace_s,
-            gang.generation - 1,
+            gang.generation - gang.generation_before - 1,
             spec.program,
             gang.placed_seq,
         )

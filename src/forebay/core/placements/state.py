@@ -22,10 +22,13 @@ class State:
     gangs: dict[GangId, Gang] = field(default_factory=dict)
     #: Before the first is applied: the defaults, as version 0.
     policy: Policy = field(default_factory=lambda: Policy(version=0))
+    #: Last generation of names that were used before, the latest `SPENT_MAX` of them: an engine that still knows such
+    #: a name must not take the new gang for the old one.
+    spent: dict[GangId, int] = field(default_factory=dict)
 
     def fork(self) -> State:
         """A copy whose containers are its own."""
-        return State(self.gangs.copy(), self.policy)
+        return State(self.gangs.copy(), self.policy, self.spent.copy())
 
 
 class Derived:
@@ -78,7 +81,8 @@ def apply(state: State, derived: Derived, supplied: supply.State, event: Event, 
     """Apply one event of this stage."""
     match event:
         case gangs.GangSubmitted():
-            made = Gang(event.spec, Phase.PENDING, seq, at)
+            before = state.spent.pop(event.spec.id, 0)
+            made = Gang(event.spec, Phase.PENDING, seq, at, before, generation_before=before)
             state.gangs[event.spec.id] = made
             derived.queue.add(made)
             derived.arrivals.append(event.spec.id)
@@ -108,7 +112,7 @@ def apply(state: State, derived: Derived, supplied: supply.State, event: Event, 
         case gangs.LoanReclaimed():
             _keep(state, derived, state.gangs[event.gang]._replace(reclaim_at=event.deadline_at))
         case gangs.ReclaimOverdue():
-            state.gangs[event.gang] = state.gangs[event.gang]._replace(reclaim_at=0)
+            state.gangs[event.gang] = state.gangs[event.gang]._replace(reclaim_at=-1)
         case gangs.NodesReturned():
             left = state.gangs[event.gang]
             state.gangs[event.gang] = left._replace(returns_at=0, reclaim_at=0)
@@ -138,6 +142,7 @@ def _apply_placed(
     now = Gang(
         was.spec, Phase.PLACED, was.order, was.submitted_at, event.generation, event.runs, event.lender,
         placed_seq=seq, placed_at=at, failures=was.failures, returns_at=was.returns_at, ended_at=was.ended_at,
+        generation_before=was.generation_before,
     )  # fmt: skip
     _keep(state, derived, now)
     derived.backoff.discard(event.gang)
@@ -148,14 +153,13 @@ def _apply_ended(
     state: State, derived: Derived, supplied: supply.State, event: gangs.GangEnded, at: int
 ) -> None:
     was = state.gangs[event.gang]
-    # Stopped outside forebay counts as well, or it would be started again for ever.
-    failed = event.ending in (Ending.FAILED, Ending.LOST, Ending.STOPPED) and was.phase is not Phase.STOPPING
+    failed = event.ending in (Ending.FAILED, Ending.LOST) and was.phase is not Phase.STOPPING
     now = Gang(
         was.spec, Phase.PENDING if event.again else Phase.ENDED, was.order, was.submitted_at, was.generation,
         was.runs, was.lender, was.placed_seq, was.placed_at, failures=was.failures + failed, reason=event.reason,
         front=event.again and event.reason in IN_FRONT, not_before=event.not_before,
         reclaim_at=was.reclaim_at if was.reclaim_at < event.returns_at else 0,
-        returns_at=event.returns_at, ended_at=0 if event.again else at,
+        returns_at=event.returns_at, ended_at=0 if event.again else at, generation_before=was.generation_before,
     )  # fmt: skip
     _keep(state, derived, now)
     _leave_nodes(derived, was)
@@ -167,7 +171,7 @@ def _apply_ended(
 
 
 #: Stops that are not the gang's own doing, or failures it may recover from: it goes before those that wait.
-IN_FRONT = frozenset({"failed", "lost", "node_failed", "drain", "start_timeout"})
+IN_FRONT = frozenset({"failed", "lost", "stopped", "node_failed", "drain", "start_timeout"})
 
 
 def _enqueue(derived: Derived, gang: Gang) -> None:
@@ -212,7 +216,7 @@ def _dues(gang: Gang, policy: Policy) -> Iterator[Due]:
         yield Due(gang.placed_at + policy.start_timeout_s * SECOND_US, "start", name, generation)
     if gang.phase is Phase.RUNNING:
         yield Due(gang.started_at + gang.spec.walltime_s * SECOND_US, "walltime", name, generation)
-    if gang.reclaim_at:
+    if gang.reclaim_at > 0:
         yield Due(gang.reclaim_at, "reclaim", name, generation)
     if gang.returns_at:
         yield Due(gang.returns_at, "return", name, generation)
@@ -254,10 +258,16 @@ def on_claims(derived: Derived, claimed: claims.State, event: Event) -> None:
             derived.stirred = True
 
 
+#: Far more than any engine remembers.
+SPENT_MAX = 100_000
+
+
 def drop_ended(state: State) -> None:
     """Finished work leaves the live state (its history stays in the journal)."""
     for name in [n for n, g in state.gangs.items() if g.phase is Phase.ENDED and not g.returns_at]:
-        del state.gangs[name]
+        state.spent[name] = state.gangs.pop(name).generation
+    for name in list(state.spent)[: max(0, len(state.spent) - SPENT_MAX)]:
+        del state.spent[name]
 
 
 EVENTS: tuple[type[Event], ...] = (
