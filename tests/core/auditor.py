@@ -38,7 +38,7 @@ def metered_use(world: World, events: Events) -> dict[UseKey, int]:
     found: Counter[UseKey] = Counter()
     closed = [line for _, event in events if isinstance(event, usage.PeriodClosed) for line in event.lines]
     for line in (*closed, *usage.lines(world.state.usage, world.state.supply, world.now)):
-        key = (line.key.tenant, line.key.tier.value, line.key.lender, line.segment, line.period_start)
+        key = (line.tenant, line.tier.value, line.lender, line.segment, line.period_start)
         found[key] += line.gpu_us
     return {key: gpu_us for key, gpu_us in found.items() if gpu_us}
 
@@ -119,6 +119,7 @@ class _Floor:
         self.supply = world.state.supply
         self.tranches = world.state.claims.tranches
         self.failed: set[int] = set()
+        self.cordoned: set[int] = set()
         self.live: dict[str, set[int]] = {}
         self.specs: dict[str, gangs.Spec] = {}
         self.placed: dict[str, Placed] = {}
@@ -128,6 +129,10 @@ class _Floor:
         match event:
             case supply.NodeHealthChanged():
                 (self.failed.discard if event.healthy else self.failed.add)(event.node)
+            case supply.NodeCordoned():
+                self.cordoned.add(event.node)
+            case supply.NodeUncordoned():
+                self.cordoned.discard(event.node)
             case claims.TrancheStarted():
                 runs = self.tranches[event.tranche].runs
                 nodes = {node for first, count in runs for node in range(first, first + count)}
@@ -159,11 +164,15 @@ class _Floor:
                 if node in self.failed:
                     book[3] += gpus * span
                     continue
+                idle = gpus * span
                 for placed in self.placed.values():
                     here = placed.nodes.get(node, 0) * span
+                    idle -= here
                     if name in placed.overdue:
                         book[3] += here
                     elif placed.lender == name:
                         book[2] += here
                     elif placed.spec.tranche == name:
                         book[1] += here
+                # Kept free by the provider: nobody could have had it.
+                book[3] += idle if node in self.cordoned else 0

@@ -235,6 +235,10 @@ class Driver:
 
     # Looking
 
+    def live(self) -> list[Gang]:
+        """Gangs that have not ended, in order of submission."""
+        return live(self.world)
+
     def gang(self, name: str) -> Gang:
         return self.world.state.placements.gangs[ids.GangId(name)]
 
@@ -258,6 +262,12 @@ class Driver:
         """GPUs of a tranche that are used, lent and undeliverable now."""
         held = self.world.state.usage.books[ids.TrancheId(name)]
         return held.used, held.lent, held.undeliverable
+
+
+def live(world: World) -> list[Gang]:
+    """Gangs that have not ended, in order of submission."""
+    alive = [gang for gang in world.state.placements.gangs.values() if gang.phase is not gangs.Phase.ENDED]
+    return sorted(alive, key=lambda gang: gang.order)
 
 
 def opened(at: int = T0, name: str = "lab") -> Driver:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from forebay.core import money, usage
+from forebay.core import money
 from forebay.core.placements.gang import Ending, Phase, Policy, SubmitGang, Tier
 from forebay.core.units import DAY_US, MICROS
 from tests.core import plant
@@ -27,7 +27,7 @@ def told() -> Driver:
     _report(driver)
     driver.uncordon(12)
     driver.until(T0 + 33 * DAY_US)
-    for gang in usage.live(driver.world.state.placements):
+    for gang in driver.live():
         if gang.phase in (Phase.RUNNING, Phase.STOPPING):
             driver.end(gang.spec.id, Ending.FAILED, ago_s=2 * 86_400)
     driver.later(days=1)
@@ -61,7 +61,7 @@ def _run(driver: Driver) -> None:
 
 def _report(driver: Driver) -> None:
     """The engine has done what was wanted of it a second ago."""
-    for gang in usage.live(driver.world.state.placements):
+    for gang in driver.live():
         if gang.phase is Phase.STOPPING:
             driver.end(gang.spec.id, Ending.STOPPED, ago_s=1)
         elif gang.phase is Phase.PLACED:

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from forebay.core import money, units
+from forebay.core import units
 from forebay.core.ids import SkuId
-from forebay.core.placements.gang import Tier
-from forebay.server import amounts, bills
+from forebay.server import amounts
 from tests.server.rig import HOUR, PRICES, SITE, START, Rig, contract, gang, rigged
 
 SKU = SkuId("gb300-nvl72")
@@ -43,16 +42,16 @@ def test_what_accrues_is_what_is_billed(rig: Rig) -> None:
     assert tranche["amount"] == {"amount": "338.40", "currency": "USD"}
     rig.operator.post("/v1/periods/close")
     lines = rig.acme.get("/v1/invoices/INV-000001").json()["lines"]
-    billed = {(line["kind"], line["segment"]): line["exact"] for line in lines}
-    assert billed == {mark: each["amount"] for mark, each in use.items()} | {
-        ("dedicated", 0): tranche["amount"]
-    }
+    billed = sorted((line["kind"], line["exact"]["amount"]) for line in lines)
+    accrued = [(tier, each["amount"]["amount"]) for (tier, _), each in use.items()]
+    assert billed == sorted([*accrued, ("dedicated", tranche["amount"]["amount"])])
     for line in lines:
         told = rig.acme.get(f"/v1/invoices/INV-000001/lines/{line['n']}/explain").json()
         held = told["price_list"]
-        assert (held and held["version"]) == {0: None, 1: 1, 2: 1 if line["kind"] == "on_demand" else 2}[
-            line["segment"]
-        ]
+        assert (held["version"] if held else 0) == line["price_version"]
+    assert sorted((line["kind"], line["price_version"]) for line in lines) == [
+        ("dedicated", 0), ("on_demand", 1), ("on_demand", 1), ("spot", 1), ("spot", 2),
+    ]  # fmt: skip
 
 
 def test_price_lists_tell_which_holds(rig: Rig) -> None:
@@ -60,7 +59,7 @@ def test_price_lists_tell_which_holds(rig: Rig) -> None:
     later = PRICES.replace("version: 1", "version: 2") + "effective: 2026-12-02T00:00:00Z\n"
     rig.apply(later)
     one, two = rig.acme.get("/v1/prices").json()["items"]
-    assert (one["in_force"], one["effective_at"], one["held_since"]) == (True, None, amounts.when(START))
+    assert (one["in_force"], one["effective_at"], one["held_since"]) == (True, *[amounts.when(START)] * 2)
     assert (two["in_force"], two["effective_at"], two["held_since"]) == (False, "2026-12-02T00:00:00Z", None)
     rig.pass_time(24 * HOUR)
     assert [each["in_force"] for each in rig.acme.get("/v1/prices").json()["items"]] == [False, True]
@@ -80,16 +79,6 @@ def test_the_ledger_balances(rig: Rig) -> None:
     assert body["transactions"] == 2
     names = [each["account"] for each in body["accounts"]]
     assert names == ["receivable:acme", "receivable:birch", "revenue:dedicated", "revenue:on_demand"]
-
-
-def test_a_rate_that_no_list_has_is_none() -> None:
-    state = money.State()
-    assert bills.rate(state, 0, Tier.SPOT, SKU, "USD") is None
-    state.price_lists[1] = money.PriceList(1, "USD", 0, (money.Price(Tier.SPOT, SKU, 5),))
-    state.held_since[1] = START
-    assert bills.rate(state, 1, Tier.SPOT, SKU, "USD") == bills.Rate(1, 5)
-    assert bills.rate(state, 1, Tier.SPOT, SKU, "EUR") is None
-    assert bills.rate(state, 1, Tier.ON_DEMAND, SKU, "USD") is None
 
 
 #: minor units, currency, text

@@ -43,8 +43,10 @@ def test_a_node_fails_once_for_a_key_although_time_goes_on(rig: Rig) -> None:
     problem(rig.operator.post("/v1/nodes/r04-n02/fail", headers=key), 422, "key_reused")
     node = next(each for each in _all(rig, "/v1/nodes?limit=1000") if each["name"] == "r04-n01")
     assert (node["healthy"], node["reason"]) == (False, "fan")
-    since = {"effective_at": "2026-12-01T08:59:00Z"}
-    assert rig.operator.post("/v1/nodes/r04-n01/restore", json=since).json()["changed"] is True
+    # News that is older than what is known changes nothing.
+    since = {"effective_at": "2026-12-01T07:59:00Z"}
+    assert rig.operator.post("/v1/nodes/r04-n01/restore", json=since).json()["changed"] is False
+    assert rig.operator.post("/v1/nodes/r04-n01/restore").json()["changed"] is True
     problem(rig.operator.post("/v1/nodes/r04-n01/restore", json={"effective_at": "soon"}), 422, "bad_body")
     problem(rig.operator.post("/v1/nodes/r99-n01/fail"), 404, "not_found")
     problem(rig.operator.post("/v1/nodes/r04-n01/fail", json={"reason": "x" * 501}), 422, "bad_body")

@@ -43,6 +43,9 @@ def test_a_walltime_is_taken_where_the_trace_has_one(tmp_path: Path) -> None:
         ("('a', 0, -5, 1.0, 't')", "duration_s is -5"),
         ("('a', 0, 5, 0.5, 't')", "gpus is 0.5"),
         ("('a', 0, 5, 0.0, 't')", "gpus is 0.0"),
+        ("('a', 0, 5, 'nan'::DOUBLE, 't')", "gpus is nan"),
+        ("('a', 'inf'::DOUBLE, 5, 1.0, 't')", "submit_s is inf"),
+        ("('a', 0, 'nan'::DOUBLE, 1.0, 't')", "duration_s is nan"),
     ],
 )
 def test_a_broken_row_is_named_and_left_out(tmp_path: Path, row: str, says: str) -> None:

@@ -171,14 +171,14 @@ class World:
         refusal = self._refuse(asked)
         if refusal is not None:
             return self._outcome(refusal)
-        known = self.state.keys.get((_scope(asked.by), asked.key)) if asked.key else None
+        known = self.state.keys.get((key_scope(asked.by), asked.key)) if asked.key else None
         if known is not None and known.at + KEY_WINDOW_US > at:
             return self._outcome(_again(known, asked))
         answer = self._refuse_foreign(asked.command, asked.by) or self._decide(asked, at)
         if not isinstance(answer, Refusal):
             self._run_pass(at)
             if asked.key and self._events:
-                self._emit(KeyUsed(_scope(asked.by), asked.key, body_digest(asked.command), answer), at)
+                self._emit(KeyUsed(key_scope(asked.by), asked.key, body_digest(asked.command), answer), at)
         return self._outcome(answer)
 
     def _refuse(self, asked: Asked) -> Refusal | None:
@@ -451,7 +451,7 @@ def _first_meant(heap: Dues, meant: Callable[[Due], bool]) -> Due | None:
     return None
 
 
-def _scope(by: Principal) -> str:
+def key_scope(by: Principal) -> str:
     """Keys of one tenant are one's own business; so are those of each actor without a tenant."""
     return f"tenant:{by.tenant}" if by.tenant else f"actor:{by.actor}"
 

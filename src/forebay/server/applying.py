@@ -12,7 +12,7 @@ from typing import NamedTuple
 from forebay.core import claims, ids
 from forebay.core.ids import ContractId, GangId
 from forebay.core.placements import gang
-from forebay.core.world import World
+from forebay.core.world import World, key_scope
 from forebay.feeds import commands, folder, reading, tree
 from forebay.server import bodies, problems
 from forebay.server.calls import Call
@@ -83,7 +83,7 @@ async def _wanted(call: Call, posted: bodies.PostedDocuments) -> list[_One]:
         _permit(call, document, where)
     documents = [document for document, _ in found]
     keys = [_key(call, number) for number in range(len(documents))]
-    recorded = await call.glance(lambda world: _recorded(world, documents, call.principal.tenant, keys))
+    recorded = await call.glance(lambda world: _recorded(world, documents, call.principal, keys))
     made: list[_One] = []
     for number, (document, where) in enumerate(found):
         try:
@@ -144,20 +144,25 @@ def setting(call: Call, started: dict[str, int], where: str) -> commands.Setting
     )
 
 
-def _recorded(world: World, documents: list[reading.Document], tenant: str, keys: list[str]) -> _Recorded:
+def _recorded(
+    world: World, documents: list[reading.Document], by: ids.Principal, keys: list[str]
+) -> _Recorded:
+    scope = key_scope(by)
     tranches = world.state.claims.tranches
     named = [entry.id for each in documents if each.kind == "Contract" for entry in each.body.tranches]
     started = {name: tranches[name].plan.start_at for name in named if name in tranches}
     signed, known = world.state.claims.contracts, world.state.placements.gangs
     contracts = [ContractId(each.body.id) for each in documents if each.kind == "Contract"]
     gangs = [
-        GangId(f"{each.body.tenant or tenant}.{each.body.name}") for each in documents if each.kind == "Gang"
+        GangId(f"{each.body.tenant or by.tenant}.{each.body.name}")
+        for each in documents
+        if each.kind == "Gang"
     ]
     return _Recorded(
         started,
         {name: signed[name] for name in contracts if name in signed},
         {name: known[name].spec for name in gangs if name in known},
-        frozenset(key for key in keys if key and (tenant, key) in world.state.keys),
+        frozenset(key for key in keys if key and (scope, key) in world.state.keys),
     )
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from forebay.core import ids, supply
-from forebay.core.world import World
+from forebay.core.world import World, key_scope
 from forebay.feeds import quantities
 from forebay.server import bodies, problems, views
 from forebay.server.calls import EVERYBODY, LIMIT_DEFAULT, LIMIT_MAX, OPERATOR, Call, Caller, address
@@ -122,12 +122,12 @@ async def _decide(
 
 def _is_known(world: World, call: Call) -> bool:
     """Whether this request's key was used: then it changed something, and is answered so again."""
-    return (call.principal.tenant, call.key()) in world.state.keys
+    return (key_scope(call.principal), call.key()) in world.state.keys
 
 
 def _answered(world: World, call: Call, node: int) -> ids.Answer | None:
     """What this key answered before, if that was about the same node and of the same kind."""
-    known = world.state.keys.get((call.principal.tenant, call.key()))
+    known = world.state.keys.get((key_scope(call.principal), call.key()))
     if known is None or known.answer.get("node") != node or "changed" not in known.answer:
         return None
     return known.answer

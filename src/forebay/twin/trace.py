@@ -16,6 +16,8 @@ from forebay.core.units import SECOND_US
 
 #: Rows that may be broken before the file is refused.
 BROKEN_MAX = 1000
+#: A century: no job was submitted later or ran longer. Not-a-number and infinity are not below it.
+LATEST_S = 100 * 366 * 86_400
 _COLUMNS = ("job_id", "submit_s", "duration_s", "gpus", "tenant")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 
@@ -93,11 +95,11 @@ def _wrong(name: object, submit_s: float | None, duration_s: float | None, gpus:
     """What keeps a row from being a job, "" when nothing does."""
     if not name:
         return "job_id is empty"
-    if submit_s is None or submit_s < 0:
+    if submit_s is None or not 0 <= submit_s < LATEST_S:
         return f"submit_s is {submit_s}; seconds from the start are meant"
-    if duration_s is None or duration_s < 0:
+    if duration_s is None or not 0 <= duration_s < LATEST_S:
         return f"duration_s is {duration_s}; seconds from 0 up are meant"
-    if gpus is None or gpus != int(gpus) or gpus < 1:
+    if gpus is None or not 1 <= gpus < 1e9 or gpus != int(gpus):
         return f"gpus is {gpus}; a whole number from 1 up is meant"
     return ""
 
