@@ -25,22 +25,6 @@ def test_ties(numerator: int, denominator: int, rounded: int) -> None:
     assert units.divide_half_even(numerator, denominator) == rounded
 
 
-@given(st.integers(0, 10**18), st.lists(st.integers(0, 10**12), min_size=1, max_size=12))
-def test_shares_sum_to_the_whole(total: int, weights: list[int]) -> None:
-    weights[0] += 1
-    shares = units.largest_remainder(total, weights)
-    assert sum(shares) == total
-    for share, weight in zip(shares, weights, strict=True):
-        exact = Fraction(total * weight, sum(weights))
-        assert exact - 1 < share < exact + 1
-        assert share == exact or exact.denominator != 1
-
-
-def test_ties_of_shares_go_to_the_earlier() -> None:
-    assert units.largest_remainder(5, [1, 1, 1]) == [2, 2, 1]
-    assert units.largest_remainder(2, [1, 0, 1, 1]) == [1, 0, 1, 0]
-
-
 @pytest.mark.parametrize(
     ("currency", "micros", "minor"),
     [

@@ -8,7 +8,7 @@ import pytest
 
 from forebay.core import usage
 from forebay.core.claims import SignContract
-from forebay.core.ids import GangId, TrancheId
+from forebay.core.ids import GangId, NodeIndex, TrancheId
 from forebay.core.money import ApplyPriceList
 from forebay.core.placements import gang as gangs
 from forebay.core.placements.gang import Ending, Tier
@@ -59,8 +59,8 @@ def test_use_is_metered_from_start_to_end() -> None:
     assert lines(driver) == [(1, 0, 16 * GPU_H, 1)]
     closed = usage.lines(driver.world.state.usage, driver.world.state.supply, driver.at)
     assert closed[0].energy_uj == 16 * GPU_H * 1000
-    assert closed[0].key == usage.Key(*closed[0].key)
-    assert (closed[0].key.tenant, closed[0].key.tier, closed[0].key.site) == ("acme", Tier.ON_DEMAND, "north")
+    assert usage.key_of_line(closed[0]) == next(iter(driver.world.state.usage.meters))[0]
+    assert (closed[0].tenant, closed[0].tier, closed[0].site) == ("acme", Tier.ON_DEMAND, "north")
 
 
 def test_facts_that_come_late_count_from_when_they_took_effect() -> None:
@@ -172,10 +172,14 @@ def test_news_older_than_who_is_there_takes_no_more_than_was_idle() -> None:
     driver.recover(0)
     driver.run("own2", 32, tranche="t1", walltime_s=86_400)
     driver.later(hours=1).close()
-    driver.later(hours=1).fail(0, ago_s=10 * 3600)
+    # Half of this is news about the closed period, and corrects it.
+    driver.later(hours=1).fail(0, ago_s=2 * 3600)
     assert book(driver) == (32, 24, 0, 0, 8)
-    driver.recover(0, ago_s=20 * 3600)
+    correction = usage.tranche_lines(driver.world.state.usage, driver.at)[-1]
+    assert correction == usage.TrancheLine(TrancheId("t1"), T0, 0, 0, 0, -8 * GPU_H, 8 * GPU_H)
+    driver.recover(0, ago_s=2 * 3600)
     assert book(driver) == (32, 32, 0, 0, 0)
+    assert len(usage.tranche_lines(driver.world.state.usage, driver.at)) == 1
 
 
 def test_what_others_did_meanwhile_is_not_taken_below_zero() -> None:
@@ -184,9 +188,10 @@ def test_what_others_did_meanwhile_is_not_taken_below_zero() -> None:
     driver.later(hours=2).end("a")
     driver.run("b", 32, tranche="t1", walltime_s=86_400)
     driver.fail(0, ago_s=2 * 3600)
-    assert book(driver) == (64, 64, 0, 0, 0)
+    # Nothing was idle: it can only have been part of what was used.
+    assert book(driver) == (64, 48, 0, 0, 16)
     driver.recover(0, ago_s=3600)
-    assert book(driver) == (64, 64, 0, 0, 0)
+    assert book(driver) == (64, 48, 0, 8, 8)
 
 
 def test_a_tranche_signed_late_is_entitled_from_then_on() -> None:
@@ -212,6 +217,48 @@ def test_an_ended_tranche_is_dropped_at_the_close() -> None:
     assert driver.world.state.usage.books == {}
     driver.later(days=1)
     assert driver.close() == []
+
+
+def test_news_about_a_term_that_is_over() -> None:
+    over = tranche("over", end_at=T0 + 4 * HOUR_US)
+    follows = tranche("next", start_at=T0 + 5 * HOUR_US)
+    driver = plant.plant(contract("c1", "acme", over, follows))
+    driver.later(hours=2).close()
+    driver.later(hours=4).fail(0, ago_s=3 * 3600)
+    assert book(driver, "over") == (64, 0, 0, 56, 8)
+    assert book(driver, "next") == (32, 0, 0, 24, 8)
+    driver.recover(0, ago_s=2 * 3600 + 1800)
+    driver.later(hours=1).close()
+    driver.later(hours=1).fail(0, ago_s=2 * 3600)
+    lines = usage.tranche_lines(driver.world.state.usage, driver.at)
+    said = [(line.tranche, line.period_start - T0, line.undeliverable_gpu_us) for line in lines]
+    assert said == [("next", 7 * HOUR_US, 8 * GPU_H), ("next", 2 * HOUR_US, 8 * GPU_H)]
+
+
+def test_what_is_wiped_elsewhere_is_not_there() -> None:
+    driver = lent_out()
+    driver.policy(turnover_s=60)
+    driver.run("b1", 8, tenant="bravo", tier=Tier.SPOT)
+    driver.end("b1", Ending.COMPLETED)
+    driver.fail(3)
+    driver.later(hours=1)
+    assert driver.book() == (0, 0, 8)
+    assert usage.held_on(driver.world.placed, driver.world.state.placements, NodeIndex(0)) == []
+
+
+def test_a_node_that_is_kept_free_is_undeliverable_as_far_as_it_is_free() -> None:
+    driver = lent_out()
+    driver.run("own", 4, tranche="t1", walltime_s=86_400)
+    driver.cordon(0)
+    driver.cordon(1)
+    assert driver.book() == (4, 0, 12)
+    driver.fail(1)
+    assert driver.book() == (4, 0, 12)
+    driver.later(hours=1).end("own")
+    assert driver.book() == (0, 0, 16)
+    driver.uncordon(0)
+    driver.uncordon(1)
+    assert driver.book() == (0, 0, 8)
 
 
 def test_a_period_in_which_nothing_was_entitled_has_no_line() -> None:
@@ -261,14 +308,6 @@ def test_damage_is_found(damage: Callable[[World], None], found: str) -> None:
     state = world.state
     wrong = usage.check(state.usage, state.placements, state.claims, state.supply, driver.at)
     assert any(line.startswith(found) for line in wrong)
-
-
-def test_live_gangs_come_in_order_of_submission() -> None:
-    driver = plant.plant()
-    for name in ("c", "a", "b"):
-        driver.run(name, 8)
-    driver.end("a")
-    assert [gang.spec.id for gang in usage.live(driver.world.state.placements)] == ["c", "b"]
 
 
 def test_settling_twice_changes_nothing() -> None:

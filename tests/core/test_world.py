@@ -83,6 +83,8 @@ def test_every_command_has_a_row_and_the_default_is_no() -> None:
         (False, SubmitGang(spec("", sku="?")), FINANCE, "forbidden"),
         (True, SubmitGang(spec("a b", sku="?")), tenant("bravo"), "forbidden"),
         (True, SubmitGang(spec("a b", sku="?")), tenant("acme"), "bad_id"),
+        (True, SubmitGang(spec("bravo.g", sku="?")), tenant("acme"), "bad_id"),
+        (True, SubmitGang(spec("", sku="?")), tenant("acme"), "unknown_sku"),
     ],
 )
 def test_what_comes_before_everything_else(is_open: bool, command: Command, by: Principal, code: str) -> None:
@@ -99,7 +101,7 @@ def test_a_tenant_cannot_tell_what_is_anothers_from_what_is_not() -> None:
         hidden = driver.world.explain(GangId(name), tenant("bravo"))
         assert hidden == refusal
     for name in ("t1", "t9"):
-        refusal = driver.refused(SubmitGang(spec("g", tenant="bravo", tranche=name)), tenant("bravo"))
+        refusal = driver.refused(SubmitGang(spec("bravo.g", tenant="bravo", tranche=name)), tenant("bravo"))
         assert refusal.detail == f"bravo has no tranche {name} (it has: none)"
     assert driver.refused(SubmitGang(spec("g")), tenant("bravo")).field == "tenant"
     driver.ask(gangs.CancelGang(GangId("theirs")), tenant("acme"))
@@ -129,17 +131,33 @@ def test_the_same_key_answers_even_when_the_gang_is_gone() -> None:
 
 def test_a_key_with_another_body_is_refused() -> None:
     driver = plant.plant()
-    driver.ask(SubmitGang(spec("g1")), tenant("acme"), "k1")
-    refusal = driver.refused(SubmitGang(spec("g1", title="other")), tenant("acme"), "k1")
+    driver.ask(SubmitGang(spec("acme.g1")), tenant("acme"), "k1")
+    refusal = driver.refused(SubmitGang(spec("acme.g1", title="other")), tenant("acme"), "k1")
     assert (refusal.code, refusal.field) == ("key_reused", "key")
+
+
+def test_a_body_is_known_by_what_it_says() -> None:
+    told = spec("g1", program=gangs.Program(("train", "-v"), {"B": "2", "A": "1"}))
+    digest = body_digest(SubmitGang(told))
+    assert digest == body_digest(
+        SubmitGang(spec("g1", program=gangs.Program(("train", "-v"), {"A": "1", "B": "2"})))
+    )
+    assert digest != body_digest(
+        SubmitGang(spec("g1", program=gangs.Program(("train", "-v"), {"A": "1", "B": "3"})))
+    )
+    # A default that is written out says nothing more; so a field that is added later changes no digest.
+    assert body_digest(SubmitGang(spec("g1"))) == body_digest(SubmitGang(spec("g1", title="", grace_s=30)))
+    assert body_digest(SubmitGang(spec("g1"))) != body_digest(SubmitGang(spec("g1", grace_s=31)))
 
 
 def test_keys_are_each_tenants_own() -> None:
     driver = plant.plant(contract("c1", "acme"), contract("c2", "bravo"))
-    driver.ask(SubmitGang(spec("g1")), tenant("acme"), "k1")
-    driver.ask(SubmitGang(spec("g2", tenant="bravo")), tenant("bravo"), "k1")
+    driver.ask(SubmitGang(spec("acme.g1")), tenant("acme"), "k1")
+    driver.ask(SubmitGang(spec("bravo.g2", tenant="bravo")), tenant("bravo"), "k1")
     driver.ask(supply.CordonNode(NodeIndex(0), ""), OPERATOR, "k1")
-    assert list(driver.world.state.keys) == [("acme", "k1"), ("bravo", "k1"), ("", "k1")]
+    assert list(driver.world.state.keys) == [
+        ("tenant:acme", "k1"), ("tenant:bravo", "k1"), ("actor:op-1", "k1"),
+    ]  # fmt: skip
 
 
 def test_a_key_is_forgotten_after_its_window() -> None:
@@ -150,9 +168,9 @@ def test_a_key_is_forgotten_after_its_window() -> None:
     assert driver.refused(SubmitGang(spec("g3")), OPERATOR, "k1").code == "key_reused"
     driver.until(T0 + KEY_WINDOW_US)
     driver.ask(SubmitGang(spec("g3")), OPERATOR, "k1")
-    assert list(driver.world.state.keys) == [("", "k2"), ("", "k1")]
+    assert list(driver.world.state.keys) == [("actor:op-1", "k2"), ("actor:op-1", "k1")]
     driver.later(1).ask(SubmitGang(spec("g4")), OPERATOR, "k4")
-    assert list(driver.world.state.keys) == [("", "k1"), ("", "k4")]
+    assert list(driver.world.state.keys) == [("actor:op-1", "k1"), ("actor:op-1", "k4")]
 
 
 def test_refusals_and_what_changed_nothing_use_no_key() -> None:
@@ -225,7 +243,7 @@ def test_a_stage_leaves_the_events_of_others_alone() -> None:
     before = repr(state)
     event = KeyUsed(TenantId(""), "k", "", {})
     supply.apply(state.supply, event)
-    claims.apply(state.claims, state.supply, Dues(), event)
+    claims.apply(state.claims, state.supply, Dues(), event, T0)
     placing.apply(state.placements, driver.world.fork().placed, state.supply, event, T0, 1)
     placing.on_claims(driver.world.fork().placed, state.claims, event)
     placing.on_supply(driver.world.fork().placed, state.supply, event)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,7 +17,8 @@ import click
 from forebay.cli import session
 
 GLOBAL_TITLE = "Global options, before or after the command"
-SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+SETTINGS = {"help_option_names": ["-h", "--help"]}
+HELP_COLUMNS_MAX = 100
 
 
 class NobodyReads(Exception):
@@ -26,7 +29,8 @@ class PlainCommand(click.Command):
     """A command whose help begins with examples and which takes the global options too."""
 
     def __init__(self, *args: Any, examples: str = "", **settings: Any) -> None:
-        settings["context_settings"] = SETTINGS | settings.get("context_settings", {})
+        width = {"terminal_width": _help_columns()}
+        settings["context_settings"] = SETTINGS | width | settings.get("context_settings", {})
         super().__init__(*args, **settings)
         self.examples = examples
         for parameter in self.params:
@@ -139,6 +143,16 @@ class LazyGroup(CommandGroup):
         with formatter.section(GLOBAL_TITLE):
             options = [*click.Command.get_params(self, ctx), *self.own_globals()]
             formatter.write_dl([r for option in options if (r := option.get_help_record(ctx)) is not None])
+
+
+def _help_columns() -> int:
+    """How wide help is printed. Not by shutil, which would take a tenth of the time that `--help` has."""
+    columns = os.environ.get("COLUMNS", "")
+    try:
+        found = int(columns) if columns.isdigit() else os.get_terminal_size(sys.stdout.fileno()).columns
+    except (OSError, ValueError, AttributeError):
+        found = 80
+    return min(found - 2, HELP_COLUMNS_MAX)
 
 
 def _meant(name: str, known: list[str]) -> str:

@@ -5,7 +5,6 @@ Global options stand before or after the command's name. They are options of eve
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from dataclasses import dataclass
@@ -32,10 +31,14 @@ class Session:
 
     def emit(self, schema: str, body: dict[str, Any]) -> None:
         """Print one JSON document that names its schema."""
+        import json
+
         click.echo(json.dumps({"schema": f"forebay.{schema}/1", **body}, indent=2, ensure_ascii=False))
 
     def emit_line(self, schema: str, body: dict[str, Any]) -> None:
         """Print one line of a stream of JSON documents."""
+        import json
+
         click.echo(json.dumps({"schema": f"forebay.{schema}/1", **body}, ensure_ascii=False))
 
     def say(self, text: str) -> None:
@@ -50,6 +53,8 @@ class Session:
     def fail(self, failure: Failed) -> None:
         """Print why the command could not do its work."""
         if self.json:
+            import json
+
             told: dict[str, Any] = {
                 "schema": "forebay.error/1",
                 "code": failure.code,

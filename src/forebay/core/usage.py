@@ -194,10 +194,10 @@ def settled_book(book: TrancheBook, at: int) -> TrancheBook:
     )  # fmt: skip
 
 
-def key_of(gang: Gang, site: SiteId) -> Key:
+def key_of(gang: Gang) -> Key:
     """What a placed gang's use is told apart by."""
     spec = gang.spec
-    return Key(spec.tenant, spec.tier, spec.tranche, gang.lender, spec.sku, site)
+    return Key(spec.tenant, spec.tier, spec.tranche, gang.lender, spec.sku, gang.site)
 
 
 def key_of_line(line: UsageLine) -> Key:
@@ -315,13 +315,11 @@ def on_gang(
                 _move(state, tranche, at, used=0 if event.lender else gpus, lent=gpus if event.lender else 0)
         case gangs.GangStarted():
             gang = placements.gangs[event.gang]
-            key = key_of(gang, supply.rack_of(supplied, gang.runs[0].first).site)
-            _shift(state, key, gang.spec.gpus, event.effective_at, at, starts=1)
+            _shift(state, key_of(gang), gang.spec.gpus, event.effective_at, at, starts=1)
         case gangs.GangEnded():
             gang = placements.gangs[event.gang]
             if gang.started_at:
-                key = key_of(gang, supply.rack_of(supplied, gang.runs[0].first).site)
-                _shift(state, key, -gang.spec.gpus, event.effective_at, at)
+                _shift(state, key_of(gang), -gang.spec.gpus, event.effective_at, at)
             if not event.returns_at:
                 _let_go(state, claimed, supplied, gang, at)
         case gangs.NodesReturned():
@@ -431,18 +429,23 @@ def on_node(
             now = (was[0], True)
         case _:
             now = (was[0], False)
+    since = event.effective_at if isinstance(event, supply.NodeHealthChanged) else at
     owner = TrancheId(derived.index.owner[event.node])
     moved = Split(0, 0, 0)
+    own_us = lent_us = 0
     if owner:
         gpus = supplied.skus[claimed.tranches[owner].plan.sku].gpus_per_node
         own = lent = overdue = 0
         for name, here in held_on(derived, placements, event.node):
+            gang = placements.gangs[name]
+            # How long it was there within what may be corrected: the rest of the time the node was somebody else's.
+            here_us = here * max(0, at - max(since, gang.placed_at, state.period_start))
             if owner in state.overdue.get(name, ()):
                 overdue += here
-            elif placements.gangs[name].lender:
-                lent += here
+            elif gang.lender:
+                lent, lent_us = lent + here, lent_us + here_us
             else:
-                own += here
+                own, own_us = own + here, own_us + here_us
         before, after = _split(gpus, own, lent, overdue, *was), _split(gpus, own, lent, overdue, *now)
         moved = Split(
             after.used - before.used, after.lent - before.lent, after.undeliverable - before.undeliverable
@@ -451,45 +454,49 @@ def on_node(
     if isinstance(event, supply.NodeHealthChanged):
         for tranche in claimed.tranches.values():
             until = tranche.ended_at or at
-            since = max(event.effective_at, tranche.started_at)
-            if tranche.started_at and since < until and holds(tranche, event.node):
+            begin = max(since, tranche.started_at)
+            if not tranche.started_at or begin >= until or not holds(tranche, event.node):
+                continue
+            if tranche.plan.id == owner:
+                _move_late(state, owner, begin, until, moved.undeliverable, own_us, lent_us)
+            else:
                 gpus = supplied.skus[tranche.plan.sku].gpus_per_node
-                whole = Split(0, 0, -gpus if event.healthy else gpus)
-                _move_late(state, tranche.plan.id, since, until, moved if tranche.plan.id == owner else whole)
+                _move_late(state, tranche.plan.id, begin, until, -gpus if event.healthy else gpus, 0, 0)
 
 
-def _move_late(state: State, tranche: TrancheId, since: int, until: int, moved: Split) -> None:
-    """From `since` to `until`, in the past, a node was to a tranche what it is now: the time between moves too, each
-    piece in the period that it belongs to.
+def _move_late(
+    state: State, tranche: TrancheId, since: int, until: int, gpus: int, own_us: int, lent_us: int
+) -> None:
+    """From `since` to `until`, in the past, `gpus` more (or fewer) were undeliverable: each piece in the period that
+    it belongs to. `own_us` and `lent_us` of the open period's were at work.
     """
     starts = sorted({span.period_start for span in state.spans})
     for start, end in zip(starts, [*starts[1:], until], strict=True):
         from_, to = max(start, since), min(end, until)
         if from_ < to and start == state.period_start:
             book = settled_book(state.books[tranche], until)
-            state.books[tranche] = _moved_late(book, moved, to - from_)
+            state.books[tranche] = _moved_late(book, gpus * (to - from_), own_us, lent_us)
         elif from_ < to:
-            gpu_us = moved.undeliverable * (to - from_)
-            state.corrections[tranche, start] = state.corrections.get((tranche, start), 0) + gpu_us
+            known_us = state.corrections.get((tranche, start), 0)
+            state.corrections[tranche, start] = known_us + gpus * (to - from_)
 
 
-def _moved_late(book: TrancheBook, moved: Split, span_us: int) -> TrancheBook:
-    """Move GPU-time between delivered and undeliverable. What others did there in between is not known any more, so
-    that no part of the book is taken below zero.
+def _moved_late(book: TrancheBook, late_us: int, own_us: int, lent_us: int) -> TrancheBook:
+    """Move GPU-time between delivered and undeliverable: first that of who is there, then what was idle, then what
+    others used in between, which is not known node by node any more. No part is taken below zero.
     """
-    late_us = moved.undeliverable * span_us
     if late_us < 0:
         back_us = min(-late_us, book.undeliverable_gpu_us)
-        used_us = min(moved.used * span_us, back_us)
-        lent_us = min(moved.lent * span_us, back_us - used_us)
+        used_us = min(own_us, back_us)
         return book._replace(
             used_gpu_us=book.used_gpu_us + used_us,
-            lent_gpu_us=book.lent_gpu_us + lent_us,
+            lent_gpu_us=book.lent_gpu_us + min(lent_us, back_us - used_us),
             undeliverable_gpu_us=book.undeliverable_gpu_us - back_us,
         )
-    used_us = min(-moved.used * span_us, book.used_gpu_us)
-    lent_us = min(-moved.lent * span_us, book.lent_gpu_us)
+    used_us, lent_us = min(own_us, book.used_gpu_us), min(lent_us, book.lent_gpu_us)
     idle_us = min(late_us - used_us - lent_us, book.idle_gpu_us)
+    used_us += min(late_us - used_us - lent_us - idle_us, book.used_gpu_us - used_us)
+    lent_us += min(late_us - used_us - lent_us - idle_us, book.lent_gpu_us - lent_us)
     return book._replace(
         used_gpu_us=book.used_gpu_us - used_us,
         lent_gpu_us=book.lent_gpu_us - lent_us,
@@ -524,7 +531,7 @@ def check(
     rates: dict[Key, int] = {}
     for gang in placements.gangs.values():
         if gang.phase in HOLDING and gang.started_at:
-            key = key_of(gang, supply.rack_of(supplied, gang.runs[0].first).site)
+            key = key_of(gang)
             rates[key] = rates.get(key, 0) + gang.spec.gpus
     running = {key: meter.gpus for (key, _), meter in state.meters.items() if meter.gpus}
     if rates != running:

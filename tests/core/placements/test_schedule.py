@@ -219,7 +219,7 @@ def test_who_failed_stands_before_older_ones() -> None:
         (Ending.UNSTARTABLE, "ended", 0),
         (Ending.FAILED, "placed", 1),
         (Ending.LOST, "placed", 1),
-        (Ending.STOPPED, "placed", 1),
+        (Ending.STOPPED, "placed", 0),
     ],
 )
 def test_what_follows_from_an_ending(ending: Ending, phase: str, failures: int) -> None:
@@ -229,7 +229,7 @@ def test_what_follows_from_an_ending(ending: Ending, phase: str, failures: int) 
     assert (driver.phase("g1"), driver.gang("g1").failures) == (phase, failures)
 
 
-@pytest.mark.parametrize("ending", [Ending.FAILED, Ending.LOST, Ending.STOPPED])
+@pytest.mark.parametrize("ending", [Ending.FAILED, Ending.LOST])
 def test_no_restart_is_left(ending: Ending) -> None:
     driver = plant.plant()
     driver.run("g1", 8, restarts_max=0)
@@ -243,6 +243,17 @@ def test_a_gang_may_complete_while_it_is_stopped() -> None:
     driver.cordon(0, drain=True)
     driver.end("g1", Ending.COMPLETED)
     assert (driver.phase("g1"), driver.gang("g1").reason) == ("ended", "completed")
+
+
+def test_what_its_engine_stopped_goes_on_in_front() -> None:
+    """As when a host goes down: no failure of the gang's, however often."""
+    driver = plant.plant()
+    driver.run("g1", 64, restarts_max=0)
+    driver.submit("waits", 8)
+    for generation in (2, 3):
+        driver.end("g1", Ending.STOPPED)
+        assert (driver.phases("g1", "waits"), driver.gang("g1").failures) == (["placed", "pending"], 0)
+        assert driver.gang("g1").generation == generation
 
 
 # Nodes that fail, drain or are kept free
@@ -485,6 +496,33 @@ def test_a_deadline_that_passes_while_nodes_are_wiped() -> None:
     assert driver.book() == (0, 0, 32)
     driver.later(30)
     assert (driver.book(), driver.phase("own")) == ((32, 0, 0), "placed")
+
+
+def test_a_loan_that_leaves_anyway_has_the_owners_deadline_too() -> None:
+    driver = lending()
+    driver.run("pool", 32, tenant="bravo")
+    driver.run("b1", 32, tenant="bravo", **FULL)
+    driver.cancel("b1")
+    driver.later(10).submit("own", 8, tranche="t1")
+    assert driver.last(gangs.LoanReclaimed).deadline_at == driver.at + 300 * SECOND_US
+    assert driver.gang("b1").reason == "cancelled"
+    driver.later(300)
+    assert driver.book() == (0, 0, 32)
+    driver.submit("own2", 8, tranche="t1")
+    assert driver.count(gangs.LoanReclaimed) == 1
+
+
+def test_a_loan_that_is_cancelled_while_its_owner_waits() -> None:
+    driver = lending()
+    driver.run("pool", 32, tenant="bravo")
+    driver.run("b1", 8, tenant="bravo", **FULL)
+    driver.run("own", 16, tranche="t1")
+    driver.submit("own2", 24, tranche="t1")
+    assert driver.count(gangs.LoanReclaimed) == 0
+    driver.end("own")
+    assert driver.phase("own2") == "placed"
+    driver.submit("own3", 8, tranche="t1")
+    assert driver.last(gangs.LoanReclaimed).gang == "b1"
 
 
 def test_a_deadline_kept_to_the_last_second_is_kept() -> None:

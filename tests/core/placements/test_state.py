@@ -102,6 +102,27 @@ def test_finished_work_leaves_the_live_state_at_period_close() -> None:
     assert list(driver.world.state.placements.gangs) == ["g2"]
 
 
+def test_a_name_that_is_used_again_goes_on_counting() -> None:
+    driver = plant.plant()
+    driver.run("g1", 8)
+    driver.end("g1", Ending.FAILED)
+    driver.start("g1")
+    driver.end("g1")
+    driver.later(1).close()
+    driver.submit("g1", 8)
+    assert (driver.gang("g1").generation, driver.gang("g1").generation_before) == (3, 2)
+    assert getattr(driver.effects[-1], "starts_before", None) == 0
+
+
+def test_names_are_not_remembered_for_ever() -> None:
+    state = states.State()
+    state.spent = {GangId(f"g{n}"): 1 for n in range(states.SPENT_MAX)}
+    state.gangs[GangId("last")] = gangs.Gang(plant.spec("last"), Phase.ENDED, 1, T0, 4)
+    states.drop_ended(state)
+    assert len(state.spent) == states.SPENT_MAX
+    assert (next(iter(state.spent)), state.spent[GangId("last")]) == ("g1", 4)
+
+
 # Limits of time
 
 

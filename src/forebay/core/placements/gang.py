@@ -358,3 +358,7 @@ class Gang(NamedTuple):
     ended_at: int = 0
     #: Generation before its first placement: not 0 when the name was used before.
     generation_before: int = 0
+    #: Site of its nodes.
+    site: SiteId = SiteId("")
+    #: What the engine saw at its last end, "" when there was nothing to say.
+    evidence: str = ""

@@ -483,11 +483,9 @@ def _move_rack(pool: Pool, rack: int, step: int) -> None:
         pool.racks_by_whole[after] |= 1 << rack
 
 
-def each_node(runs: Iterable[Run]) -> Iterator[tuple[int, int]]:
-    """Every (node, mask) of some runs."""
-    for first, count, mask in runs:
-        for node in range(first, first + count):
-            yield node, mask
+def each_node(runs: Iterable[Run]) -> list[tuple[int, int]]:
+    """Every (node, mask) of some runs. A list: most gangs are small, and a generator costs more than they do."""
+    return [(node, mask) for first, count, mask in runs for node in range(first, first + count)]
 
 
 def bits(number: int) -> Iterator[int]:

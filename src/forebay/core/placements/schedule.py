@@ -246,11 +246,8 @@ def _afterwards(desk: Desk, gang: Gang, ending: Ending) -> tuple[str, bool, int]
     if gang.phase is Phase.STOPPING:
         return gang.reason, gang.again, 0
     if ending is Ending.STOPPED:
-        return (
-            ending.value,
-            True,
-            0,
-        )  # its engine stopped it, as when its host goes down: not the gang's failure
+        # Its engine stopped it, as when its host goes down: not the gang's failure.
+        return ending.value, True, 0
     if gang.failures >= gang.spec.restarts_max:
         return ending.value, False, 0
     policy = desk.state.policy
@@ -330,8 +327,9 @@ def run_pass(desk: Desk) -> None:
     barred: set[SkuId] = set()
     for lane in desk.derived.queue.lanes():
         _run_lane(desk, lane, barred)
-    # What a pass itself frees (nothing, today) would ask for another; arrivals were all looked at.
+    # Everybody was looked at, and a pass frees nothing: what it calls back returns later.
     desk.derived.arrivals.clear()
+    desk.derived.stirred = False
 
 
 def _run_lane(desk: Desk, lane: Lane, barred: set[SkuId]) -> None:
@@ -479,7 +477,7 @@ def _call_back(desk: Desk, lane: Lane) -> bool:
     gpu_w = desk.supplied.skus[desk.claimed.tranches[name].plan.sku].gpu_w
     for loan in leaving:
         scratch.release(loan.runs, gpu_w)
-    before = len(staying)
+    called = False
     hopeless: set[Shape] = set()
     for entry in waiting:
         gang = desk.state.gangs[entry.gang]
@@ -496,19 +494,21 @@ def _call_back(desk: Desk, lane: Lane) -> bool:
             # It leaves for another reason: from now on the owner's deadline runs as well.
             if desk.state.gangs[loan.spec.id].reclaim_at == 0 and as_bits(loan.runs) & needed:
                 desk.emit(gangs.LoanReclaimed(name, loan.spec.id, loan.generation, gang.spec.id, deadline_at))
+                called = True
         for victim in victims:
             if as_bits(victim.runs) & needed:
                 staying.remove(victim)
                 left, generation = victim.spec.id, victim.generation
                 desk.emit(gangs.LoanReclaimed(name, left, generation, gang.spec.id, deadline_at))
                 desk.emit(gangs.GangStopping(left, generation, "reclaim", again=True))
+                called = True
             else:
                 scratch.take(victim.runs, gpu_w)
         if isinstance(found, Fit):
             scratch.take(found.runs, gpu_w)
         else:
             hopeless.add(shape_of(gang.spec))
-    return len(staying) < before
+    return called
 
 
 # Effects, and questions.

@@ -100,6 +100,8 @@ def apply(state: State, derived: Derived, supplied: supply.State, event: Event, 
                 reason=event.reason,
                 again=event.again,
             )
+            # Its owner may wait for it: then its deadline runs from now on.
+            derived.stirred |= bool(was.lender)
         case gangs.GangEnded():
             _apply_ended(state, derived, supplied, event, at)
         case gangs.GangWithdrawn():
@@ -138,11 +140,12 @@ def _apply_placed(
     state: State, derived: Derived, supplied: supply.State, event: gangs.GangPlaced, at: int, seq: int
 ) -> None:
     was = state.gangs[event.gang]
+    plant = derived.index.plant
     # Written out: `_replace` takes longer than everything else here.
     now = Gang(
         was.spec, Phase.PLACED, was.order, was.submitted_at, event.generation, event.runs, event.lender,
         placed_seq=seq, placed_at=at, failures=was.failures, returns_at=was.returns_at, ended_at=was.ended_at,
-        generation_before=was.generation_before,
+        generation_before=was.generation_before, site=plant.pool_key[plant.rack_of_node[event.runs[0].first]][1],
     )  # fmt: skip
     _keep(state, derived, now)
     derived.backoff.discard(event.gang)
@@ -158,8 +161,8 @@ def _apply_ended(
         was.spec, Phase.PENDING if event.again else Phase.ENDED, was.order, was.submitted_at, was.generation,
         was.runs, was.lender, was.placed_seq, was.placed_at, failures=was.failures + failed, reason=event.reason,
         front=event.again and event.reason in IN_FRONT, not_before=event.not_before,
-        reclaim_at=was.reclaim_at if was.reclaim_at < event.returns_at else 0,
-        returns_at=event.returns_at, ended_at=0 if event.again else at, generation_before=was.generation_before,
+        reclaim_at=was.reclaim_at if event.returns_at else 0, returns_at=event.returns_at,
+        ended_at=0 if event.again else at, generation_before=was.generation_before, site=was.site, evidence=event.evidence,
     )  # fmt: skip
     _keep(state, derived, now)
     _leave_nodes(derived, was)
@@ -209,19 +212,21 @@ def _leave_nodes(derived: Derived, gang: Gang) -> None:
             del derived.on_node[node]
 
 
-def _dues(gang: Gang, policy: Policy) -> Iterator[Due]:
+def _dues(gang: Gang, policy: Policy) -> list[Due]:
     """What falls due for a gang by itself: the heap holds these, and older ones that lost their meaning."""
-    name, generation = gang.spec.id, gang.generation
+    name, generation, found = gang.spec.id, gang.generation, []
     if gang.phase is Phase.PLACED:
-        yield Due(gang.placed_at + policy.start_timeout_s * SECOND_US, "start", name, generation)
-    if gang.phase is Phase.RUNNING:
-        yield Due(gang.started_at + gang.spec.walltime_s * SECOND_US, "walltime", name, generation)
-    if gang.reclaim_at > 0:
-        yield Due(gang.reclaim_at, "reclaim", name, generation)
+        found.append(Due(gang.placed_at + policy.start_timeout_s * SECOND_US, "start", name, generation))
+    elif gang.phase is Phase.RUNNING:
+        found.append(Due(gang.started_at + gang.spec.walltime_s * SECOND_US, "walltime", name, generation))
+    elif gang.phase is Phase.PENDING and gang.not_before:
+        found.append(Due(gang.not_before, "retry", name, generation))
+    # Nodes that are wiped in time are not late, though they return only then.
+    if gang.reclaim_at > 0 and not (gang.returns_at and gang.returns_at <= gang.reclaim_at):
+        found.append(Due(gang.reclaim_at, "reclaim", name, generation))
     if gang.returns_at:
-        yield Due(gang.returns_at, "return", name, generation)
-    if gang.phase is Phase.PENDING and gang.not_before:
-        yield Due(gang.not_before, "retry", name, generation)
+        found.append(Due(gang.returns_at, "return", name, generation))
+    return found
 
 
 def meant(state: State, due: Due) -> bool:
