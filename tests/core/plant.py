@@ -127,11 +127,12 @@ def spec(name: str = "g1", gpus: int = 8, **terms: Any) -> Spec:
 
 
 class Driver:
-    """A World and its clock, with every event and effect so far."""
+    """A World and its clock, with all that was asked, every event and every effect so far."""
 
     def __init__(self, at: int = T0) -> None:
         self.world = World()
         self.at = at
+        self.asked: list[tuple[int, Asked]] = []
         self.events: list[tuple[int, Event]] = []
         self.effects: list[Effect] = []
 
@@ -139,7 +140,9 @@ class Driver:
 
     def handle(self, command: Command, by: Principal = OPERATOR, key: str = "", cause: int = 0) -> Outcome:
         self.until(self.at)
-        outcome = self._took(self.world.handle(Asked(command, by, key, cause), self.at), self.at)
+        asked = Asked(command, by, key, cause)
+        self.asked.append((self.at, asked))
+        outcome = self._took(self.world.handle(asked, self.at), self.at)
         self.until(self.at)
         return outcome
 

@@ -17,6 +17,8 @@ EXAMPLES = """
     forebay apply --dry-run contract.yaml            what it would do
     cat contract.yaml | forebay apply -
 """
+#: The server refuses more than 1 MiB with the place; more than this is not even read.
+BYTES_MAX = 4 << 20
 #: Files of a folder that hold no documents.
 NOT_DOCUMENTS = frozenset({"scenario.yaml"})
 
@@ -75,8 +77,14 @@ def read(path: str) -> list[dict[str, str]]:
 
 def read_file(path: Path) -> dict[str, str]:
     """One file, with the folder that it lies in."""
+    if not path.is_file():
+        raise Failed(f"{path} is not a file", code="no_documents")
+    with path.open("rb") as file:
+        data = file.read(BYTES_MAX + 1)
+    if len(data) > BYTES_MAX:
+        raise Failed(f"{path} is larger than a document may be ({BYTES_MAX >> 20} MiB)", code="no_documents")
     try:
-        text = path.read_text(encoding="utf-8")
+        text = data.decode()
     except UnicodeDecodeError:
         raise Failed(f"{path} is not a text (UTF-8)", code="no_documents") from None
     return {"name": path.name, "text": text, "folder": str(path.resolve().parent)}

@@ -62,10 +62,10 @@ class Host:
         token = (self.state / "operator.token").read_text(encoding="ascii").strip()
         return client.Client(self.address, token, certificate, own=True)
 
-    def stop_work(self, waiting: Callable[[int], None]) -> int:
+    def stop_work(self, waiting: Callable[[int], None], hurried: Callable[[], bool] = lambda: False) -> int:
         """Stop deciding, ask every gang to save and stop, and wait until they have. How many still run then.
 
-        `waiting` is told how many are waited for. A KeyboardInterrupt ends the waiting.
+        `waiting` is told how many are waited for; once `hurried` is true they are not waited for any more.
         """
         forebay = self._background.running.forebay
         forebay.loop.stop()
@@ -77,17 +77,14 @@ class Host:
         forebay.edge.release(stops)
         left = {(each.gang, each.generation) for each in wanted}
         deadline = time.monotonic() + max([each.grace_s for each in wanted], default=0) + KILL_S
-        try:
-            if left:
-                waiting(len(left))
-            while left and time.monotonic() < deadline:
-                for asked in forebay.edge.reports(forebay.clock.now()):
-                    report = asked.command
-                    if isinstance(report, gangs.ReportGangEnded):
-                        left.discard((report.gang, report.generation))
-                time.sleep(LOOK_EVERY_S)
-        except KeyboardInterrupt:
-            pass
+        if left:
+            waiting(len(left))
+        while left and time.monotonic() < deadline and not hurried():
+            for asked in forebay.edge.reports(forebay.clock.now()):
+                report = asked.command
+                if isinstance(report, gangs.ReportGangEnded):
+                    left.discard((report.gang, report.generation))
+            time.sleep(LOOK_EVERY_S)
         return len(left)
 
     def close(self) -> None:

@@ -6,6 +6,7 @@ a traceback; only a bug of ours shows one.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -75,17 +76,22 @@ def run_line(arguments: Sequence[str]) -> int:
     except (BrokenPipeError, command.NobodyReads):
         return _broken_pipe()
     except OSError as error:
-        if error.filename is None:
+        if error.filename is None and error.errno not in (errno.ENOSPC, errno.EBADF, errno.EIO):
             raise
-        said.fail(Failed(f"{error.filename}: {error.strerror}"))
+        said.fail(Failed(f"{error.filename or 'the output cannot be written'}: {error.strerror}"))
+        _discard_output()
         return Status.FAILED
     return status if isinstance(status, int) else Status.OK
 
 
 def _broken_pipe() -> Status:
+    _discard_output()
+    return Status.BROKEN_PIPE
+
+
+def _discard_output() -> None:
     """What is still in the buffer has no reader: the interpreter must not try again at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
-    return Status.BROKEN_PIPE
 
 
 def _usage(error: click.UsageError) -> Failed:
@@ -101,6 +107,10 @@ def _usage(error: click.UsageError) -> Failed:
 
 def main() -> None:
     """The entry point."""
+    # A shell may have closed them (`>&-`): what is said then goes nowhere.
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - for as long as we run
     sys.exit(run_line(sys.argv[1:]))
 
 

@@ -101,7 +101,8 @@ class Narrator:
 
     def _cordoned(self, body: Body) -> list[str]:
         how = "is drained: its work moves away" if body["draining"] else "is cordoned: it takes no new work"
-        return [f"{self.node(body['node'])} {how} ({body['reason']})"]
+        why = f" ({body['reason']})" if body["reason"] else ""
+        return [f"{self.node(body['node'])} {how}{why}"]
 
     def _uncordoned(self, body: Body) -> list[str]:
         return [f"{self.node(body['node'])} takes work again"]

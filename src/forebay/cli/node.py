@@ -49,7 +49,8 @@ def _act(verb: str, node: str, reason: str, done: str) -> None:
     elif answer["changed"]:
         said.say(f"{node} {done}")
     else:
-        said.say(f"{node} was so already")
+        undo = "; `forebay node uncordon` ends a cordon or a drain" if verb == "restore" else ""
+        said.say(f"{node} was so already{undo}")
 
 
 _reason = click.option("--reason", default="", metavar="TEXT", help="Why, for the record.")

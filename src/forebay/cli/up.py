@@ -126,7 +126,7 @@ class _Session:
         """Start, tell, and stop; the exit status."""
         since = hosting.last_record(self._state)
         certificate = str(self._options.tls_cert.resolve()) if self._options.tls_cert else ""
-        before = signal.signal(signal.SIGTERM, _terminate)
+        interrupts = _Interrupts()
         told_to_the_end, leave = False, False
         try:
             host = hosting.Host(self._options, any_port=any_port)
@@ -144,9 +144,10 @@ class _Session:
             finally:
                 if found is not None:
                     found.close()  # a connection that is kept would be waited for
-                self._stop(host, leave)
+                interrupts.quiet = True  # from here on, another one must not break into the stopping
+                self._stop(host, leave, interrupts)
         finally:
-            signal.signal(signal.SIGTERM, before)
+            interrupts.restore()
         if not told_to_the_end:
             self._said.say(f"everything is kept; go on with: {self._again}")
             return Status.INTERRUPTED
@@ -183,7 +184,7 @@ class _Session:
             while True:
                 teller.listen(3600)
 
-    def _stop(self, host: hosting.Host, leave: bool) -> None:
+    def _stop(self, host: hosting.Host, leave: bool, interrupts: _Interrupts) -> None:
         """Stop the server, and the work unless it is to be left; another Ctrl-C does not wait for the work."""
         try:
             if leave:
@@ -193,7 +194,8 @@ class _Session:
                 lambda count: self._said.say(
                     f"\n{paper.count(count, 'gang')} {'is' if count == 1 else 'are'} asked to save and stop "
                     "(Ctrl-C again does not wait)"
-                )
+                ),
+                lambda: interrupts.hurry,
             )
             if left:
                 self._said.say(f"{paper.count(left, 'gang')} still to stop: killed when the grace is over")
@@ -222,8 +224,26 @@ class _Terminated(KeyboardInterrupt):
     """SIGTERM: as Ctrl-C, but work is left running, as whoever restarts a service expects."""
 
 
-def _terminate(signum: int, frame: object) -> None:
-    raise _Terminated
+class _Interrupts:
+    """The first SIGINT or SIGTERM is raised. What comes after it, or once `quiet` is set, only asks to hurry."""
+
+    def __init__(self) -> None:
+        self.quiet = False
+        self.hurry = False
+        signals = (signal.SIGINT, signal.SIGTERM)
+        self._before = [(number, signal.signal(number, self._handle)) for number in signals]
+
+    def _handle(self, number: int, frame: object) -> None:
+        if self.quiet:
+            self.hurry = True
+            return
+        self.quiet = True
+        raise _Terminated if number == signal.SIGTERM else KeyboardInterrupt
+
+    def restore(self) -> None:
+        """As it was before."""
+        for number, handler in self._before:
+            signal.signal(number, handler)
 
 
 def _print_invoices(found: client.Client, said: session.Session) -> None:

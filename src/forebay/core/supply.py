@@ -614,7 +614,8 @@ def cordon(state: State, command: CordonNode, emit: Emit) -> Answer | Refusal:
     if not 0 <= command.node < state.nodes:
         return Refusal("unknown_node", f"there is no node {command.node}", "node")
     if command.node not in state.cordoned or command.drain:
-        emit(NodeCordoned(command.node, command.reason, command.drain))
+        reason = command.reason or state.cordoned.get(command.node, "")
+        emit(NodeCordoned(command.node, reason, command.drain))
     return {"node": command.node}
 
 

@@ -60,7 +60,10 @@ def _past(gang: Gang) -> list[str]:
     facts = []
     starts = gang.generation - gang.generation_before
     if starts:
-        facts.append(f"It was started {_times(starts)}; {gang.failures} of them failed.")
+        failed = f"; {_times(gang.failures)} it failed" if gang.failures else ""
+        facts.append(f"It was started {_times(starts)}{failed}.")
+    if gang.evidence:
+        facts.append(f"The engine saw: {gang.evidence}")
     if gang.phase is Phase.PENDING and gang.reason:
         facts.append(f"Before that it ran and stopped, because {REASONS.get(gang.reason, gang.reason)}.")
     return facts
@@ -162,6 +165,8 @@ def _in_the_way(desk: schedule.Desk, gang: Gang, whole: bool) -> list[str]:
         within = f" within {lending.reclaim_deadline_s} s" if lending is not None else ""
         names = ", ".join(sorted(other.spec.id for other in coming_back)) if whole else "other work"
         facts.append(f"Lent capacity was called back from {names}; it returns{within}.")
+    if spec.tier is Tier.SPOT:
+        facts += _not_lent(desk, gang, whole)
     mine = shape_of(spec)
     head = desk.derived.queue.head(lane_of(spec), mine, known)
     if head is not None and head.gang != spec.id:
@@ -171,6 +176,27 @@ def _in_the_way(desk: schedule.Desk, gang: Gang, whole: bool) -> list[str]:
     if whole and out:
         names = ", ".join(supply.node_name(desk.supplied, node) for node in sorted(set(out))[:8])
         facts.append(f"Out of service: {names}.")
+    return facts
+
+
+def _not_lent(desk: schedule.Desk, gang: Gang, whole: bool) -> list[str]:
+    """Idle capacity that would be lent, were the borrower gone sooner."""
+    away_s = gang.spec.grace_s + desk.state.policy.turnover_s
+    facts = []
+    for name, tranche in desk.claimed.tranches.items():
+        lending = tranche.plan.lending
+        if (
+            tranche.standing is not claims.Standing.LIVE
+            or tranche.plan.sku != gang.spec.sku
+            or lending is None
+        ):
+            continue
+        if away_s > lending.reclaim_deadline_s:
+            who = f"tranche {name}" if whole else "other work"
+            facts.append(
+                f"Idle capacity of {who} is lent to who can be gone in {lending.reclaim_deadline_s} s; "
+                f"this gang takes up to {away_s} s (its grace, and the wiping)."
+            )
     return facts
 
 

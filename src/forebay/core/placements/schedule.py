@@ -327,6 +327,7 @@ def run_pass(desk: Desk) -> None:
     barred: set[SkuId] = set()
     for lane in desk.derived.queue.lanes():
         _run_lane(desk, lane, barred)
+    _reclaim(desk)
     # Everybody was looked at, and a pass frees nothing: what it calls back returns later.
     desk.derived.arrivals.clear()
     desk.derived.stirred = False
@@ -350,8 +351,6 @@ def _run_lane(desk: Desk, lane: Lane, barred: set[SkuId]) -> None:
             if lane.tier is Tier.DEDICATED:
                 break
             barred.add(shape.sku)
-    if lane.tier is Tier.DEDICATED:
-        _reclaim(desk, lane)
 
 
 def _place_arrivals(desk: Desk, arrivals: list[GangId]) -> None:
@@ -374,8 +373,7 @@ def _place_arrivals(desk: Desk, arrivals: list[GangId]) -> None:
             _place(desk, gang, fit)
         else:
             blocked.add((lane, shape))
-    for lane in sorted({lane_of(gang.spec) for gang in ordered if gang.spec.tier is Tier.DEDICATED}):
-        _reclaim(desk, lane)
+    _reclaim(desk)
 
 
 def _overtaken_enough(desk: Desk, gang: Gang) -> bool:
@@ -449,28 +447,32 @@ def lenders(desk: Desk, spec: Spec) -> list[TrancheId]:
     return found
 
 
-def _reclaim(desk: Desk, lane: Lane) -> None:
-    """Take lent capacity back for a tranche's own gangs that wait, so that each starts within the reclaim deadline.
-    Once more after each round: with more leaving, who is first may be given other nodes than those left for it.
+def _reclaim(desk: Desk) -> None:
+    """Take lent capacity back for tranches' own gangs that wait, so that each starts within the reclaim deadline.
+
+    After all else is placed, for that draws power too. Once more after each round: with more leaving, who is first
+    may be given other nodes than those left for it.
     """
-    while _call_back(desk, lane):
-        pass
+    for tranche in sorted(desk.derived.lent):
+        while _call_back(desk, tranche):
+            pass
 
 
-def _call_back(desk: Desk, lane: Lane) -> bool:
+def _call_back(desk: Desk, name: TrancheId) -> bool:
     """One round, over those who wait in their order: first what is leaving anyway, then the latest placed loans, as
     few as make room (lost work is least with the latest). Whether any was called back.
     """
-    name = lane.tranche
-    loans = [gang for gang in desk.state.gangs.values() if gang.lender == name]
+    lane = Lane(Tier.DEDICATED, name)
+    loans = [desk.state.gangs[gang] for gang in sorted(desk.derived.lent[name])]
     staying = sorted(
         (loan for loan in loans if loan.phase in (Phase.PLACED, Phase.RUNNING)),
         key=lambda loan: loan.placed_seq,
     )
     waiting = sorted(desk.derived.queue.waiting(lane, desk.state.gangs))
     lending = desk.claimed.tranches[name].plan.lending
+    assert lending is not None, "a tranche that does not lend has no borrowers"
     leaving = [loan for loan in loans if loan.phase is Phase.STOPPING or loan.returns_at]
-    if lending is None or not waiting or not (staying or any(loan.reclaim_at == 0 for loan in leaving)):
+    if not waiting or not (staying or any(loan.reclaim_at == 0 for loan in leaving)):
         return False
     deadline_at = desk.at + lending.reclaim_deadline_s * SECOND_US
     scratch = desk.derived.index.copy()

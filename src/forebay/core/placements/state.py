@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from forebay.core import claims, supply
-from forebay.core.ids import Event, GangId, NodeIndex
+from forebay.core.ids import Event, GangId, NodeIndex, TrancheId
 from forebay.core.placements import gang as gangs
 from forebay.core.placements.gang import HOLDING, Ending, Gang, Phase, Policy, Tier
 from forebay.core.placements.index import POOL, Index, each_node
@@ -34,7 +34,7 @@ class State:
 class Derived:
     """What follows from the state and is never in a snapshot: the index, the queue, the due times."""
 
-    __slots__ = ("arrivals", "backoff", "dues", "index", "on_node", "queue", "stirred")
+    __slots__ = ("arrivals", "backoff", "dues", "index", "lent", "on_node", "queue", "stirred")
 
     def __init__(self) -> None:
         self.index = Index()
@@ -42,6 +42,8 @@ class Derived:
         self.dues = Dues()
         #: Gangs that hold GPUs of a node.
         self.on_node: dict[int, tuple[GangId, ...]] = {}
+        #: Tranche -> gangs that hold capacity it lent, those included whose nodes are still being wiped.
+        self.lent: dict[TrancheId, set[GangId]] = {}
         #: Gangs that wait out a pause before they may be placed again.
         self.backoff: set[GangId] = set()
         #: Whether capacity was freed since the last pass, and who arrived.
@@ -65,6 +67,8 @@ def derive(state: State, supplied: supply.State, claimed: claims.State) -> Deriv
     for node in sorted({*supplied.failed, *supplied.cordoned}):
         index.set_usable(node, False)
     for gang in sorted(state.gangs.values(), key=lambda gang: gang.order):
+        if gang.lender and (gang.phase in HOLDING or gang.returns_at):
+            derived.lent.setdefault(gang.lender, set()).add(gang.spec.id)
         if gang.phase in HOLDING:
             _occupy(derived, supplied, gang)
         elif gang.returns_at:
@@ -118,6 +122,7 @@ def apply(state: State, derived: Derived, supplied: supply.State, event: Event, 
         case gangs.NodesReturned():
             left = state.gangs[event.gang]
             state.gangs[event.gang] = left._replace(returns_at=0, reclaim_at=0)
+            _give_back(derived, left)
             derived.index.release(left.runs, supplied.skus[left.spec.sku].gpu_w)
             derived.stirred = True
             if left.phase is Phase.PENDING:
@@ -149,6 +154,8 @@ def _apply_placed(
     )  # fmt: skip
     _keep(state, derived, now)
     derived.backoff.discard(event.gang)
+    if event.lender:
+        derived.lent.setdefault(event.lender, set()).add(event.gang)
     _occupy(derived, supplied, now)
 
 
@@ -162,13 +169,16 @@ def _apply_ended(
         was.runs, was.lender, was.placed_seq, was.placed_at, failures=was.failures + failed, reason=event.reason,
         front=event.again and event.reason in IN_FRONT, not_before=event.not_before,
         reclaim_at=was.reclaim_at if event.returns_at else 0, returns_at=event.returns_at,
-        ended_at=0 if event.again else at, generation_before=was.generation_before, site=was.site, evidence=event.evidence,
+        ended_at=0 if event.again else at, generation_before=was.generation_before, site=was.site,
+        evidence=event.evidence,
     )  # fmt: skip
     _keep(state, derived, now)
     _leave_nodes(derived, was)
+    # Also where its nodes are wiped first: their owner may wait for them.
+    derived.stirred = True
     if not event.returns_at:
+        _give_back(derived, was)
         derived.index.release(was.runs, supplied.skus[was.spec.sku].gpu_w)
-        derived.stirred = True
     if event.again:
         _enqueue(derived, now)
 
@@ -201,6 +211,14 @@ def _occupy(derived: Derived, supplied: supply.State, gang: Gang) -> None:
     derived.index.take(gang.runs, supplied.skus[gang.spec.sku].gpu_w)
     for node, _ in each_node(gang.runs):
         derived.on_node[node] = (*derived.on_node.get(node, ()), gang.spec.id)
+
+
+def _give_back(derived: Derived, gang: Gang) -> None:
+    """What a gang borrowed is its owner's again."""
+    if gang.lender:
+        derived.lent[gang.lender].discard(gang.spec.id)
+        if not derived.lent[gang.lender]:
+            del derived.lent[gang.lender]
 
 
 def _leave_nodes(derived: Derived, gang: Gang) -> None:
@@ -312,6 +330,8 @@ def check(state: State, derived: Derived, supplied: supply.State, claimed: claim
         yield "the loads of the electrical levels differ from the state"
     if _sorted(derived.on_node) != _sorted(again.on_node):
         yield "gangs by node differ from the state"
+    if derived.lent != again.lent:
+        yield "loans differ from the state"
     if not derived.backoff <= again.backoff:
         yield "gangs that wait out a pause differ from the state"
 
