@@ -153,8 +153,9 @@ def measure(state: Path, clients: int, seconds: float) -> None:
     for part in parts:
         part.join()
     p50, p99 = took[len(took) // 2], took[len(took) * 99 // 100]
+    rate = len(took) / wall
     print(
-        f"durable commands over HTTP   {len(took) / wall:,.0f} a second, {each * PROCESSES} clients on the same machine"
+        f"durable commands over HTTP   {rate:,.0f} a second, {each * PROCESSES} clients on the same machine"
     )
     print(f"  answer                     p50 {p50 * 1000:.1f} ms, p99 {p99 * 1000:.1f} ms")
     Client(port, token).post("/v1/gangs/acme.first/cancel", {}, "cancel")

@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from forebay.core import claims, supply, usage
+from forebay.core import claims, ids, supply, usage
 from forebay.core.ids import Event
 from forebay.core.placements import gang as gangs
 from forebay.core.placements.index import each_node
@@ -90,45 +90,77 @@ def _generations(world: World, events: Events) -> Iterator[tuple[Placed, int]]:
 
 #: entitled, used, lent, undeliverable, in GPU-microseconds
 Book = tuple[int, int, int, int]
+#: tranche, start of the period
+BookKey = tuple[str, int]
 
 
-def metered_books(world: World, events: Events) -> dict[str, Book]:
-    """What became of each tranche's time by the World's own books."""
-    found: defaultdict[str, Book] = defaultdict(lambda: (0, 0, 0, 0))
+def metered_books(world: World, events: Events) -> dict[BookKey, Book]:
+    """What became of each tranche's time in each period, corrections included, by the World's own books."""
+    found: defaultdict[BookKey, Book] = defaultdict(lambda: (0, 0, 0, 0))
     closed = [line for _, event in events if isinstance(event, usage.PeriodClosed) for line in event.tranches]
     for line in (*closed, *usage.tranche_lines(world.state.usage, world.now)):
-        was = found[line.tranche]
+        key = (line.tranche, line.period_start)
+        was = found[key]
         more = (line.entitled_gpu_us, line.used_gpu_us, line.lent_gpu_us, line.undeliverable_gpu_us)
-        found[line.tranche] = (was[0] + more[0], was[1] + more[1], was[2] + more[2], was[3] + more[3])
-    return {name: book for name, book in found.items() if book[0]}
+        assert line.idle_gpu_us == more[0] - more[1] - more[2] - more[3]
+        found[key] = (was[0] + more[0], was[1] + more[1], was[2] + more[2], was[3] + more[3])
+    return {key: book for key, book in found.items() if any(book)}
 
 
-def naive_books(world: World, events: Events) -> dict[str, Book]:
-    """The same by looking at each node between any two events. Facts about health must not have been late."""
-    plant = _Floor(world)
+def naive_books(world: World, events: Events) -> tuple[dict[BookKey, Book], set[BookKey]]:
+    """The same by looking at each node between any two events; a fact about health that was late moves time between
+    undeliverable and the rest, in the periods where it was. And the books of open periods that one was moved in:
+    there only what was entitled and undeliverable is known, for who used the rest is not.
+    """
+    floor = _Floor(world, events[0][0])
     for (at, event), (until, _) in zip(events, [*events[1:], (world.now, events[-1][1])], strict=True):
-        plant.take(event)
-        plant.pass_time(until - at)
-    return {name: (e, u, lent, n) for name, (e, u, lent, n) in plant.books.items() if e}
+        floor.take(event, at)
+        floor.pass_time(until - at)
+    books = {key: (e, u, lent, n) for key, (e, u, lent, n) in floor.books.items()}
+    return {key: book for key, book in books.items() if any(book)}, floor.moved
+
+
+def same_books(world: World, events: Events) -> None:
+    """Assert that both models agree, to the microsecond."""
+    metered = metered_books(world, events)
+    naive, moved = naive_books(world, events)
+    assert {key: book for key, book in metered.items() if key not in moved} == {
+        key: book for key, book in naive.items() if key not in moved
+    }
+    for key in moved:
+        entitled, used, lent, undeliverable = metered[key]
+        assert (entitled, undeliverable) == (naive[key][0], naive[key][3]), key
+        assert min(used, lent) >= 0, key
+
+
+@dataclass
+class _Term:
+    """Since when a tranche's nodes are its own, and until when they were."""
+
+    nodes: set[int]
+    start: int
+    end: int = 0
 
 
 class _Floor:
     """The nodes, who holds them, and whose they are."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, at: int) -> None:
         self.supply = world.state.supply
         self.tranches = world.state.claims.tranches
         self.failed: set[int] = set()
         self.cordoned: set[int] = set()
-        self.live: dict[str, set[int]] = {}
+        self.terms: dict[str, _Term] = {}
         self.specs: dict[str, gangs.Spec] = {}
         self.placed: dict[str, Placed] = {}
-        self.books: dict[str, list[int]] = {}
+        self.periods = [at]
+        self.books: defaultdict[BookKey, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+        self.moved: set[BookKey] = set()
 
-    def take(self, event: Event) -> None:
+    def take(self, event: Event, at: int) -> None:
         match event:
             case supply.NodeHealthChanged():
-                (self.failed.discard if event.healthy else self.failed.add)(event.node)
+                self._health(event, at)
             case supply.NodeCordoned():
                 self.cordoned.add(event.node)
             case supply.NodeUncordoned():
@@ -136,13 +168,14 @@ class _Floor:
             case claims.TrancheStarted():
                 runs = self.tranches[event.tranche].runs
                 nodes = {node for first, count in runs for node in range(first, first + count)}
-                self.live[event.tranche] = nodes
-                self.books[event.tranche] = [0, 0, 0, 0]
+                self.terms[event.tranche] = _Term(nodes, at)
                 for placed in self.placed.values():
                     if nodes & set(placed.nodes):
                         placed.overdue.add(event.tranche)
             case claims.TrancheEnded():
-                del self.live[event.tranche]
+                self.terms[event.tranche].end = at
+            case usage.PeriodClosed():
+                self.periods.append(at)
             case gangs.GangSubmitted():
                 self.specs[event.spec.id] = event.spec
             case gangs.GangPlaced():
@@ -155,24 +188,53 @@ class _Floor:
             case gangs.NodesReturned():
                 del self.placed[event.gang]
 
-    def pass_time(self, span: int) -> None:
-        for name, nodes in self.live.items():
-            book = self.books[name]
-            for node in nodes:
-                gpus = self.supply.skus[supply.rack_of(self.supply, node).sku].gpus_per_node
-                book[0] += gpus * span
-                if node in self.failed:
-                    book[3] += gpus * span
+    def _health(self, event: supply.NodeHealthChanged, at: int) -> None:
+        """Since it took effect the node was what it is now; to a tranche whose term is over, out or well whole."""
+        own = {name: term for name, term in self.terms.items() if event.node in term.nodes}
+        before = {name: self.fate(name, event.node)[2] for name in own}
+        (self.failed.discard if event.healthy else self.failed.add)(event.node)
+        for name, term in own.items():
+            gpus = self.fate(name, event.node)[2] - before[name]
+            if term.end:
+                gpus = -self.gpus(event.node) if event.healthy else self.gpus(event.node)
+            since, until = max(event.effective_at, term.start), term.end or at
+            for start, end in zip(self.periods, [*self.periods[1:], at], strict=True):
+                span = min(end, until) - max(start, since)
+                if span <= 0:
                     continue
-                idle = gpus * span
-                for placed in self.placed.values():
-                    here = placed.nodes.get(node, 0) * span
-                    idle -= here
-                    if name in placed.overdue:
-                        book[3] += here
-                    elif placed.lender == name:
-                        book[2] += here
-                    elif placed.spec.tranche == name:
-                        book[1] += here
-                # Kept free by the provider: nobody could have had it.
-                book[3] += idle if node in self.cordoned else 0
+                book = self.books[name, start]
+                book[3] += gpus * span
+                if start == self.periods[-1]:
+                    book[3] = max(0, min(book[3], book[0]))
+                    self.moved.add((name, start))
+
+    def gpus(self, node: int) -> int:
+        return self.supply.skus[supply.rack_of(self.supply, ids.NodeIndex(node)).sku].gpus_per_node
+
+    def fate(self, name: str, node: int) -> tuple[int, int, int]:
+        """GPUs of a node that are used, lent and undeliverable to a tranche now."""
+        idle = self.gpus(node)
+        if node in self.failed:
+            return 0, 0, idle
+        used = lent = undeliverable = 0
+        for placed in self.placed.values():
+            here = placed.nodes.get(node, 0)
+            idle -= here
+            if name in placed.overdue:
+                undeliverable += here
+            elif placed.lender == name:
+                lent += here
+            elif placed.spec.tranche == name:
+                used += here
+        # Kept free by the provider: nobody could have had it.
+        return used, lent, undeliverable + (idle if node in self.cordoned else 0)
+
+    def pass_time(self, span: int) -> None:
+        for name, term in self.terms.items():
+            if term.end or not span:
+                continue
+            book = self.books[name, self.periods[-1]]
+            for node in term.nodes:
+                used, lent, undeliverable = self.fate(name, node)
+                for place, gpus in enumerate((self.gpus(node), used, lent, undeliverable)):
+                    book[place] += gpus * span

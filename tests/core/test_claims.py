@@ -13,10 +13,13 @@ from hypothesis import strategies as st
 from forebay.core import claims, ids
 from forebay.core.claims import SignContract, Unit
 from forebay.core.ids import TenantId, TrancheId
+from forebay.core.placements.gang import Ending, Tier
 from forebay.core.timeline import INSTANT_MAX, Due, Interval
-from forebay.core.units import DAY_US
+from forebay.core.units import DAY_US, SECOND_US
 from tests.core import plant
-from tests.core.plant import FINANCE, T0, YEAR_US, Driver, contract, rack, site, tranche
+from tests.core.plant import FINANCE, LENT, T0, YEAR_US, Driver, contract, rack, site, tranche
+
+FULL: dict[str, Any] = {"tier": Tier.SPOT, "grace_s": 60}
 
 
 def runs(driver: Driver, name: str) -> list[tuple[int, int]]:
@@ -178,6 +181,87 @@ def test_runs_hold_their_nodes(nodes: set[int]) -> None:
     made = claims.runs_of(list(nodes))
     assert [node for first, count in made for node in range(first, first + count)] == sorted(nodes)
     assert all(b > a + m for (a, m), (b, _) in pairwise(made))
+
+
+# What that means for who runs there
+
+
+def test_a_term_that_begins_evicts_whoever_is_there() -> None:
+    driver = plant.plant(contract("c1", "acme"), contract("c2", "bravo"))
+    driver.run("b1", 64, tenant="bravo")
+    starts = tranche("t1", start_at=T0 + 10 * SECOND_US)
+    later = tranche("t2", start_at=T0 + 10 * SECOND_US)
+    driver.ask(SignContract(contract("c3", "acme", starts, later)))
+    driver.submit("own", 32, tranche="t1")
+    driver.later(10)
+    assert (driver.phases("b1", "own"), driver.gang("b1").reason) == (
+        ["stopping", "pending"],
+        "claim_started",
+    )
+    # It stands on both: both owners' time is undeliverable until it is gone.
+    assert (driver.book("t1"), driver.book("t2")) == ((0, 0, 32), (0, 0, 32))
+    driver.fail(0)
+    assert driver.book("t1") == (0, 0, 32)
+    driver.later(30).end("b1", Ending.STOPPED)
+    assert (driver.book("t1"), driver.book("t2")) == ((0, 0, 8), (0, 0, 0))
+    driver.recover(0)
+    assert (driver.book("t1"), driver.book("t2")) == ((32, 0, 0), (0, 0, 0))
+    assert driver.phases("b1", "own") == ["pending", "placed"]
+
+
+def test_a_term_that_began_before_it_was_signed_begins_now() -> None:
+    driver = plant.plant(contract("c1", "bravo"))
+    driver.run("b1", 64, tenant="bravo")
+    driver.later(days=1)
+    driver.fail(7)
+    driver.ask(SignContract(contract("c2", "acme", tranche("t1", start_at=T0))))
+    assert driver.book("t1") == (0, 0, 32)
+    driver.later(10).end("b1", Ending.STOPPED)
+    assert driver.book("t1") == (0, 0, 0)
+
+
+def test_a_term_that_ends_ends_its_work_and_its_loans() -> None:
+    term = tranche("t1", 2, lending=LENT, end_at=T0 + DAY_US)
+    driver = plant.plant(contract("c1", "acme", term), contract("c2", "bravo"))
+    day: dict[str, Any] = {"walltime_s": 7 * 86_400}
+    driver.run("own", 16, tranche="t1", **day)
+    driver.run("moved", 8, tranche="t1", **day)
+    driver.run("leaves", 8, tranche="t1", **day)
+    driver.run("b1", 16, tenant="bravo", **FULL, **day)
+    driver.submit("waits", 32, tranche="t1")
+    driver.submit("b2", 32, tenant="bravo")
+    driver.cordon(2, drain=True)
+    driver.until(T0 + DAY_US - 1)
+    driver.cancel("leaves")
+    driver.later(1)
+    assert driver.phases("own", "moved", "leaves", "b1", "waits") == [
+        "stopping", "stopping", "stopping", "stopping", "ended",
+    ]  # fmt: skip
+    assert [driver.gang(name).again for name in ("own", "moved", "leaves", "b1")] == [
+        False,
+        False,
+        False,
+        True,
+    ]
+    assert driver.gang("leaves").reason == "cancelled"
+    for name in ("own", "moved", "leaves", "b1"):
+        driver.end(name, Ending.STOPPED)
+    assert driver.phases("own", "b1", "b2") == ["ended", "placed", "placed"]
+    assert driver.gang("b1").lender == ""
+
+
+def test_a_deadline_after_the_term() -> None:
+    term = tranche("t1", 2, lending=LENT, end_at=T0 + 100 * SECOND_US)
+    driver = plant.plant(contract("c1", "acme", term), contract("c2", "bravo"))
+    driver.run("b1", 64, tenant="bravo", **FULL)
+    driver.submit("own", 8, tranche="t1")
+    driver.later(100)
+    following = tranche("t2", 2, end_at=T0 + DAY_US, start_at=T0)
+    driver.ask(SignContract(contract("c3", "acme", replace(following, start_at=driver.at))))
+    assert driver.book("t2") == (0, 0, 64)
+    driver.later(300)
+    driver.end("b1", Ending.STOPPED)
+    assert driver.book("t2") == (0, 0, 0)
 
 
 # What `check` finds

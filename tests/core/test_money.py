@@ -116,6 +116,8 @@ def test_work_goes_on_at_the_last_price_there_was() -> None:
     driver.run("g1", 8, walltime_s=LONG)
     driver.later(hours=1).ask(ApplyPriceList(prices(2, of="other")))
     driver.ask(SignContract(contract("a0", "acme", currency="EUR")))
+    # More of it is taken in as well.
+    assert driver.submit("g2", 64).phase.value == "pending"
     driver.later(hours=1)
     invoice = driver.close()[0]
     assert rows(invoice) == [("on_demand", 8, 24 * MICROS, 2400)] * 2
@@ -253,6 +255,56 @@ def test_undeliverable_time_that_is_learned_of_late_is_given_back() -> None:
     # Paid for: six hours of 32, less one of 8.
     assert sum(driver.world.state.money.balances[mark] for mark in driver.world.state.money.balances) == 0
     assert balances(driver)["receivable:acme"] == (6 * 32 - 8) * 2 * MICROS
+
+
+def test_what_is_kept_free_is_not_billed() -> None:
+    driver = plant.plant(contract("c1", "acme", tranche("t1")))
+    driver.later(hours=1)
+    for node in range(4):
+        driver.cordon(node)
+    driver.later(hours=2)
+    # One hour of 32 GPUs at 2.00; then two of none.
+    assert rows(driver.close()[0]) == [("dedicated", 32, 64 * MICROS, 6400)]
+    driver.later(hours=1)
+    assert rows(driver.close()[0]) == [("dedicated", 0, 0, 0)]
+
+
+def test_a_correction_says_when_and_from_what() -> None:
+    """A node fails an hour before the close and is reported an hour after it: 8 GPU-hours at 2.00 come back."""
+    driver = plant.plant(contract("c1", "acme", tranche("t1")))
+    driver.later(hours=4).close()
+    driver.later(hours=1).fail(0, ago_s=2 * 3600)
+    invoice = driver.close()[0]
+    assert rows(invoice) == [("dedicated", 24, 48 * MICROS, 4800), ("correction", -8, -16 * MICROS, -1600)]
+    closed = driver.last(usage.PeriodClosed)
+    line = invoice.lines[1]
+    assert closed.reason == "test"
+    assert closed.tranches[line.source_tranche].period_start == line.start == T0
+    assert (line.end, line.tier, line.price_version) == (invoice.start, Tier.DEDICATED, 0)
+    posted = driver.last(money.TransactionPosted)
+    assert (posted.invoice, posted.effective_at) == (invoice.invoice, invoice.end - 1)
+    assert {entry.account: entry.amount_micros for entry in posted.entries} == {
+        "receivable:acme": 32 * MICROS, "revenue:dedicated": -32 * MICROS,
+    }  # fmt: skip
+
+
+def test_each_seller_counts_its_own_invoices() -> None:
+    driver = plant.plant(
+        contract("c1", "acme", tranche("t1")), contract("c2", "acme", tranche("t2"), seller="them")
+    )
+    for hour in (1, 2):
+        driver.later(hours=1)
+        assert [(each.invoice, each.seller, each.number, each.total_minor) for each in driver.close()] == [
+            (f"INV-{2 * hour - 1:06d}", "them", hour, 6400), (f"INV-{2 * hour:06d}", "us", hour, 6400),
+        ]  # fmt: skip
+
+
+def test_a_price_list_is_recorded_with_the_instant_from_which_it_holds() -> None:
+    driver = plant.plant(priced=False)
+    driver.later(hours=1)
+    for version, dated, holds in ((1, 0, driver.at), (2, T0, driver.at), (3, driver.at + 7, driver.at + 7)):
+        driver.ask(ApplyPriceList(prices(version, effective_at=dated)))
+        assert driver.last(money.PriceListApplied).prices.effective_at == holds
 
 
 def test_a_tranche_that_was_signed_late_is_billed_from_then() -> None:

@@ -33,6 +33,7 @@ def book(driver: Driver, name: str = "t1") -> tuple[int, int, int, int, int]:
     """entitled, used, lent, idle, undeliverable, in GPU-hours"""
     held = usage.settled_book(driver.world.state.usage.books[TrancheId(name)], driver.at)
     assert auditor.metered_use(driver.world, driver.events) == auditor.naive_use(driver.world, driver.events)
+    auditor.same_books(driver.world, driver.events)
     parts = (
         held.entitled_gpu_us,
         held.used_gpu_us,

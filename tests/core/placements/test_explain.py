@@ -6,10 +6,24 @@ from typing import Any
 
 from forebay.core import timeline
 from forebay.core.ids import GangId, Refusal
+from forebay.core.placements import gang as gangs
 from forebay.core.placements.gang import Ending, Level, Policy, Tier
 from forebay.core.units import DAY_US
 from tests.core import kept, plant
-from tests.core.plant import LENT, OPERATOR, T0, Driver, contract, feed, hall, rack, site, tenant, tranche
+from tests.core.plant import (
+    EDGE,
+    LENT,
+    OPERATOR,
+    T0,
+    Driver,
+    contract,
+    feed,
+    hall,
+    rack,
+    site,
+    tenant,
+    tranche,
+)
 
 
 def told(driver: Driver, *names: str) -> str:
@@ -126,14 +140,26 @@ def _backoff_and_bar() -> str:
     return said + told(driver, "barred")
 
 
+def _cannot_leave_in_time() -> str:
+    driver = lending()
+    driver.submit("slow", 8, tenant="bravo", tier=Tier.SPOT, grace_s=241)
+    return told(driver, "slow")
+
+
 def _over() -> str:
     driver = plant.plant()
     for ending in (Ending.FAILED, Ending.UNSTARTABLE):
         driver.run(ending.value, 8, restarts_max=0)
         driver.end(ending.value, ending)
-    return told(driver, "failed", "unstartable")
+    seen = gangs.ReportGangEnded(
+        GangId("seen"), 1, T0, "sim", Ending.FAILED, 3, -9, "rank 3 was killed by signal 9"
+    )
+    driver.run("seen", 8, restarts_max=0)
+    driver.ask(seen, EDGE)
+    return told(driver, "failed", "unstartable", "seen")
 
 
 def test_explanations_read_well() -> None:
-    text = _placed() + _wide() + _called_back() + _waiting() + _power() + _backoff_and_bar() + _over()
+    parts = (_placed, _wide, _called_back, _waiting, _power, _backoff_and_bar, _cannot_leave_in_time, _over)
+    text = "".join(part() for part in parts)
     kept.compare("explanations.txt", text)

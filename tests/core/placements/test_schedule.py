@@ -1,4 +1,4 @@
-"""What is decided about gangs: who is taken in, placed, stopped, started again, lent to and called back."""
+"""What is decided about gangs: who is taken in, placed, stopped and started again, and in which order."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from forebay.core import ids, money
-from forebay.core.claims import Lending, SignContract, Unit
+from forebay.core.claims import Lending, Unit
 from forebay.core.ids import GangId
 from forebay.core.placements import gang as gangs
 from forebay.core.placements import schedule
@@ -203,6 +203,16 @@ def test_failures_restart_in_front_on_the_same_hosts_until_too_many() -> None:
     )
 
 
+def test_the_pause_stays_at_its_longest() -> None:
+    driver = plant.plant(policy=Policy(backoff_s=1, backoff_s_max=600))
+    driver.run("g1", 8, restarts_max=100)
+    for _ in range(50):
+        driver.end("g1", Ending.FAILED)
+        before = driver.at
+        driver.until(max(driver.gang("g1").not_before, driver.at))
+    assert (driver.at - before) // SECOND_US == 600
+
+
 def test_who_failed_stands_before_older_ones() -> None:
     driver = plant.plant()
     driver.run("g1", 64)
@@ -346,299 +356,6 @@ def test_cancel_in_each_phase(phase: str) -> None:
 
 def test_cancel_of_what_is_not_there() -> None:
     assert plant.plant().refused(gangs.CancelGang(GangId("g1"))).code == "unknown_gang"
-
-
-# Loans
-
-
-def test_spot_borrows_what_the_pool_does_not_have() -> None:
-    driver = lending()
-    driver.run("b1", 32, tenant="bravo", **FULL)
-    assert (driver.gang("b1").lender, driver.nodes("b1")) == ("", [4, 5, 6, 7])
-    driver.run("b2", 16, tenant="bravo", **FULL)
-    assert (driver.gang("b2").lender, driver.nodes("b2")) == ("t1", [0, 1])
-    assert driver.book() == (0, 16, 0)
-    # Nobody borrows on demand.
-    driver.submit("b3", 8, tenant="bravo")
-    assert driver.phase("b3") == "pending"
-    driver.end("b2")
-    assert driver.book() == (0, 0, 0)
-
-
-@pytest.mark.parametrize(
-    ("terms", "lent"),
-    [
-        ({}, True),
-        ({"grace_s": 280}, True),
-        ({"grace_s": 281}, False),
-        ({"sites": ("south",)}, False),
-        ({"sku": "s1"}, False),
-        ({"tenant": "carol"}, False),
-    ],
-)
-def test_loans_that_are_made(terms: dict[str, Any], lent: bool) -> None:
-    """Only if grace and turnover fit in the deadline, at a site it may use, of its SKU, in the owner's currency."""
-    south = hall("h9", rack("r9", on="f9", nodes=1), rack("r8", "s1", on="f9"))
-    driver = plant.plant(
-        contract("c1", "acme", tranche("t1", 2, lending=LENT)),
-        contract("c2", "bravo"),
-        contract("c3", "carol", currency="EUR"),
-        skus=(sku(), sku("s1", gpus_per_node=1)),
-        sites=(site(), site("south", (feed("f9"),), (south,))),
-        policy=Policy(turnover_s=20),
-        priced=False,
-    )  # fmt: skip
-    currency = "EUR" if terms.get("tenant") == "carol" else "USD"
-    listed = [
-        money.Price(tier, ids.SkuId(of), 1) for tier in (Tier.ON_DEMAND, Tier.SPOT) for of in ("hgx", "s1")
-    ]
-    driver.ask(money.ApplyPriceList(money.PriceList(1, currency, 0, tuple(listed))))
-    by = terms.get("tenant", "bravo")
-    driver.run("x", 8, tenant=by, sites=("south",))
-    driver.run("y", 4, tenant=by, sku="s1")
-    driver.ask(SubmitGang(spec("b1", 1, **({"tenant": "bravo", "tier": Tier.SPOT} | terms))))
-    assert driver.phase("b1") == ("placed" if lent else "pending")
-
-
-def test_a_tranche_does_not_lend_while_its_own_wait() -> None:
-    driver = lending()
-    driver.run("pool", 32, tenant="bravo")
-    driver.run("own", 16, tranche="t1")
-    driver.submit("large", 24, tranche="t1")
-    driver.submit("b1", 8, tenant="bravo", **FULL)
-    assert driver.phases("large", "b1") == ["pending", "pending"]
-    driver.cancel("large")
-    assert driver.phase("b1") == "placed"
-
-
-def test_loans_are_called_back_latest_first_and_as_few_as_needed() -> None:
-    driver = lending()
-    driver.run("pool", 32, tenant="bravo")
-    for name, gpus in (("b1", 8), ("b2", 16), ("b3", 8)):
-        driver.run(name, gpus, tenant="bravo", **FULL)
-        driver.later(1)
-    driver.submit("own", 8, tranche="t1")
-    assert driver.phases("b1", "b2", "b3") == ["running", "running", "stopping"]
-    reclaimed = driver.last(gangs.LoanReclaimed)
-    assert (reclaimed.gang, reclaimed.for_gang) == ("b3", "own")
-    assert reclaimed.deadline_at == driver.at + 300 * SECOND_US
-    # A second does not wait for the first: its own loan is called back at once.
-    driver.submit("own2", 8, tranche="t1")
-    assert driver.phases("b1", "b2", "b3") == ["running", "stopping", "stopping"]
-    driver.end("b3", Ending.STOPPED)
-    assert driver.phases("own", "own2", "b3") == ["placed", "pending", "pending"]
-    driver.end("b2", Ending.STOPPED)
-    # The owner has all it wants, and what is left is lent again.
-    assert driver.phases("own2", "b1", "b2", "b3") == ["placed", "running", "pending", "placed"]
-    assert driver.book() == (16, 16, 0)
-    driver.end("own")
-    driver.end("own2")
-    assert driver.phase("b2") == "placed"
-
-
-def test_only_loans_on_the_nodes_that_are_needed_are_called_back() -> None:
-    driver = lending()
-    driver.run("pool", 32, tenant="bravo")
-    driver.run("b1", 24, tenant="bravo", **FULL)
-    driver.run("b2", 4, tenant="bravo", **FULL)
-    driver.later(1).run("b3", 4, tenant="bravo", **FULL)
-    driver.submit("own", 16, tranche="t1")
-    assert driver.phases("b1", "b2", "b3") == ["stopping", "running", "running"]
-
-
-def test_what_could_not_fit_anyway_calls_nothing_back() -> None:
-    driver = lending()
-    driver.run("pool", 32, tenant="bravo")
-    driver.run("b1", 8, tenant="bravo", **FULL)
-    driver.fail(3)
-    driver.submit("own", 32, tranche="t1")
-    driver.submit("own2", 32, tranche="t1")
-    assert driver.phases("b1", "own", "own2") == ["running", "pending", "pending"]
-
-
-def test_a_borrower_that_stays_is_undeliverable_from_its_deadline() -> None:
-    driver = lending()
-    driver.run("pool", 32, tenant="bravo")
-    driver.run("b1", 32, tenant="bravo", **FULL)
-    driver.submit("own", 16, tranche="t1")
-    driver.later(299)
-    assert driver.book() == (0, 32, 0)
-    driver.later(1)
-    assert driver.book() == (0, 0, 32)
-    driver.fail(0)
-    assert driver.book() == (0, 0, 32)
-    driver.later(10).end("b1", Ending.STOPPED)
-    assert driver.book() == (16, 0, 8)
-    driver.recover(0)
-    assert driver.book() == (16, 0, 0)
-
-
-def test_nodes_are_wiped_before_they_return() -> None:
-    driver = lending(turnover_s=60)
-    driver.run("pool", 32, tenant="bravo")
-    driver.run("b1", 32, tenant="bravo", **FULL)
-    driver.submit("own", 32, tranche="t1")
-    driver.later(20).end("b1", Ending.STOPPED)
-    assert driver.phases("own", "b1") == ["pending", "pending"]
-    assert driver.book() == (0, 32, 0)
-    driver.later(60)
-    assert driver.phases("own", "b1") == ["placed", "pending"]
-    assert driver.book() == (32, 0, 0)
-
-
-def test_a_deadline_that_passes_while_nodes_are_wiped() -> None:
-    driver = lending(turnover_s=60)
-    driver.run("pool", 32, tenant="bravo")
-    driver.run("b1", 32, tenant="bravo", **FULL)
-    driver.submit("own", 32, tranche="t1")
-    driver.later(270).end("b1", Ending.STOPPED)
-    driver.later(30)
-    assert driver.book() == (0, 0, 32)
-    driver.later(30)
-    assert (driver.book(), driver.phase("own")) == ((32, 0, 0), "placed")
-
-
-def test_a_loan_that_leaves_anyway_has_the_owners_deadline_too() -> None:
-    driver = lending()
-    driver.run("pool", 32, tenant="bravo")
-    driver.run("b1", 32, tenant="bravo", **FULL)
-    driver.cancel("b1")
-    driver.later(10).submit("own", 8, tranche="t1")
-    assert driver.last(gangs.LoanReclaimed).deadline_at == driver.at + 300 * SECOND_US
-    assert driver.gang("b1").reason == "cancelled"
-    driver.later(300)
-    assert driver.book() == (0, 0, 32)
-    driver.submit("own2", 8, tranche="t1")
-    assert driver.count(gangs.LoanReclaimed) == 1
-
-
-def test_a_loan_that_is_cancelled_while_its_owner_waits() -> None:
-    driver = lending()
-    driver.run("pool", 32, tenant="bravo")
-    driver.run("b1", 8, tenant="bravo", **FULL)
-    driver.run("own", 16, tranche="t1")
-    driver.submit("own2", 24, tranche="t1")
-    assert driver.count(gangs.LoanReclaimed) == 0
-    driver.end("own")
-    assert driver.phase("own2") == "placed"
-    driver.submit("own3", 8, tranche="t1")
-    assert driver.last(gangs.LoanReclaimed).gang == "b1"
-
-
-def test_a_deadline_kept_to_the_last_second_is_kept() -> None:
-    driver = lending(turnover_s=60)
-    driver.run("pool", 32, tenant="bravo")
-    driver.run("b1", 32, tenant="bravo", tier=Tier.SPOT, grace_s=240)
-    driver.submit("own", 32, tranche="t1")
-    driver.later(240).end("b1", Ending.STOPPED)
-    driver.later(60)
-    assert driver.phase("own") == "placed"
-    assert driver.count(gangs.ReclaimOverdue) == 0
-
-
-def test_a_borrower_that_failed_waits_for_its_wipe_and_its_pause() -> None:
-    driver = lending(turnover_s=10)
-    driver.run("pool", 32, tenant="bravo")
-    driver.run("b1", 32, tenant="bravo", **FULL)
-    driver.end("b1", Ending.FAILED)
-    assert driver.phase("b1") == "pending"
-    driver.later(10)
-    assert driver.phase("b1") == "placed"
-    driver.end("b1", Ending.FAILED)
-    driver.later(10)
-    assert driver.phase("b1") == "placed"
-    driver.end("b1", Ending.FAILED)
-    driver.cancel("b1")
-    assert driver.phase("b1") == "ended"
-    driver.later(1).close()
-    assert driver.phase("b1") == "ended"
-    driver.submit("own", 32, tranche="t1")
-    assert driver.phase("own") == "pending"
-    driver.later(9)
-    assert driver.phase("own") == "placed"
-    driver.later(1).close()
-    assert GangId("b1") not in driver.world.state.placements.gangs
-
-
-# Terms that begin and end
-
-
-def test_a_term_that_begins_evicts_whoever_is_there() -> None:
-    driver = plant.plant(contract("c1", "acme"), contract("c2", "bravo"))
-    driver.run("b1", 64, tenant="bravo")
-    starts = tranche("t1", start_at=T0 + 10 * SECOND_US)
-    later = tranche("t2", start_at=T0 + 10 * SECOND_US)
-    driver.ask(SignContract(contract("c3", "acme", starts, later)))
-    driver.submit("own", 32, tranche="t1")
-    driver.later(10)
-    assert (driver.phases("b1", "own"), driver.gang("b1").reason) == (
-        ["stopping", "pending"],
-        "claim_started",
-    )
-    # It stands on both: both owners' time is undeliverable until it is gone.
-    assert (driver.book("t1"), driver.book("t2")) == ((0, 0, 32), (0, 0, 32))
-    driver.fail(0)
-    assert driver.book("t1") == (0, 0, 32)
-    driver.later(30).end("b1", Ending.STOPPED)
-    assert (driver.book("t1"), driver.book("t2")) == ((0, 0, 8), (0, 0, 0))
-    driver.recover(0)
-    assert (driver.book("t1"), driver.book("t2")) == ((32, 0, 0), (0, 0, 0))
-    assert driver.phases("b1", "own") == ["pending", "placed"]
-
-
-def test_a_term_that_began_before_it_was_signed_begins_now() -> None:
-    driver = plant.plant(contract("c1", "bravo"))
-    driver.run("b1", 64, tenant="bravo")
-    driver.later(days=1)
-    driver.fail(7)
-    driver.ask(SignContract(contract("c2", "acme", tranche("t1", start_at=T0))))
-    assert driver.book("t1") == (0, 0, 32)
-    driver.later(10).end("b1", Ending.STOPPED)
-    assert driver.book("t1") == (0, 0, 0)
-
-
-def test_a_term_that_ends_ends_its_work_and_its_loans() -> None:
-    term = tranche("t1", 2, lending=LENT, end_at=T0 + DAY_US)
-    driver = plant.plant(contract("c1", "acme", term), contract("c2", "bravo"))
-    day: dict[str, Any] = {"walltime_s": 7 * 86_400}
-    driver.run("own", 16, tranche="t1", **day)
-    driver.run("moved", 8, tranche="t1", **day)
-    driver.run("leaves", 8, tranche="t1", **day)
-    driver.run("b1", 16, tenant="bravo", **FULL, **day)
-    driver.submit("waits", 32, tranche="t1")
-    driver.submit("b2", 32, tenant="bravo")
-    driver.cordon(2, drain=True)
-    driver.until(T0 + DAY_US - 1)
-    driver.cancel("leaves")
-    driver.later(1)
-    assert driver.phases("own", "moved", "leaves", "b1", "waits") == [
-        "stopping", "stopping", "stopping", "stopping", "ended",
-    ]  # fmt: skip
-    assert [driver.gang(name).again for name in ("own", "moved", "leaves", "b1")] == [
-        False,
-        False,
-        False,
-        True,
-    ]
-    assert driver.gang("leaves").reason == "cancelled"
-    for name in ("own", "moved", "leaves", "b1"):
-        driver.end(name, Ending.STOPPED)
-    assert driver.phases("own", "b1", "b2") == ["ended", "placed", "placed"]
-    assert driver.gang("b1").lender == ""
-
-
-def test_a_deadline_after_the_term() -> None:
-    term = tranche("t1", 2, lending=LENT, end_at=T0 + 100 * SECOND_US)
-    driver = plant.plant(contract("c1", "acme", term), contract("c2", "bravo"))
-    driver.run("b1", 64, tenant="bravo", **FULL)
-    driver.submit("own", 8, tranche="t1")
-    driver.later(100)
-    following = tranche("t2", 2, end_at=T0 + DAY_US, start_at=T0)
-    driver.ask(SignContract(contract("c3", "acme", replace(following, start_at=driver.at))))
-    assert driver.book("t2") == (0, 0, 64)
-    driver.later(300)
-    driver.end("b1", Ending.STOPPED)
-    assert driver.book("t2") == (0, 0, 0)
 
 
 # Who goes first

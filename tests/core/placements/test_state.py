@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from forebay.core import money
 from forebay.core.ids import GangId, NodeIndex, TrancheId
 from forebay.core.placements import gang as gangs
 from forebay.core.placements import state as states
@@ -13,6 +14,10 @@ from forebay.core.placements.gang import Ending, Phase, Policy, Run, Tier
 from forebay.core.timeline import Due
 from forebay.core.units import DAY_US, SECOND_US
 from forebay.core.world import World
+from forebay.engines.simulated import Fate, SimulatedEngine
+from forebay.journals.memory import MemoryJournal
+from forebay.twin.clock import VirtualClock
+from forebay.twin.driver import Twin
 from tests.core import plant
 from tests.core.plant import LENT, T0, Driver, contract, tranche
 
@@ -112,6 +117,30 @@ def test_a_name_that_is_used_again_goes_on_counting() -> None:
     driver.submit("g1", 8)
     assert (driver.gang("g1").generation, driver.gang("g1").generation_before) == (3, 2)
     assert getattr(driver.effects[-1], "starts_before", None) == 0
+
+
+def test_a_name_that_is_used_again_runs_again() -> None:
+    """An engine that remembers the first would take a second with its generation for a repetition."""
+    clock = VirtualClock(T0)
+    started: list[tuple[int, int]] = []
+
+    def fate(effect: gangs.RunGang) -> Fate:
+        started.append((effect.generation, effect.starts_before))
+        return Fate(60 * SECOND_US)
+
+    twin = Twin(clock, SimulatedEngine(clock, fate), MemoryJournal())
+    for at, asked in plant.plant().asked:
+        clock.advance_to(at)
+        twin.step(asked)
+    for _ in range(2):
+        twin.ask(plant.OPERATOR, gangs.SubmitGang(plant.spec("g1", 8)))
+        twin.run_until(clock.now() + DAY_US)
+        clock.advance_to(clock.now() + DAY_US)
+        twin.ask(plant.FINANCE, money.CloseBillingPeriod("test"))
+    assert started == [(1, 0), (2, 0)]
+    # Both were metered: 8 GPUs for two minutes at 3.00.
+    issued = twin.world.state.money.invoices.values()
+    assert [invoice.total_minor for invoice in issued] == [40, 40]
 
 
 def test_names_are_not_remembered_for_ever() -> None:

@@ -267,7 +267,8 @@ def on_supply(derived: Derived, supplied: supply.State, event: Event) -> None:
         case supply.NodeHealthChanged() | supply.NodeCordoned() | supply.NodeUncordoned():
             usable = supply.usable(supplied, event.node)
             index.set_usable(event.node, usable)
-            derived.stirred |= usable
+            # Also where a node goes out: who waits for lent nodes may need others now.
+            derived.stirred = True
 
 
 def on_claims(derived: Derived, claimed: claims.State, event: Event) -> None:
