@@ -83,8 +83,3 @@ def test_anything_is_an_exact_integer_or_malformed(read: Read, text: str) -> Non
 @given(st.integers(0, 10**9 - 1))
 def test_prices_are_never_rounded(micros: int) -> None:
     assert q.price_micros(f"{micros // 10**6}.{micros % 10**6:06}") == micros
-
-
-@given(st.integers(0, 10**9))
-def test_durations_are_told_as_they_are_read(seconds: int) -> None:
-    assert q.seconds(q.duration_text(seconds * 1_000_000)) == seconds

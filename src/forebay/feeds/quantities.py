@@ -11,7 +11,7 @@ import zoneinfo
 from decimal import Decimal
 
 from forebay.core import timeline
-from forebay.core.units import MICROS, MINUTE_US, SECOND_US
+from forebay.core.units import MICROS
 
 _NUMBER = r"([0-9]{1,18}(?:\.[0-9]{1,12})?)"
 _WITH_UNIT = re.compile(_NUMBER + r"\s*([A-Za-z%]*)")
@@ -153,12 +153,3 @@ def _bounded(value: int, text: str, meant: str) -> int:
     if value > QUANTITY_MAX:
         raise Malformed(f"{text!r} is too large: {meant} is meant")
     return value
-
-
-def duration_text(microseconds: int) -> str:
-    """A length of time as ISO 8601 (`PT1H30M`), to the second."""
-    whole = microseconds // SECOND_US
-    hours, rest = divmod(whole, 3600)
-    minutes, left = divmod(rest, MINUTE_US // SECOND_US)
-    parts = [f"{hours}H" if hours else "", f"{minutes}M" if minutes else "", f"{left}S" if left else ""]
-    return "PT" + ("".join(parts) or "0S")

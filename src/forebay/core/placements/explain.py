@@ -53,7 +53,7 @@ def explain(desk: schedule.Desk, gang: Gang, principal: Principal) -> dict[str, 
 
 
 def _no_more(gang: Gang) -> str:
-    return " and no restart was left" if gang.reason in ("failed", "lost", "stopped") else ""
+    return " and no restart was left" if gang.reason in ("failed", "lost") else ""
 
 
 def _past(gang: Gang) -> list[str]:
