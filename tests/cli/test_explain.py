@@ -1,6 +1,38 @@
 """Why a gang waits, and what an invoice line rests on."""
 
+import json
+
+import pytest
+
 from tests.cli.rig import Lab
+
+#: what is asked for, the hint for an operator, the hint for the tenant birch
+INSTEAD = [
+    ("INV-000001", "forebay invoice show INV-000001", "forebay invoice show INV-000001"),
+    ("inv-999999", "forebay explain INV-999999:1", "forebay explain INV-999999:1"),
+    ("r01-n01", "is a node: `forebay node list`", "`forebay jobs` lists gangs."),
+    ("r01", "is a rack", "`forebay jobs` lists gangs."),
+    ("lab-1", "is a site: `forebay status`", "`forebay jobs` lists gangs."),
+    ("acme-t1", "is a tranche: `forebay status`", "`forebay jobs` lists gangs."),
+    ("acme-1", "is a contract", "`forebay jobs` lists gangs."),
+    ("acme", "`forebay jobs --tenant acme`", "`forebay jobs` lists gangs."),
+    ("birch", "`forebay jobs --tenant birch`", "`forebay jobs --tenant birch`"),
+    ("acme.long", "", "`forebay jobs` lists gangs."),
+    ("nothing", "`forebay jobs` lists gangs.", "`forebay jobs` lists gangs."),
+]
+
+
+@pytest.mark.parametrize(("what", "operator", "tenant"), INSTEAD)
+def test_what_is_no_gang(what: str, operator: str, tenant: str, lab: Lab) -> None:
+    for ran, hint in ((lab.shell("explain", what, "--json"), operator),
+                      (lab.as_tenant("birch", "explain", what, "--json"), tenant)):  # fmt: skip
+        if not hint:
+            assert ran.status == 0
+            continue
+        assert ran.status == 1
+        told = json.loads(ran.err)
+        assert (told["code"], told["message"]) == ("not_found", f"there is no gang {what}")
+        assert hint in told["hint"]
 
 
 def test_a_gang_that_waits(lab: Lab) -> None:
@@ -22,4 +54,8 @@ def test_a_line_of_an_invoice(lab: Lab) -> None:
     assert "acme-1 version 1, tranches[acme-t1].price_per_gpu_hour" in ran.out
     assert "acme.hello" in ran.out
     assert "in all" in ran.out
+    assert (
+        len({line.rpartition(".")[2] and len(line) for line in ran.out.splitlines() if " own " in line}) == 1
+    )
+    assert lab.shell("explain", "inv-000001:1").out == ran.out
     assert lab.shell("explain", "INV-000001:99").status == 1

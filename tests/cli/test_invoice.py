@@ -1,9 +1,12 @@
 """Invoices as people read them."""
 
+import re
+
 from jsonschema import validate
 
 from forebay.cli import invoice, outputs
-from tests.cli.rig import Lab
+from forebay.server import listening
+from tests.cli.rig import Lab, Shell
 
 BODY = {
     "id": "INV-000007",
@@ -13,7 +16,7 @@ BODY = {
     "total": {"amount": "1419.60", "currency": "USD"},
     "lines": [
         {
-            "n": 1, "kind": "dedicated", "gpu_us": 1, "gpu_hours": "720.00",
+            "n": 1, "kind": "dedicated", "gpu_us": 1, "gpu_hours": "720.001389",
             "price_per_gpu_hour": {"amount": "2.00", "currency": "USD"},
             "amount": {"amount": "1440.00", "currency": "USD"}, "text": "1 GPU dedicated",
         },
@@ -53,6 +56,23 @@ def test_closing_is_not_for_tenants(lab: Lab) -> None:
     ran = lab.as_tenant("acme", "invoice", "close")
     assert ran.status == 5
     assert "not for the role tenant" in ran.err
+    assert "Periods close by themselves" in ran.err
+
+
+def test_before_the_first_invoice(shell: Shell) -> None:
+    lab = listening.start(listening.Options(shell.worlds / "new", port=0, world="new"))
+    token = shell.home / "x.token"
+    shell("token", "create", "--role", "tenant", "--tenant", "acme", "-o", str(token))
+    try:
+        own = shell("invoice", "list")
+        tenant = shell("invoice", "list", "--token-file", str(token))
+    finally:
+        lab.close()
+    for ran in (own, tenant):
+        assert (ran.status, ran.out) == (0, "")
+        assert re.search(r"the open period ends by itself at \d{4}-\d\d-01T00:00:00Z", ran.err)
+    assert "invoice close" in own.err
+    assert "invoice close" not in tenant.err
 
 
 def test_closing(lab: Lab) -> None:

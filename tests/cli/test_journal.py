@@ -1,10 +1,14 @@
 """The journal is verified and read from its file, without a server and without changing a byte."""
 
+import json
 import sqlite3
+from pathlib import Path
 
+import pytest
 from jsonschema import validate
 
 from forebay.cli import outputs
+from forebay.loop import codec
 from tests.cli.rig import Shell, write_journal
 
 
@@ -45,11 +49,76 @@ def test_a_changed_record_is_named(shell: Shell) -> None:
     assert "Records up to 1 are sound" in ran.err
 
 
+def forge(path: Path, change: str) -> None:
+    """Change records behind forebay's back."""
+    with sqlite3.connect(path) as database:
+        database.execute(change)
+    database.close()
+
+
+FORGED = "UPDATE records SET data = CAST(replace(CAST(data AS TEXT), '{}', '{}') AS BLOB) WHERE seq = {}"
+#: what was done, the record that is shown, what is said
+BREAKS = [
+    (FORGED.format("x1", "x2", 2), "2", "the digest of record 2 does not follow from record 1"),
+    (FORGED.format("lab", "bal", 1), "1", "its digest does not match"),
+    (
+        "UPDATE records SET digest = zeroblob(32) WHERE seq = 1",
+        "2",
+        "the digest of record 2 does not follow from record 1",
+    ),
+    ("DELETE FROM records WHERE seq = 1", "2", "record 1 is missing"),
+]
+
+
+@pytest.mark.parametrize(("change", "seq", "said"), BREAKS)
+def test_a_record_that_does_not_follow_is_shown_and_not_trusted(
+    change: str, seq: str, said: str, shell: Shell
+) -> None:
+    forge(write_journal(shell.worlds / "lab"), change)
+    shown = shell("journal", "show", seq)
+    assert shown.status == 1
+    assert f"record        {seq}" in shown.out
+    assert f"cannot be trusted: {said}" in shown.err
+    assert "journal verify" in shown.err
+    asked = shell("journal", "show", seq, "--json")
+    assert (asked.status, asked.json["seq"]) == (1, int(seq))
+    assert json.loads(asked.err)["code"] == "damaged"
+    tail = shell("journal", "tail", "-n", "9")
+    assert tail.status == 1
+    assert said in tail.err
+
+
+def test_a_record_replaced_with_its_digest_does_not_carry_the_next(shell: Shell) -> None:
+    path = write_journal(shell.worlds / "lab")
+    forge(path, FORGED.format("lab", "bal", 1))
+    with sqlite3.connect(path) as database:
+        (data,) = database.execute("SELECT data FROM records WHERE seq = 1").fetchone()
+        made = codec.chain(codec.GENESIS, bytes(data))
+        database.execute("UPDATE records SET digest = ? WHERE seq = 1", (made,))
+    database.close()
+    shown = shell("journal", "show", "1")
+    assert shown.status == 1
+    assert "the digest of record 2 does not follow from record 1" in shown.err
+
+
+def test_no_server_is_asked(shell: Shell) -> None:
+    write_journal(shell.worlds / "lab")
+    (shell.home / "x.token").write_text("forebay_x")
+    for options in (["--token-file", "x.token"], ["--server", "http://127.0.0.1:1"]):
+        ran = shell("journal", "digest", *options)
+        assert (ran.status, ran.out) == (2, "")
+        assert f"{options[0]} would change nothing" in ran.err
+    told = shell("journal", "digest", FOREBAY_TOKEN_FILE="x.token")
+    assert told.status == 0
+    assert "FOREBAY_TOKEN_FILE plays no part" in told.err
+    assert shell("journal", "digest", "-q", FOREBAY_TOKEN_FILE="x.token").err == ""
+
+
 def test_show(shell: Shell) -> None:
     write_journal(shell.worlds / "lab")
     ran = shell("journal", "show", "2")
     assert "SkuCatalogued, version 1" in ran.out
-    assert "2026-11-22 08:00:00 UTC" in ran.out
+    assert "2026-11-22T08:00:00Z" in ran.out
     assert '"title": "X1"' in ran.out
     record = shell("journal", "show", "2", "--json").json
     validate(record, outputs.OUTPUTS["journal.record"])
@@ -60,8 +129,8 @@ def test_show(shell: Shell) -> None:
 def test_tail(shell: Shell) -> None:
     write_journal(shell.worlds / "lab")
     ran = shell("journal", "tail", "-n", "1")
-    assert ran.err == "times in UTC\n"
-    assert "08:00:00  SkuCatalogued" in ran.out
+    assert ran.err == ""
+    assert "2026-11-22T08:00:00Z  SkuCatalogued" in ran.out
     assert max(map(len, ran.out.splitlines())) <= 100
     lines = shell("journal", "tail", "--json").lines
     assert [line["kind"] for line in lines] == ["WorldOpened", "SkuCatalogued"]

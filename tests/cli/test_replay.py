@@ -1,12 +1,15 @@
 """The twin replays a trace, and says what came of it."""
 
+import re
+import threading
+import time
 from pathlib import Path
 
 import duckdb
 import pytest
 from jsonschema import validate
 
-from forebay.cli import outputs
+from forebay.cli import outputs, replay, session
 from tests.cli.rig import Shell
 
 
@@ -26,6 +29,39 @@ def test_a_replay(trace: Path, shell: Shell) -> None:
     told = shell("replay", str(trace), "--gpus", "16")
     assert ran.json["digest"] in told.out
     assert "WAIT P50" in told.out
+    assert re.search(r"^price +2\.00 USD a GPU-hour$", told.out, re.MULTILINE)
+
+
+def test_another_price(trace: Path, shell: Shell) -> None:
+    first = shell("replay", str(trace), "--gpus", "16", "--json").json
+    other = shell("replay", str(trace), "--gpus", "16", "--price", "4", "--json").json
+    assert (first["price_per_gpu_hour"], other["price_per_gpu_hour"]) == ("2.00", "4.00")
+    assert other["gpu_hours"] == first["gpu_hours"] == "26.666667"
+    assert (first["invoiced_total"], other["invoiced_total"]) == ("53.33", "106.67")
+    wrong = shell("replay", str(trace), "--gpus", "16", "--price", "cheap")
+    assert wrong.status == 2
+    assert "--price: 'cheap' is not a price" in wrong.err
+
+
+def test_how_far_it_is_where_no_bar_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    read = threading.Event()
+
+    class Listening(session.Session):
+        def say(self, text: str) -> None:
+            super().say(text)
+            read.set()
+
+    with replay.plain_progress(Listening(), every_s=0.01) as progress:
+        assert read.wait(10)
+        progress(1000, 2500)
+        for _ in range(2):  # the first line may have been begun before
+            read.clear()
+            assert read.wait(10)
+    with replay.plain_progress(session.Session(quiet=True), every_s=0.001):
+        time.sleep(0.05)
+    told = capsys.readouterr().err.splitlines()
+    assert told[0] == "replaying: the trace is read, 0s"
+    assert told[-1] == "replaying: 1,000 of 2,500 jobs submitted, 0s"
 
 
 def test_what_cannot_be_replayed(trace: Path, shell: Shell) -> None:

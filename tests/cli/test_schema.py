@@ -12,4 +12,12 @@ def test_the_schema_of_a_kind(shell: Shell) -> None:
 
 
 def test_the_kinds(shell: Shell) -> None:
-    assert "Contract" in shell("schema").out
+    told = shell("schema").out
+    assert "Contract" in told
+    assert "any " in told
+
+
+def test_the_schema_of_any_kind(shell: Shell) -> None:
+    printed = shell("schema", "any").json
+    Draft202012Validator.check_schema(printed)
+    assert "Gang" in printed["properties"]["kind"]["enum"]

@@ -1,5 +1,7 @@
 """The status at a glance."""
 
+import re
+
 from tests.cli.rig import Lab
 
 
@@ -11,6 +13,9 @@ def test_an_operator_sees_everything(lab: Lab) -> None:
     assert "acme-t1  acme    live" in ran.out
     assert "gangs: 1 pending, 2 running" in ran.out
     assert "open period since" in ran.out
+    assert re.search(r"world lab at .*, \d{4}-\d\d-\d\dT[0-9:]+Z, record", ran.out)
+    rows = ran.out.partition("SO FAR\n")[2].splitlines()
+    assert len({len(row) for row in rows}) == 1
     assert not [line for line in ran.out.splitlines() if line != line.rstrip()]
 
 

@@ -1,5 +1,8 @@
 """Gangs are submitted from files and from the command line."""
 
+import json
+
+import pytest
 from jsonschema import validate
 
 from forebay.cli import outputs
@@ -55,6 +58,44 @@ def test_what_can_never_fit(lab: Lab) -> None:
     ran = lab.shell("submit", *TO_BIRCH[:-1], "400", "--", "true")
     assert ran.status == 3
     assert ran.err.count("400 GPUs") == 1
+
+
+#: options that are given after those for birch, what is said
+MISTAKES = [
+    (["--name", "no name"], "--name: 'no name' is not a name"),
+    (["--name", "x", "--sku", "gb300"], "--sku: SKU gb300 is not in the catalogue"),
+    (["--name", "x", "--gpus", "400"], "--gpus: 400 GPUs of"),
+    (["--name", "x", "--walltime", "soon"], "--walltime: 'soon' is not a duration"),
+    (["--name", "x", "--tier", "dedicated", "--tranche", "none"], "--tranche: birch has no tranche none"),
+    (["--name", "large"], "--name: gang birch.large exists already"),
+]
+
+
+@pytest.mark.parametrize(("options", "said"), MISTAKES)
+def test_a_mistake_names_its_option(options: list[str], said: str, lab: Lab) -> None:
+    ran = lab.shell("submit", *TO_BIRCH, *options, "--", "true")
+    assert ran.status in (1, 3, 4)
+    assert ran.err.startswith(f"forebay: {said}")
+    assert "command line" not in ran.err
+    told = json.loads(lab.shell("submit", *TO_BIRCH, *options, "--json", "--", "true").err)
+    validate(told, outputs.OUTPUTS["error"])
+    assert told["errors"][0]["option"] == said.partition(":")[0]
+    assert "line" not in told["errors"][0]
+
+
+def test_two_mistakes_name_both(lab: Lab) -> None:
+    ran = lab.shell("submit", *TO_BIRCH, "--name", "x", "--walltime", "soon", "--grace", "late", "--", "true")
+    assert "forebay: --walltime: 'soon'" in ran.err
+    assert "\n  --grace: 'late'" in ran.err
+
+
+def test_a_file_keeps_its_places(lab: Lab) -> None:
+    (lab.shell.home / "twice.yaml").write_text(f"{GANG}---\n{GANG}".replace("filed", "twice"))
+    ran = lab.shell("submit", "twice.yaml")
+    assert ran.status == 1
+    assert "twice.yaml:13:1: name: Gang birch.twice stands twice" in ran.err
+    assert "first in twice.yaml:3" in ran.err
+    assert lab.shell("explain", "birch.twice").status == 1
 
 
 def test_a_command_needs_to_know_where(lab: Lab) -> None:

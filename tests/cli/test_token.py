@@ -35,6 +35,14 @@ def test_a_token_in_a_file(shell: Shell) -> None:
     assert len(shell("token", "list", "--json").json["items"]) == 1
 
 
+def test_a_token_is_not_asked_for_where_none_is_read(shell: Shell) -> None:
+    write_journal(shell.worlds / "lab")
+    (shell.home / "x.token").write_text("forebay_x")
+    ran = shell("token", "list", "--token-file", "x.token")
+    assert (ran.status, ran.out) == (2, "")
+    assert "reads the state folder itself: --token-file would change nothing" in ran.err
+
+
 def test_a_tenant_is_named_for_tenants_only(shell: Shell) -> None:
     write_journal(shell.worlds / "lab")
     assert shell("token", "create", "--role", "tenant").status == 2

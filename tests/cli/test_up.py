@@ -256,6 +256,21 @@ def test_a_program_that_does_not_exist(project: Path, up: Up) -> None:
 
 
 @pytest.mark.slow
+def test_a_state_folder_that_was_moved(shell: Shell, project: Path, up: Up) -> None:
+    (project / "scenario.yaml").unlink()
+    first = up("one_site", "--port", "0")
+    first.until("Serving on")
+    assert first.interrupt() == 0
+    (shell.worlds / "one_site").rename(shell.home / "elsewhere")
+    project.rename(shell.home / "renamed")
+    second = up("renamed", "--port", "0", "--state", str(shell.home / "elsewhere"))
+    assert second.until("^one_site$")
+    second.until("goes on after record")
+    second.until("Serving on")
+    assert second.interrupt() == 0
+
+
+@pytest.mark.slow
 def test_without_a_scenario_it_serves(shell: Shell, project: Path, up: Up) -> None:
     (project / "scenario.yaml").unlink()
     telling = up("one_site", "--port", "0", "--json")

@@ -108,14 +108,14 @@ def metered_books(world: World, events: Events) -> dict[BookKey, Book]:
 
 
 def naive_books(world: World, events: Events) -> tuple[dict[BookKey, Book], set[BookKey]]:
-    """The same by looking at each node between any two events; a fact about health that was late moves time between
-    undeliverable and the rest, in the periods where it was. And the books of open periods that one was moved in:
-    there only what was entitled and undeliverable is known, for who used the rest is not.
+    """The same by looking at each node between any two events, well or out as it is known to have been by now,
+    however late the news of it came. And the books that late news changed: there only what was entitled and
+    undeliverable is known, for who used the rest is not.
     """
-    floor = _Floor(world, events[0][0])
+    floor = _Floor(world, events)
     for (at, event), (until, _) in zip(events, [*events[1:], (world.now, events[-1][1])], strict=True):
         floor.take(event, at)
-        floor.pass_time(until - at)
+        floor.pass_time(at, until)
     books = {key: (e, u, lent, n) for key, (e, u, lent, n) in floor.books.items()}
     return {key: book for key, book in books.items() if any(book)}, floor.moved
 
@@ -130,7 +130,7 @@ def same_books(world: World, events: Events) -> None:
     for key in moved:
         entitled, used, lent, undeliverable = metered[key]
         assert (entitled, undeliverable) == (naive[key][0], naive[key][3]), key
-        assert min(used, lent) >= 0, key
+        assert min(used, lent, entitled - used - lent - undeliverable) >= 0, key
 
 
 @dataclass
@@ -145,15 +145,19 @@ class _Term:
 class _Floor:
     """The nodes, who holds them, and whose they are."""
 
-    def __init__(self, world: World, at: int) -> None:
+    def __init__(self, world: World, events: Events) -> None:
         self.supply = world.state.supply
         self.tranches = world.state.claims.tranches
-        self.failed: set[int] = set()
+        #: node -> (since when, well or out), in order: what was known, or older, is no event.
+        self.health: defaultdict[int, list[tuple[int, bool]]] = defaultdict(list)
+        for _, event in events:
+            if isinstance(event, supply.NodeHealthChanged):
+                self.health[event.node].append((event.effective_at, event.healthy))
         self.cordoned: set[int] = set()
         self.terms: dict[str, _Term] = {}
         self.specs: dict[str, gangs.Spec] = {}
         self.placed: dict[str, Placed] = {}
-        self.periods = [at]
+        self.periods = [events[0][0]]
         self.books: defaultdict[BookKey, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
         self.moved: set[BookKey] = set()
 
@@ -189,33 +193,18 @@ class _Floor:
                 del self.placed[event.gang]
 
     def _health(self, event: supply.NodeHealthChanged, at: int) -> None:
-        """Since it took effect the node was what it is now; to a tranche whose term is over, out or well whole."""
-        own = {name: term for name, term in self.terms.items() if event.node in term.nodes}
-        before = {name: self.fate(name, event.node)[2] for name in own}
-        (self.failed.discard if event.healthy else self.failed.add)(event.node)
-        for name, term in own.items():
-            gpus = self.fate(name, event.node)[2] - before[name]
-            if term.end:
-                gpus = -self.gpus(event.node) if event.healthy else self.gpus(event.node)
+        for name, term in self.terms.items():
             since, until = max(event.effective_at, term.start), term.end or at
             for start, end in zip(self.periods, [*self.periods[1:], at], strict=True):
-                span = min(end, until) - max(start, since)
-                if span <= 0:
-                    continue
-                book = self.books[name, start]
-                book[3] += gpus * span
-                if start == self.periods[-1]:
-                    book[3] = max(0, min(book[3], book[0]))
+                if event.node in term.nodes and max(start, since) < min(end, until):
                     self.moved.add((name, start))
 
     def gpus(self, node: int) -> int:
         return self.supply.skus[supply.rack_of(self.supply, ids.NodeIndex(node)).sku].gpus_per_node
 
     def fate(self, name: str, node: int) -> tuple[int, int, int]:
-        """GPUs of a node that are used, lent and undeliverable to a tranche now."""
+        """GPUs of a node that are used, lent and undeliverable to a tranche now, if the node is well."""
         idle = self.gpus(node)
-        if node in self.failed:
-            return 0, 0, idle
         used = lent = undeliverable = 0
         for placed in self.placed.values():
             here = placed.nodes.get(node, 0)
@@ -229,12 +218,25 @@ class _Floor:
         # Kept free by the provider: nobody could have had it.
         return used, lent, undeliverable + (idle if node in self.cordoned else 0)
 
-    def pass_time(self, span: int) -> None:
+    def out(self, node: int, start: int, end: int) -> int:
+        """For how long of `[start, end)` a node was out."""
+        changes = self.health[node]
+        ends = [*(since for since, _ in changes[1:]), end]
+        return sum(
+            max(0, min(until, end) - max(since, start))
+            for (since, healthy), until in zip(changes, ends, strict=bool(changes))
+            if not healthy
+        )
+
+    def pass_time(self, start: int, end: int) -> None:
         for name, term in self.terms.items():
-            if term.end or not span:
+            if term.end or start == end:
                 continue
             book = self.books[name, self.periods[-1]]
             for node in term.nodes:
-                used, lent, undeliverable = self.fate(name, node)
-                for place, gpus in enumerate((self.gpus(node), used, lent, undeliverable)):
-                    book[place] += gpus * span
+                out = self.out(node, start, end)
+                gpus = self.gpus(node)
+                for place, rate in enumerate((gpus, *self.fate(name, node))):
+                    book[place] += rate * (end - start - out)
+                book[0] += gpus * out
+                book[3] += gpus * out

@@ -89,12 +89,16 @@ class Machine(RuleBasedStateMachine):
         ask(supply.ApplySite(plant.site("south", (plant.feed("s", south),), (there,))))
         self.price_lists(3 * MICROS, 1 * MICROS + 1, 0)
         # Both have a term from the start, and acme lends.
-        acme = plant.tranche("base-a", 2, sku="s4", lending=plant.LENT)
         half_a_day = plant.T0 + 43_200 * SECOND_US
         bravo = plant.tranche(
             "base-b", 2, sku="s4", site="south", unit=claims.Unit.NODE, end_at=half_a_day, lending=plant.LENT
         )
-        ask(claims.SignContract(plant.contract("c-acme", "acme", acme)))
+        for unit, count in ((claims.Unit.RACK, 2), (claims.Unit.RACK, 1), (claims.Unit.NODE, 2)):
+            # As much as there is power for.
+            acme = plant.tranche("base-a", count, unit=unit, sku="s4", lending=plant.LENT)
+            signed = self.driver.handle(claims.SignContract(plant.contract("c-acme", "acme", acme)))
+            if not isinstance(signed.answer, Refusal):
+                break
         ask(claims.SignContract(plant.contract("c-bravo", "bravo", bravo)))
 
     # What people ask
@@ -162,6 +166,7 @@ class Machine(RuleBasedStateMachine):
         overtake_s=st.sampled_from([0, 100, 3600]),
         turnover_s=st.sampled_from([0, 0, 20]),
         start_timeout_s=st.sampled_from([5, 600, 600]),
+        interruptions_max=st.sampled_from([0, 1, 10]),
     )
     def office(self, what: str, within_s: int, price: int, **times: int) -> None:
         if what == "prices":
@@ -277,9 +282,25 @@ class LateMachine(Machine):
             min_size=1,
             max_size=6,
         ),
+        cordons=st.lists(st.tuples(st.integers(0, 20), st.booleans(), st.integers(0, 700)), max_size=5),
     )
-    def after_an_outage(self, closes: bool, span: int, news: list[tuple[int, bool, int]]) -> None:
-        """Nothing was heard of the floor for a while, over the end of a period perhaps; then all comes at once."""
+    def after_an_outage(
+        self,
+        closes: bool,
+        span: int,
+        news: list[tuple[int, bool, int]],
+        cordons: list[tuple[int, bool, int]],
+    ) -> None:
+        """Nothing was heard of the floor for a while, over the end of a period perhaps; nodes were kept free and let
+        go again meanwhile. Then all comes at once.
+        """
+        for node, away, wait_s in cordons:
+            self.driver.later(wait_s)
+            cordoned = sorted(self.driver.world.state.supply.cordoned)
+            if away or not cordoned:
+                self.ask(supply.CordonNode(ids.NodeIndex(node), ""))
+            else:
+                self.driver.uncordon(cordoned[node % len(cordoned)])
         self.driver.later(span)
         if closes:
             self.ask(money.CloseBillingPeriod("machine"))

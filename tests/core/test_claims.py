@@ -17,7 +17,7 @@ from forebay.core.placements.gang import Ending, Tier
 from forebay.core.timeline import INSTANT_MAX, Due, Interval
 from forebay.core.units import DAY_US, SECOND_US
 from tests.core import plant
-from tests.core.plant import FINANCE, LENT, T0, YEAR_US, Driver, contract, rack, site, tranche
+from tests.core.plant import FINANCE, LENT, T0, YEAR_US, Driver, contract, feed, hall, rack, site, tranche
 
 FULL: dict[str, Any] = {"tier": Tier.SPOT, "grace_s": 60}
 
@@ -264,6 +264,87 @@ def test_a_deadline_after_the_term() -> None:
     assert driver.book("t2") == (0, 0, 0)
 
 
+# Power is promised with the nodes
+
+
+def test_what_there_is_no_power_for_is_not_promised() -> None:
+    """Two racks of 32 kW on a feed with room for 40 kW of work, and one on another."""
+    halls = (hall("h1", rack("r1"), rack("r2"), rack("r3", on="f2")),)
+    plan = site("north", (feed("f1", 42_000), feed("f2", 33_000)), halls)
+    driver = plant.plant(contract("c1", "acme", tranche("t1")), sites=(plan,))
+    assert driver.world.state.claims.tranches[TrancheId("t1")].runs == ((0, 4),)
+    # The next rack with power is on the other feed.
+    driver.ask(SignContract(contract("c2", "acme", tranche("t2"))))
+    assert driver.world.state.claims.tranches[TrancheId("t2")].runs == ((8, 4),)
+    refusal = driver.refused(SignContract(contract("c3", "acme", tranche("t3"))))
+    assert (refusal.code, refusal.field) == ("no_power", "tranches[0].count")
+    assert refusal.detail == (
+        "tranche t3 promises 4 nodes of hgx, 8000 W each; of those that are free over its term 0 have power that "
+        "nobody else is promised: feed f1 has no more"
+    )
+    two = tranche("t3", 2, unit=Unit.NODE)
+    assert "over its term 1 have power" in driver.refused(SignContract(contract("c3", "acme", two))).detail
+    driver.ask(SignContract(contract("c3", "acme", tranche("t3", unit=Unit.NODE))))
+    # After their terms there is power again.
+    after = tranche("t4", 1, start_at=T0 + plant.YEAR_US, end_at=T0 + 2 * plant.YEAR_US)
+    driver.ask(SignContract(contract("c4", "acme", after)))
+
+
+def _shared_feed(limit_w: int, *tranches: claims.TranchePlan) -> Driver:
+    """Two racks on one feed, without base loads of its own; the racks have 1 kW each."""
+    return plant.plant(
+        contract("c1", "acme", *tranches),
+        contract("c2", "bravo"),
+        sites=(site("north", (feed("f1", limit_w),)),),
+    )
+
+
+def test_work_on_the_pool_leaves_the_power_of_a_tranche_alone() -> None:
+    driver = _shared_feed(50_000, tranche("t1", lending=LENT))
+    driver.run("b1", 16, tenant="bravo")
+    driver.submit("b2", 8, tenant="bravo")
+    assert driver.phases("b1", "b2") == ["running", "pending"]
+    # What is lent draws from what is reserved; so does the owner.
+    driver.run("b3", 16, tenant="bravo", tier=Tier.SPOT, grace_s=60)
+    assert driver.gang("b3").lender == "t1"
+    driver.submit("own", 16, tranche="t1")
+    assert driver.phase("own") == "placed"
+    index = driver.world.placed.index
+    level = index.plant.level_of_feed["f1"]
+    assert (index.load_w[level], index.reserved_w[level]) == (50_000, 0)
+    driver.end("own")
+    assert (index.load_w[level], index.reserved_w[level], driver.phase("b2")) == (34_000, 16_000, "pending")
+
+
+def test_a_term_that_begins_takes_its_power_back() -> None:
+    """Spot goes first, then the latest placed, and no more than is needed; what left on its own is not asked."""
+    driver = _shared_feed(50_000, tranche("t1", start_at=T0 + 1000 * SECOND_US))
+    week: dict[str, Any] = {"tenant": "bravo", "walltime_s": 7 * 86_400}
+    driver.run("fill", 32, **week)
+    driver.run("spot", 8, tier=Tier.SPOT, **week)
+    driver.end("fill")
+    driver.cordon(0)
+    driver.cordon(1)
+    driver.cordon(2)
+    driver.cordon(3)
+    for name in ("a", "b", "c"):
+        driver.run(name, 8, **week)
+    assert [driver.nodes(name) for name in ("spot", "a", "b", "c")] == [[4], [5], [6], [7]]
+    for node in range(4):
+        driver.uncordon(node)
+    driver.cancel("b")
+    driver.later(1000)
+    # 32 kW are reserved and 16 kW are left: of a, c and spot, with b gone, one has to go.
+    assert driver.phases("a", "b", "c", "spot") == ["running", "stopping", "running", "stopping"]
+    assert (driver.gang("spot").reason, driver.gang("b").reason) == ("claim_power", "cancelled")
+    driver.submit("own", 32, tranche="t1")
+    # It must not draw before they have left.
+    assert driver.phase("own") == "pending"
+    driver.end("b", Ending.STOPPED)
+    driver.end("spot", Ending.STOPPED)
+    assert driver.phases("own", "spot", "a", "c") == ["placed", "pending", "running", "running"]
+
+
 # What `check` finds
 
 
@@ -273,7 +354,8 @@ def test_damaged_books_are_found() -> None:
     held = state.tranches[TrancheId("b")]
     state.tranches[TrancheId("b")] = held._replace(runs=((3, 4),))
     assert list(claims.check(state, driver.world.state.supply)) == [
-        "tranches a and b are bound to the same nodes"
+        "tranches a and b are bound to the same nodes",
+        "40000 W are promised on rack r1, which has room for 32000 W of work",
     ]
     state.tranches[TrancheId("b")] = held._replace(plan=replace(held.plan, count=2))
     assert set(claims.check(state, driver.world.state.supply)) == {

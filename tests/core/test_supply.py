@@ -170,6 +170,18 @@ def test_a_site_is_refused(plan: supply.SitePlan, code: str, field: str) -> None
     assert (refusal.code, refusal.field) == (code, field), refusal.detail
 
 
+@pytest.mark.parametrize("start_at", [plant.T0, plant.T0 + plant.YEAR_US // 2])
+def test_what_is_added_leaves_promised_power_alone(start_at: int) -> None:
+    """Two racks with base loads of 1 kW on a feed of 42 kW; one rack is promised, now or later."""
+    promised = plant.contract("c1", "acme", plant.tranche("t1", start_at=start_at))
+    driver = plant.plant(promised, sites=(site("north", (feed("f1", 42_000),)),))
+    more = replace(
+        site("north", (feed("f1", 42_000),)), halls=(), feeds=(feed("f2", 9_000, "f1", base_w=8_001),)
+    )
+    assert driver.refused(ApplySite(more)).code == "over_limit"
+    driver.ask(ApplySite(replace(more, feeds=(feed("f2", 9_000, "f1", base_w=8_000),))))
+
+
 def test_what_is_added_just_fits() -> None:
     driver = known_plant()
     driver.ask(ApplySite(replace(NORTH, feeds=(feed("f3", 50_000, "f1", base_w=15_000),))))

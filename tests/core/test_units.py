@@ -67,3 +67,7 @@ def test_gpu_time_costs() -> None:
 )
 def test_decimals_for_people(micros: int, text: str) -> None:
     assert units.decimal_text(micros) == text
+
+
+def test_a_number_goes_with_its_noun() -> None:
+    assert [units.counted(number, "GPU") for number in (0, 1, 8)] == ["0 GPUs", "1 GPU", "8 GPUs"]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from forebay.core import usage
+from forebay.core import claims, ids, supply, usage
 from forebay.core.claims import SignContract
 from forebay.core.ids import GangId, NodeIndex, TrancheId
 from forebay.core.money import ApplyPriceList
@@ -177,7 +177,8 @@ def test_news_older_than_who_is_there_takes_no_more_than_was_idle() -> None:
     driver.later(hours=1).fail(0, ago_s=2 * 3600)
     assert book(driver) == (32, 24, 0, 0, 8)
     correction = usage.tranche_lines(driver.world.state.usage, driver.at)[-1]
-    assert correction == usage.TrancheLine(TrancheId("t1"), T0, 0, 0, 0, -8 * GPU_H, 8 * GPU_H)
+    # Who is there now was there then: it is its use that was none.
+    assert correction == usage.TrancheLine(TrancheId("t1"), T0, 0, -8 * GPU_H, 0, 0, 8 * GPU_H)
     driver.recover(0, ago_s=2 * 3600)
     assert book(driver) == (32, 32, 0, 0, 0)
     assert len(usage.tranche_lines(driver.world.state.usage, driver.at)) == 1
@@ -244,7 +245,7 @@ def test_what_is_wiped_elsewhere_is_not_there() -> None:
     driver.fail(3)
     driver.later(hours=1)
     assert driver.book() == (0, 0, 8)
-    assert usage.held_on(driver.world.placed, driver.world.state.placements, NodeIndex(0)) == []
+    assert usage.held_on(driver.world.placed.held, driver.world.state.placements, NodeIndex(0)) == []
 
 
 def test_a_node_that_is_kept_free_is_undeliverable_as_far_as_it_is_free() -> None:
@@ -269,6 +270,148 @@ def test_a_period_in_which_nothing_was_entitled_has_no_line() -> None:
     assert len(usage.tranche_lines(driver.world.state.usage, driver.at)) == 1
 
 
+# Late news of nodes that were kept free for a while: their idle GPUs were undeliverable already
+
+
+def _kept_free(driver: Driver) -> None:
+    """Node 0 is cordoned in the second hour of three."""
+    driver.later(hours=1).cordon(0)
+    driver.later(hours=1).uncordon(0)
+    driver.later(hours=1)
+
+
+def owned(*more: claims.TranchePlan) -> Driver:
+    return plant.plant(contract("c1", "acme", tranche("t1"), *more))
+
+
+def test_a_late_failure_over_a_cordon_counts_that_hour_once() -> None:
+    driver = owned()
+    _kept_free(driver)
+    driver.fail(0, ago_s=3 * 3600)
+    assert book(driver) == (96, 0, 0, 72, 24)
+
+
+def test_a_late_failure_of_a_node_that_is_kept_free_by_now() -> None:
+    driver = owned()
+    driver.later(hours=2).cordon(0)
+    driver.later(hours=1).fail(0, ago_s=3 * 3600)
+    assert book(driver) == (96, 0, 0, 72, 24)
+    # Told once more, and earlier, it changes nothing.
+    driver.fail(0, ago_s=3 * 3600)
+    assert book(driver) == (96, 0, 0, 72, 24)
+
+
+def test_a_late_failure_after_an_uncordon() -> None:
+    driver = owned()
+    driver.cordon(0)
+    driver.later(hours=2).uncordon(0)
+    driver.later(hours=1).fail(0, ago_s=3600)
+    assert book(driver) == (96, 0, 0, 72, 24)
+
+
+def test_a_late_failure_of_a_node_with_work_that_was_kept_free() -> None:
+    driver = owned()
+    driver.run("own", 4, tranche="t1", walltime_s=86_400)
+    driver.later(hours=1).cordon(0)
+    driver.later(hours=1).end("own")
+    driver.later(hours=1)
+    # 4 of it were idle for an hour, then all.
+    assert book(driver) == (96, 8, 0, 76, 12)
+    driver.fail(0, ago_s=3 * 3600)
+    # Who used the rest is not known any more: idle time goes first.
+    assert book(driver) == (96, 8, 0, 64, 24)
+
+
+@pytest.mark.parametrize(("ago_s", "undeliverable"), [(2 * 3600, 8), (3600, 16), (5400, 12)])
+def test_a_late_recovery_over_a_cordon(ago_s: int, undeliverable: int) -> None:
+    driver = owned()
+    driver.later(hours=1).fail(0)
+    driver.later(hours=1).cordon(0)
+    driver.later(hours=1).recover(0, ago_s)
+    assert book(driver) == (96, 0, 0, 96 - undeliverable, undeliverable)
+
+
+def test_a_late_failure_over_a_cordon_and_a_close() -> None:
+    driver = owned()
+    _kept_free(driver)
+    driver.close()
+    driver.later(hours=1).fail(0, ago_s=4 * 3600)
+    assert book(driver) == (32, 0, 0, 24, 8)
+    told = usage.tranche_lines(driver.world.state.usage, driver.at)
+    assert told[1:] == (usage.TrancheLine(TrancheId("t1"), T0, 0, 0, 0, -16 * GPU_H, 16 * GPU_H),)
+    driver.close()
+    # It was well after all, for the last half hour of that period and ever since.
+    driver.later(hours=1).recover(0, ago_s=9000)
+    told = usage.tranche_lines(driver.world.state.usage, driver.at)
+    assert [(line.period_start - T0, line.undeliverable_gpu_us) for line in told] == [
+        (4 * HOUR_US, 0), (0, -4 * GPU_H), (3 * HOUR_US, -8 * GPU_H),
+    ]  # fmt: skip
+    assert book(driver) == (32, 0, 0, 32, 0)
+    driver.close()
+    assert set(driver.world.state.usage.closed) == {(TrancheId("t1"), T0 + n * HOUR_US) for n in (0, 3, 4)}
+
+
+def test_a_late_failure_over_the_end_of_one_term_and_the_start_of_another() -> None:
+    over = tranche("over", end_at=T0 + 2 * HOUR_US)
+    follows = tranche("next", start_at=T0 + 3 * HOUR_US)
+    driver = plant.plant(contract("c1", "acme", over, follows))
+    driver.later(hours=1).cordon(0)
+    driver.later(hours=3).uncordon(0)
+    driver.later(hours=1).fail(0, ago_s=5 * 3600)
+    # Kept free in the second hour of the one, and the first of the other: undeliverable then, but once.
+    assert book(driver, "over") == (64, 0, 0, 48, 16)
+    assert book(driver, "next") == (64, 0, 0, 48, 16)
+
+
+def test_a_late_failure_over_a_loan_that_stayed_too_long() -> None:
+    driver = lent_out()
+    driver.run("b1", 32, tenant="bravo", tier=Tier.SPOT, walltime_s=86_400)
+    driver.submit("own", 8, tranche="t1", walltime_s=86_400)
+    driver.later(hours=1)
+    assert driver.book() == (0, 0, 32)
+    driver.later(hours=1).fail(0, ago_s=2 * 3600)
+    auditor.same_books(driver.world, driver.events)
+    driver.end("b1", Ending.STOPPED)
+    auditor.same_books(driver.world, driver.events)
+
+
+def test_no_correction_takes_more_than_was_entitled() -> None:
+    driver = owned()
+    driver.later(hours=2).close()
+    driver.later(hours=1)
+    mark = (TrancheId("t1"), T0)
+    held = driver.world.state.usage.closed
+    held[mark] = held[mark]._replace(entitled_gpu_us=4 * GPU_H)
+    driver.fail(0, ago_s=3 * 3600)
+    assert driver.world.state.usage.corrections[mark].undeliverable_gpu_us == 4 * GPU_H
+    driver.recover(0, ago_s=3 * 3600)
+    assert driver.world.state.usage.corrections[mark].undeliverable_gpu_us == 0
+
+
+def test_what_was_kept_back_is_kept_as_long_as_news_may_reach_it() -> None:
+    driver = owned()
+    for _ in range(usage.SPANS_MAX):
+        driver.later(1).cordon(0)
+        driver.later(1).uncordon(0)
+    driver.later(1).cordon(1)
+    steps = driver.world.state.usage.kept.copy()
+    assert (len(steps[NodeIndex(0)]), len(steps[NodeIndex(1)])) == (usage.SPANS_MAX, 2)
+    # Older news counts from the oldest that is kept.
+    oldest = steps[NodeIndex(0)][0].at
+    before = usage.settled_book(
+        driver.world.state.usage.books[TrancheId("t1")], driver.at
+    ).undeliverable_gpu_us
+    later = driver.world.fork()
+    later.handle(ids.Asked(supply.ReportNodeHealth(NodeIndex(0), False, "", T0), plant.EDGE), driver.at)
+    after = later.state.usage.books[TrancheId("t1")].undeliverable_gpu_us
+    kept_us = sum(8 * 1_000_000 for step in steps[NodeIndex(0)] if step.gpus)
+    assert after - before == 8 * (driver.at - oldest) - kept_us
+    for _ in range(usage.SPANS_MAX):
+        driver.later(1).close()
+    assert driver.world.state.usage.kept == {NodeIndex(1): steps[NodeIndex(1)][1:]}
+    assert len(driver.world.state.usage.closed) == usage.SPANS_MAX - 1
+
+
 # What `check` finds
 
 
@@ -283,6 +426,14 @@ def _below_zero(world: World) -> None:
     world.state.usage.books[TrancheId("t1")] = held._replace(used=40)
 
 
+def _kept(world: World) -> None:
+    world.state.usage.kept[NodeIndex(1)] = (usage.Kept(0, 3),)
+
+
+def _filed(world: World) -> None:
+    world.state.usage.closed[TrancheId("t1"), 0] = usage.TrancheBook(0, 0, undeliverable_gpu_us=1)
+
+
 def _overdrawn(world: World) -> None:
     held = world.state.usage.books[TrancheId("t1")]
     world.state.usage.books[TrancheId("t1")] = held._replace(used_gpu_us=10**30)
@@ -293,6 +444,8 @@ def _overdrawn(world: World) -> None:
     [
         (_overdrawn, "tranche t1: used + lent + idle + undeliverable is not entitled"),
         (_rates, "meters run at"),
+        (_kept, "node 1: 3 GPUs are kept back by what is recorded, 0 by placements"),
+        (_filed, "tranche t1: in the period from 0 a part"),
         (_below_zero, "tranche t1: 40 used + 0 lent + 0 out of 32"),
         (
             _below_zero,

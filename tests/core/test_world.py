@@ -178,13 +178,27 @@ def test_a_key_is_forgotten_after_its_window() -> None:
     assert list(driver.world.state.keys) == [("actor:op-1", "k1"), ("actor:op-1", "k4")]
 
 
-def test_refusals_and_what_changed_nothing_use_no_key() -> None:
+def test_a_refusal_uses_no_key() -> None:
     driver = plant.plant()
     driver.refused(SubmitGang(spec("g1", sku="?")), OPERATOR, "k1")
-    driver.ask(supply.UncordonNode(NodeIndex(0)), OPERATOR, "k1")
     driver.ask(SubmitGang(spec("g1")), OPERATOR, "k1")
     assert driver.count(KeyUsed) == 1
     assert driver.last(KeyUsed).body == body_digest(SubmitGang(spec("g1")))
+
+
+def test_what_changed_nothing_uses_its_key() -> None:
+    driver = plant.plant()
+    first = driver.ask(supply.UncordonNode(NodeIndex(0)), OPERATOR, "k1")
+    assert first == {"node": 0, "changed": False}
+    driver.cordon(0)
+    # Asked again it answers as it did, and does nothing, although now there would be something to do.
+    assert driver.ask(supply.UncordonNode(NodeIndex(0)), OPERATOR, "k1") == first
+    assert 0 in driver.world.state.supply.cordoned
+    assert driver.refused(supply.UncordonNode(NodeIndex(1)), OPERATOR, "k1").code == "key_reused"
+    # Without a key, what changes nothing leaves no record.
+    before = driver.world.seq
+    driver.ask(supply.UncordonNode(NodeIndex(1)))
+    assert driver.world.seq == before
 
 
 # Time
@@ -249,7 +263,6 @@ def test_a_stage_leaves_the_events_of_others_alone() -> None:
     event = KeyUsed(TenantId(""), "k", "", {})
     supply.apply(state.supply, event)
     claims.apply(state.claims, state.supply, Dues(), event, T0)
-    placing.apply(state.placements, driver.world.fork().placed, state.supply, event, T0, 1)
     placing.on_claims(driver.world.fork().placed, state.claims, event)
     placing.on_supply(driver.world.fork().placed, state.supply, event)
     usage.apply(state.usage, event, T0)

@@ -38,8 +38,10 @@ class Bench(Protocol):
 
     engine: ports.Edge
 
-    def run(self, name: str, generation: int, story: Story, grace_s: int = 20) -> gang.RunGang:
-        """An effect that starts `story`."""
+    def run(
+        self, name: str, generation: int, story: Story, grace_s: int = 20, first: int = 0
+    ) -> gang.RunGang:
+        """An effect that starts `story`, for a gang whose first generation was `first`."""
         ...
 
     def now(self) -> int: ...
@@ -156,6 +158,15 @@ class Contract:
         (end,) = self.expect(bench, ("a", 0, "stopped"))
         assert asked_at + 990_000 <= self.ended(end).effective_at < asked_at + 15_000_000
         assert not bench.alive("a")
+
+    def test_a_name_can_be_used_again(self, bench: Bench) -> None:
+        bench.engine.release([bench.run("a", 0, Story.COMPLETES)])
+        self.expect(bench, ("a", 0, "started"), ("a", 0, "completed"))
+        bench.engine.release([bench.run("a", 1, Story.FAILS, first=1)])
+        self.expect(bench, ("a", 1, "started"), ("a", 1, "failed"))
+        bench.engine.release([bench.run("a", 2, Story.COMPLETES, first=1)])
+        self.expect(bench, ("a", 2, "started"), ("a", 2, "completed"))
+        assert {generation for generation, _ in bench.starts("a")} == {0, 1, 2}
 
     # Reports
 

@@ -75,10 +75,11 @@ class LocalBench:
     def _make(self) -> local.LocalEngine:
         return local.LocalEngine(self.state, "node-{}".format, self.nudged.set, **self._options)  # type: ignore[arg-type]
 
-    def run(self, name: str, generation: int, story: Story, grace_s: int = 20) -> gang.RunGang:
-        if story is Story.UNSTARTABLE:
-            return run_gang(name, generation, gang.Program(("/nonexistent/program",)), grace_s=grace_s)
-        return run_gang(name, generation, shell(SCRIPTS[story]), grace_s=grace_s)
+    def run(
+        self, name: str, generation: int, story: Story, grace_s: int = 20, first: int = 0
+    ) -> gang.RunGang:
+        program = shell(SCRIPTS[story]) if story is not Story.UNSTARTABLE else gang.Program(("/no/program",))
+        return run_gang(name, generation, program, grace_s=grace_s, starts_before=generation - first)
 
     def now(self) -> int:
         return supervisor.wall_clock_us()
@@ -104,9 +105,10 @@ class LocalBench:
         until(lambda: all(b"ready" in self.engine.read_log(name, rank)[0] for rank in (0, 1)))
 
     def starts(self, name: str) -> list[tuple[int, int]]:
-        path = self.state / "gangs" / name / "checkpoints" / "starts"
-        lines = path.read_text().split("\n") if path.exists() else []
-        return sorted((int(line.split()[0]), int(line.split()[1])) for line in lines if line)
+        folder = self.state / "gangs" / name
+        notes = [folder / "checkpoints" / "starts", *folder.glob("earlier/*/checkpoints/starts")]
+        lines = [line for path in notes if path.exists() for line in path.read_text().splitlines()]
+        return sorted((int(line.split()[0]), int(line.split()[1])) for line in lines)
 
     def alive(self, name: str) -> bool:
         return any(is_alive(folder) for folder in generation_folders(self.state, name))

@@ -93,9 +93,73 @@ def test_generations_are_in_order_of_number(tmp_path: Path) -> None:
     folders = gang_folders.GangFolders(tmp_path)
     for generation in (10, 9, 2):
         folders.make_generation("a", generation)
-    folders.checkpoints("a")
+    folders.hand_out("a", 0, again=False)
     assert folders.generations("a") == [2, 9, 10]
     with pytest.raises(FileExistsError):
         folders.make_generation("a", 9)
     with pytest.raises(ValueError, match="negative"):
         folders.make_generation("a", -1)
+
+
+#: whose it was ("" when not known), which gang asks, whether it was started before, what it finds, what is aside
+OWNERS = [
+    ("1", 1, False, ["x"], []),
+    ("1", 1, True, ["x"], []),
+    ("1", 4, False, [], ["1"]),
+    ("1", 4, True, [], ["1"]),
+    ("", 4, False, [], ["0"]),
+    ("", 4, True, ["x"], []),
+]
+
+
+@pytest.mark.parametrize(("owner", "first", "again", "found", "aside"), OWNERS)
+def test_what_a_program_wrote_is_for_its_own_gang(
+    tmp_path: Path, owner: str, first: int, again: bool, found: list[str], aside: list[str]
+) -> None:
+    folders = gang_folders.GangFolders(tmp_path)
+    folder = folders.of_gang("a")
+    checkpoints, _ = folders.hand_out("a", 1, again=False)
+    (checkpoints / "x").touch()
+    (folder / "first.json").write_text(owner)
+    for _ in range(2):
+        checkpoints, home = folders.hand_out("a", first, again=again)
+        assert [path.name for path in checkpoints.iterdir()] == found
+        assert (home / "tmp").is_dir()
+        assert sorted(path.name for path in folder.glob("earlier/*")) == aside
+        again = True
+
+
+def test_setting_aside_is_finished_after_a_crash_in_between(tmp_path: Path) -> None:
+    folders = gang_folders.GangFolders(tmp_path)
+    checkpoints, home = folders.hand_out("a", 1, again=False)
+    (home / "x").touch()
+    aside = folders.of_gang("a") / "earlier" / "1"
+    aside.mkdir(parents=True)
+    checkpoints.rename(aside / "checkpoints")
+    checkpoints, home = folders.hand_out("a", 2, again=False)
+    assert [path.name for path in home.iterdir()] == ["tmp"]
+    assert (aside / "home" / "x").exists()
+    assert (aside / "checkpoints").exists()
+
+
+def test_a_pruned_gang_leaves_no_folder_unless_its_program_wrote_something(tmp_path: Path) -> None:
+    folders = gang_folders.GangFolders(tmp_path)
+    for name in ("wrote", "empty"):
+        checkpoints, _ = folders.hand_out(name, 1, again=False)
+        folders.make_generation(name, 1)
+        if name == "wrote":
+            (checkpoints / "x").touch()
+        folders.prune(name, 1)
+    assert folders.gangs() == ["wrote"]
+
+
+def test_what_is_removed_is_gone_at_once_and_its_room_later(tmp_path: Path) -> None:
+    folders = gang_folders.GangFolders(tmp_path)
+    for first in (1, 2):
+        folders.hand_out("a", first, again=False)
+        folders.remove("a")
+        assert folders.gangs() == []
+    assert folders.holds_removed
+    folders.free_removed()
+    assert list(tmp_path.iterdir()) == [tmp_path / "gangs"]
+    folders.free_removed()

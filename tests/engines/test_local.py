@@ -159,8 +159,6 @@ def test_an_id_that_is_no_safe_folder_name_is_refused(bench: LocalBench, name: s
     assert list((bench.state / "gangs").iterdir()) == []
     with pytest.raises(ValueError, match="gang id"):
         bench.engine.read_log(name, 0)
-    with pytest.raises(ValueError, match="gang id"):
-        bench.engine.forget(name)
 
 
 def test_more_ranks_than_this_machine_should_start_are_refused(bench: LocalBench) -> None:
@@ -443,7 +441,9 @@ def test_old_generations_go_and_what_the_program_wrote_stays(tmp_path: Path) -> 
             ("b", 0, "echo x"),
             ("c", 0, "echo x"),
         ]:
-            bench.engine.release([run_gang(name, generation, shell(script), mask=1)])
+            bench.engine.release(
+                [run_gang(name, generation, shell(script), mask=1, starts_before=generation)]
+            )
             end_of(bench, name, generation)
             bench.engine.acknowledge(bench.engine.reports(0))
         until(
@@ -457,8 +457,6 @@ def test_old_generations_go_and_what_the_program_wrote_stays(tmp_path: Path) -> 
         assert (bench.engine.checkpoints("a") / "step").read_text() == "1\n"
         bench.engine.close()
         bench.come_up()
-        bench.engine.forget("a")
-        until(lambda: not (bench.state / "gangs" / "a").exists())
         bench.engine.release([run_gang("d", 0, shell("echo x"), mask=1)])
         end_of(bench, "d")
         bench.engine.acknowledge(bench.engine.reports(0))
@@ -467,12 +465,18 @@ def test_old_generations_go_and_what_the_program_wrote_stays(tmp_path: Path) -> 
         bench.clean_up()
 
 
-def test_what_runs_is_not_forgotten(bench: LocalBench) -> None:
-    bench.engine.release([bench.run("a", 0, Story.RUNS)])
-    folder = wait_started(bench, "a")
-    bench.engine.forget("a")
-    bench.settle()
-    assert folder.exists()
+def test_a_gang_that_takes_a_used_name_starts_afresh(bench: LocalBench) -> None:
+    looks = "ls $FOREBAY_CHECKPOINT_DIR $HOME | grep -Ex '[0-9]+'; "
+    wrote = "touch $FOREBAY_CHECKPOINT_DIR/$FOREBAY_GENERATION $HOME/1$FOREBAY_GENERATION"
+    #: generation, starts before it, what it finds: the second gang begins with generation 3
+    runs = [(1, 0, ""), (2, 1, "1\n11\n"), (3, 0, ""), (4, 1, "3\n13\n")]
+    for generation, starts_before, found in runs:
+        program = shell(looks + wrote)
+        bench.engine.release([run_gang("a", generation, program, mask=1, starts_before=starts_before)])
+        assert end_of(bench, "a", generation).ending is gang.Ending.COMPLETED
+        assert bench.engine.read_log("a", 0, generation)[0].decode() == found
+    aside = bench.state / "gangs" / "a" / "earlier" / "1"
+    assert sorted(path.name for path in (aside / "checkpoints").iterdir()) == ["1", "2"]
 
 
 def test_a_log_that_never_was_is_not_found(bench: LocalBench) -> None:

@@ -30,9 +30,10 @@ class Clock:
         return self.at
 
 
-def run_gang(name: str, generation: int = 0, grace_s: int = 20) -> gang.RunGang:
-    runs = (gang.Run(0, 1, 0b11),)
-    return gang.RunGang(ids.GangId(name), generation, ids.TenantId("t"), runs, grace_s, 0, None, CAUSE)
+def run_gang(name: str, generation: int = 0, grace_s: int = 20, first: int = 0) -> gang.RunGang:
+    runs, starts_before = (gang.Run(0, 1, 0b11),), generation - first
+    tenant = ids.TenantId("t")
+    return gang.RunGang(ids.GangId(name), generation, tenant, runs, grace_s, starts_before, None, CAUSE)
 
 
 class SimulatedBench:
@@ -47,9 +48,11 @@ class SimulatedBench:
         self.started.append((effect.gang, effect.generation))
         return FATES[self.stories[effect.gang, effect.generation]]
 
-    def run(self, name: str, generation: int, story: Story, grace_s: int = 20) -> gang.RunGang:
+    def run(
+        self, name: str, generation: int, story: Story, grace_s: int = 20, first: int = 0
+    ) -> gang.RunGang:
         self.stories[name, generation] = story
-        return run_gang(name, generation, grace_s)
+        return run_gang(name, generation, grace_s, first)
 
     def now(self) -> int:
         return self.clock.at

@@ -149,7 +149,7 @@ def test_prices_and_policies() -> None:
         money.PriceList(3, "USD", 0, (money.Price(gang.Tier.SPOT, ids.SkuId("s"), 1_500_000),))
     )
     policy = wanted("forebay: 1\nkind: Policy\nversion: 2\novertake: 15m").command
-    assert policy == gang.ApplyPolicy(gang.Policy(2, 900, 5, 600, 0, 600))
+    assert policy == gang.ApplyPolicy(gang.Policy(2, 900, 5, 600, 0, 600, 10))
 
 
 def program_of(text: str, **how: Any) -> gang.Program:

@@ -111,3 +111,14 @@ def test_a_gang_may_come_as_json_without_its_header() -> None:
     other = tree.from_json(tree.json_value(b'{"kind":"Site","name":"x"}'))
     with pytest.raises(tree.DocumentError, match="a Gang is meant here, not a Site"):
         reading.document(other, kind="Gang")
+
+
+@pytest.mark.parametrize("text", ["", "---\n", "# a remark\n", "---\n---\n"])
+def test_a_text_without_a_document_is_a_mistake(text: str) -> None:
+    with pytest.raises(tree.DocumentError) as error:
+        reading.documents(text, "g.yaml")
+    assert str(error.value) == "g.yaml: there is no document in it"
+
+
+def test_an_empty_document_beside_another_is_left_out() -> None:
+    assert [each.name for each in reading.documents(f"---\n---\n{GANG}---\n")] == ["train"]

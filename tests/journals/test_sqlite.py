@@ -124,15 +124,18 @@ def test_it_is_settled_by_writing_and_stays_open_until_that_works(journal: Sqlit
     fail("COMMIT", sqlite3.SQLITE_IOERR_FSYNC)
     with pytest.raises(ports.JournalError):
         journal.append(8, records.after(head, 3))
-    fail("UPDATE", sqlite3.SQLITE_IOERR_FSYNC)
+    fail("INSERT INTO meta", sqlite3.SQLITE_IOERR_FSYNC)
     with pytest.raises(ports.JournalError) as caught:
         journal.head()
     assert caught.value.may_have_landed
-    fail("UPDATE", sqlite3.SQLITE_IOERR_FSYNC)
+    fail("INSERT INTO meta", sqlite3.SQLITE_IOERR_FSYNC)
     with pytest.raises(ports.JournalError):
         journal.head()
+    log = journal.path.with_name(journal.path.name + "-wal")
+    before = log.stat().st_size
     assert journal.head() == head
-    fail("UPDATE", sqlite3.SQLITE_IOERR_FSYNC)
+    assert log.stat().st_size > before  # another commit stands where the failed one was
+    fail("INSERT INTO meta", sqlite3.SQLITE_IOERR_FSYNC)
     assert journal.head() == head  # settled: only read
     journal.close()
 

@@ -57,6 +57,8 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "/v1/gangs/{name}/explain"): Row(WORK, OWN_GANG, FOREIGN_GANG),
     ("GET", "/v1/gangs/{name}/logs"): Row(WORK, OWN_GANG, FOREIGN_GANG),
     ("GET", "/v1/status"): Row(EVERYBODY, {}),
+    ("GET", "/v1/names/{name}"): Row(EVERYBODY, {"name": "acme-t1"}, {"name": "birch-t1"}),
+    ("GET", "/v1/engine"): Row(OPERATOR, {}),
     ("GET", "/v1/nodes"): Row(OPERATOR, {}),
     ("POST", "/v1/nodes/{name}/cordon"): Row(OPERATOR, NODE),
     ("POST", "/v1/nodes/{name}/drain"): Row(OPERATOR, NODE),
@@ -225,6 +227,35 @@ def test_lists_of_a_tenant_hold_its_own(rig: Rig) -> None:
     whole = rig.operator.get("/v1/status").json()
     assert [site["gpus"] for site in whole["sites"]] == [288]
     assert len(whole["tranches"]) == 2
+
+
+#: name, kinds that operator, finance and the tenant acme see
+NAMES = [
+    ("acme.own", ["gang"], [], ["gang"]),
+    ("acme-t1", ["tranche"], ["tranche"], ["tranche"]),
+    ("acme-1", ["contract"], ["contract"], ["contract"]),
+    ("INV-000001", ["invoice"], ["invoice"], ["invoice"]),
+    ("acme", ["tenant"], ["tenant"], ["tenant"]),
+    ("birch.own", ["gang"], [], []),
+    ("birch", ["tenant"], ["tenant"], []),
+    ("INV-000002", ["invoice"], ["invoice"], []),
+    ("lpp", ["site"], [], []),
+    ("r01", ["rack"], [], []),
+    ("r01-n01", ["node"], [], []),
+    ("r99", [], [], []),
+]
+
+
+@pytest.mark.parametrize(("name", "operator", "finance", "tenant"), NAMES)
+def test_a_name_is_told_to_whom_it_may_be(
+    rig: Rig, name: str, operator: list[str], finance: list[str], tenant: list[str]
+) -> None:
+    for client, kinds in ((rig.operator, operator), (rig.finance, finance), (rig.acme, tenant)):
+        answer = client.get(f"/v1/names/{name}")
+        if kinds:
+            assert answer.json() == {"name": name, "kinds": kinds}
+        else:
+            problem(answer, 404, "not_found")
 
 
 def test_kinds_of_documents_are_for_roles(rig: Rig) -> None:

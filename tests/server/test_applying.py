@@ -47,6 +47,27 @@ def test_documents_are_applied_in_an_order_that_works_and_once(rig: Rig) -> None
     assert seq(rig) == before
 
 
+def test_the_same_thing_twice_is_refused_at_both_places(rig: Rig) -> None:
+    assert rig.apply(SITE, PRICES, contract("acme", "acme-t1")).status_code == 200
+    before = seq(rig)
+    for texts, first in (([f"{GANG}---\n{GANG}"], "0.yaml:3"), ([GANG, PRICES, GANG], "0.yaml:3")):
+        body = problem(rig.apply(*texts), 422, "bad_document")
+        (error,) = body["errors"]
+        assert error["detail"] == f"Gang acme.train stands twice in what is applied: first in {first}"
+        assert (error["file"], error["line"]) == (("0.yaml", 15) if len(texts) == 1 else ("2.yaml", 3))
+    assert "Site lpp stands twice" in problem(rig.apply(SITE, SITE), 422, "bad_document")["detail"]
+    assert "PriceList 1 stands" in problem(rig.apply(PRICES, PRICES), 422, "bad_document")["detail"]
+    other = GANG.replace("name: train", "name: eval")
+    assert rig.apply(GANG, other).status_code == 200
+    assert seq(rig) > before
+
+
+@pytest.mark.parametrize("text", ["", "---\n", "# nothing but this\n"])
+def test_a_file_without_a_document_is_named(rig: Rig, text: str) -> None:
+    body = problem(rig.apply(SITE, text), 422, "bad_document")
+    assert body["detail"] == "1.yaml: there is no document in it"
+
+
 def test_a_gang_that_differs_is_refused_at_its_line(rig: Rig) -> None:
     assert rig.apply(SITE, PRICES, contract("acme", "acme-t1"), GANG).status_code == 200
     body = problem(rig.apply(GANG.replace("gpus: 4", "gpus: 8")), 409, "duplicate_id")

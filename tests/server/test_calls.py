@@ -61,6 +61,12 @@ def test_nodes_are_cordoned_and_told_whether_that_was_news(rig: Rig) -> None:
     assert told == [True, False, True, False, True]
     told = [rig.operator.post("/v1/nodes/r04-n03/cordon", headers=key).json()["changed"] for _ in range(2)]
     assert told == [True, True]
+    # What changed nothing is answered the same again too, though meanwhile it would change something.
+    key = {"Idempotency-Key": "c2"}
+    assert rig.operator.post("/v1/nodes/r04-n03/cordon", headers=key).json()["changed"] is False
+    rig.operator.post("/v1/nodes/r04-n03/uncordon")
+    assert rig.operator.post("/v1/nodes/r04-n03/cordon", headers=key).json()["changed"] is False
+    problem(rig.operator.post("/v1/nodes/r04-n01/cordon", headers=key), 422, "key_reused")
 
 
 def _all(rig: Rig, path: str) -> list[dict[str, object]]:

@@ -126,9 +126,11 @@ def test_what_a_killed_server_left_does_not_count(tmp_path: Path) -> None:
 
 
 def test_a_world_keeps_its_name(tmp_path: Path) -> None:
-    listening.start(Options(tmp_path, port=0, world="lab")).close()
-    with pytest.raises(StartError, match="belongs to lab"):
-        listening.start(Options(tmp_path, port=0, world="other"))
+    listening.start(Options(tmp_path / "lab", port=0, world="lab")).close()
+    (tmp_path / "lab").rename(tmp_path / "moved")
+    again = listening.start(Options(tmp_path / "moved", port=0, world="moved"))
+    assert again.running.forebay.world == "lab"
+    again.close()
     with pytest.raises(StartError, match="cannot name a World"):
         listening.start(Options(tmp_path / "new", port=0, world="a b"))
 
@@ -148,6 +150,18 @@ def test_where_it_does_not_listen(how: dict[str, Any], words: str, tmp_path: Pat
     with pytest.raises(StartError, match=words):
         listening.start(Options(tmp_path / "state", **({"port": 0} | how)))
     assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize("said", ["soon", "0", "-1", "1.5", "36501", "٣"])
+def test_how_long_things_are_kept_is_a_number_of_days(
+    said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FOREBAY_KEEP_DAYS", said)
+    with pytest.raises(StartError, match="FOREBAY_KEEP_DAYS"):
+        listening.start(Options(tmp_path / "state", port=0))
+    assert not (tmp_path / "state").exists()
+    monkeypatch.setenv("FOREBAY_KEEP_DAYS", "30")
+    listening.start(Options(tmp_path / "state", port=0)).close()
 
 
 def test_beyond_loopback_with_a_certificate(tmp_path: Path, needs: Needs) -> None:

@@ -86,9 +86,23 @@ def test_a_log_that_ends_says_so(rig: Rig, logs: PaperLogs) -> None:
     rig.pass_time(HOUR)
     assert log(rig) == {"text": "one\n", "next_offset": 4, "ended": True, "generation": 1}
     assert log(rig, "?limit=2")["ended"] is False
-    assert log(rig, "?generation=7")["text"] == ""
     logs.written["acme.own", 1] = "å".encode()[:1]
     assert log(rig) == {"text": "\ufffd", "next_offset": 1, "ended": True, "generation": 1}
+
+
+#: query, words
+NOT_THERE = [
+    ("rank=9", "there is no rank 9 of acme.own: its ranks are 0 to 3"),
+    ("rank=4", "its ranks are 0 to 3"),
+    ("generation=7", "there is no start 7 of acme.own: it was started once"),
+]
+
+
+@pytest.mark.parametrize(("query", "words"), NOT_THERE)
+def test_a_log_that_there_cannot_be(rig: Rig, logs: PaperLogs, query: str, words: str) -> None:
+    logs.written["acme.own", 1] = b"one\n"
+    answer = rig.acme.get(f"/v1/gangs/acme.own/logs?{query}")
+    assert words in problem(answer, 422, "bad_parameter")["detail"]
 
 
 def test_a_gang_that_has_run_can_be_told(rig: Rig) -> None:

@@ -5,6 +5,7 @@ What was acknowledged is there; what was not happened whole or not at all; no ra
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import random
@@ -139,7 +140,7 @@ class Killed:
             assert self.process.poll() is None, "forebay ended by itself; see the log beside the state"
             try:
                 return bool(self.ask("GET", "/v1/contracts")["items"])
-            except (OSError, ValueError, KeyError):
+            except (OSError, ValueError, KeyError, http.client.HTTPException):
                 return False
 
         until(serves, 60)
@@ -281,7 +282,7 @@ def _work(
             # Shutting down, or a gang that is over already: nothing was promised.
             if error.code not in (409, 503):
                 raise
-        except (OSError, ValueError):
+        except (OSError, ValueError, http.client.HTTPException):
             if over.wait(0.05):
                 return
         time.sleep(0.02)

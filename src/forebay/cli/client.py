@@ -170,7 +170,7 @@ def _token(said: Session, running: places.Running | None) -> str:
         raise Failed(
             "no token for this server",
             Status.AUTH,
-            hint="Name a file that holds one: --token-file FILE (`forebay token create` makes them).",
+            hint="Name a file that holds one: --token-file FILE. An operator makes them (`forebay token create`).",
             code="no_token",
         )
     path = Path(named).expanduser() if named or running is None else running.folder / "operator.token"

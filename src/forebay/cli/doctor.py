@@ -38,7 +38,8 @@ def doctor_command() -> int:
     """Look for what is wrong, and say what to do.
 
     Checks this Python, the state folder and its permissions, the journal's chain of digests, the rules that the World
-    must keep, the engine, the disk and the server. The exit status is 1 when a check fails; warnings leave it 0.
+    must keep, the engine, the disk, the server, and what holds gangs to their CPU and memory limits there. The exit
+    status is 1 when a check fails; warnings leave it 0.
     """
     said = session.current()
     found: list[Finding] = []
@@ -47,10 +48,16 @@ def doctor_command() -> int:
         if not said.json:
             _print(finding, said)
     failed = [finding for finding in found if finding.result == "fail"]
+    warned = sum(finding.result == "warn" for finding in found)
     if said.json:
         said.emit("doctor", {"healthy": not failed, "checks": [finding._asdict() for finding in found]})
     elif failed:
-        said.say(f"{paper.count(len(failed), 'check')} failed")
+        also = f", and {paper.count(warned, 'warning')}" if warned else ""
+        said.say(f"{paper.count(len(failed), 'check')} failed{also}")
+    elif warned:
+        said.say(
+            f"nothing failed, but there {'is' if warned == 1 else 'are'} {paper.count(warned, 'warning')}"
+        )
     else:
         said.say("nothing is wrong")
     return Status.FAILED if failed else Status.OK
@@ -76,7 +83,7 @@ def _findings(said: session.Session) -> Iterator[Finding]:
     yield _disk(folder)
     yield from _journal(folder)
     yield _engine(folder)
-    yield _server(said)
+    yield from _server(said)
 
 
 def _python() -> Finding:
@@ -169,14 +176,41 @@ def _supervised(gangs: Path) -> Iterator[str]:
                     yield gang
 
 
-def _server(said: session.Session) -> Finding:
+def _server(said: session.Session) -> Iterator[Finding]:
     try:
         found = client.connect(said, timeout_s=5.0)
         version = str(found.get("/v1/version")["version"])
     except Failed as failure:
         result = "warn" if failure.status is Status.NO_SERVER else "fail"
-        return Finding("server", result, failure.message, failure.hint)
+        yield Finding("server", result, failure.message, failure.hint)
+        return
     if version != __version__:
         advice = "Start the server again with this version."
-        return Finding("server", "warn", f"{found.address} runs {version}, this is {__version__}", advice)
-    return Finding("server", "ok", f"{found.address} answers")
+        yield Finding("server", "warn", f"{found.address} runs {version}, this is {__version__}", advice)
+        return
+    yield Finding("server", "ok", f"{found.address} answers")
+    yield from _limits(found)
+
+
+#: What holds gangs to their limits, in words.
+_HELD = {
+    "cgroup": "a control group for the whole gang",
+    "rlimit": "an equal share for each rank, of private memory only",
+    "affinity": "as many processors as the limit comes to, which others may use too",
+}
+
+
+def _limits(found: client.Client) -> Iterator[Finding]:
+    """The server is asked: another process may well be offered less, and to find out would move processes."""
+    try:
+        offered = found.get("/v1/engine")["limits"]
+    except Failed as failure:
+        if failure.status is not Status.AUTH:  # what a tenant may not know is not wrong
+            yield Finding("limits", "fail", failure.message, failure.hint)
+        return
+    if offered is None:
+        yield Finding("limits", "ok", "no work runs on this machine")
+        return
+    cpu, memory = (_HELD.get(offered[name], offered[name]) for name in ("cpu", "memory"))
+    same = f"CPU and memory: {cpu}" if cpu == memory else f"CPU: {cpu}; memory: {memory}"
+    yield Finding("limits", "ok", f"{same} ({offered['detail']})")

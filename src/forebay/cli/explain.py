@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import Any
 
 import click
 
 from forebay.cli import client, command, paper, session
+from forebay.cli.failure import Failed
 
 EXAMPLES = """
     forebay explain acme.train             why it waits, or where it runs and why there
     forebay explain INV-000001:2           line 2 of an invoice, down to the placements
 """
-_LINE = re.compile(r"(INV-[0-9]+):([0-9]+)")
+_LINE = re.compile(r"(INV-[0-9]+):([0-9]+)", re.IGNORECASE)
+_INVOICE = re.compile(r"INV-[0-9]+", re.IGNORECASE)
+#: What tells about things that are no gangs.
+INSTEAD = {
+    "invoice": "`forebay invoice show {name}` prints it, `forebay explain {name}:1` tells what line 1 adds up",
+    "tranche": "`forebay status` tells what the GPUs of a tranche do",
+    "contract": "`forebay status` tells what the tranches of a contract do",
+    "tenant": "`forebay jobs --tenant {name}` lists the gangs of a tenant",
+    "site": "`forebay status` tells what a site has and uses",
+    "rack": "`forebay node list` tells what the nodes of a rack do",
+    "node": "`forebay node list` tells what a node does",
+}
 
 
 @command.command("explain", examples=EXAMPLES)
@@ -27,17 +40,34 @@ def explain_command(what: str) -> None:
     found = client.connect(said)
     line = _LINE.fullmatch(what)
     if line is not None:
-        body = found.get(f"/v1/invoices/{line[1]}/lines/{line[2]}/explain")
+        body = found.get(f"/v1/invoices/{line[1].upper()}/lines/{line[2]}/explain")
         if said.json:
             said.emit("explain.line", body)
         else:
             _print_line(said, body)
         return
-    body = found.get(f"/v1/gangs/{client.escaped(what)}/explain")
+    try:
+        body = found.get(f"/v1/gangs/{client.escaped(what)}/explain")
+    except Failed as failure:
+        if failure.code == "not_found":
+            failure.hint = _hint(found, what)
+        raise
     if said.json:
         said.emit("explain.gang", body)
     else:
         _print_gang(body)
+
+
+def _hint(found: client.Client, what: str) -> str:
+    """What to ask instead. The server says what is called so only where the caller may see it."""
+    if _INVOICE.fullmatch(what):  # told by its form, whether there is one or not
+        number = what.upper()
+        return f"{number} would be an invoice: {INSTEAD['invoice'].format(name=number)}."
+    kinds = []
+    with contextlib.suppress(Failed):
+        kinds = found.get(f"/v1/names/{client.escaped(what)}")["kinds"]
+    told = [f"{what} is a {kind}: {INSTEAD[kind].format(name=what)}." for kind in kinds if kind in INSTEAD]
+    return " ".join(told) or "`forebay jobs` lists gangs."
 
 
 def _print_gang(body: dict[str, Any]) -> None:
@@ -75,16 +105,17 @@ def _print_line(said: session.Session, body: dict[str, Any]) -> None:
         ),
     ]
     click.echo(paper.facts([(f"  {name}", value) for name, value in pairs]))
-    if body["placements"]:
+    shares = body["placements"]
+    *hours, whole = paper.gpu_hours([*(share["gpu_hours"] for share in shares), body["gpu_hours"]])
+    if shares:
         click.echo()
         headers = ("GANG", "START", "USE", "GPUS", "NODES", "FROM", "UNTIL", "GPU-H")
-        click.echo(
-            paper.table(headers, map(_placement, body["placements"]), right=" r r   r", color=said.colors())
-        )
-    click.echo(f"in all {body['gpu_hours']} GPU-h")
+        rows = [_placement(share, told) for share, told in zip(shares, hours, strict=True)]
+        click.echo(paper.table(headers, rows, right=" r r   r", color=said.colors()))
+    click.echo(f"in all {whole} GPU-h")
 
 
-def _placement(share: dict[str, Any]) -> list[object]:
+def _placement(share: dict[str, Any], hours: str) -> list[object]:
     nodes = share["nodes"]
     where = " ".join(nodes[:2]) + (f" +{len(nodes) - 2}" if len(nodes) > 2 else "")
     return [
@@ -93,7 +124,7 @@ def _placement(share: dict[str, Any]) -> list[object]:
         share["use"],
         share["gpus"] or "",
         where,
-        paper.time_of_day(share["started"]),
-        paper.time_of_day(share["ended"]),
-        share["gpu_hours"],
+        paper.moment(share["started"]),
+        paper.moment(share["ended"]),
+        hours,
     ]

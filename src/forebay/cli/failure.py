@@ -41,7 +41,7 @@ MEANING = {
 }
 
 #: Refusals for want of capacity or power.
-_INFEASIBLE = frozenset({"never_fits", "no_whole_racks", "over_limit", "oversold"})
+_INFEASIBLE = frozenset({"never_fits", "no_power", "no_whole_racks", "over_limit", "oversold"})
 #: Refusals because something else is recorded already.
 _CONFLICT = frozenset(
     {
@@ -64,7 +64,8 @@ _CONFLICT = frozenset(
 class Failed(Exception):
     """A command ends here: `message` says what is wrong, `hint` what to do about it.
 
-    `errors` are places in documents: {file, line, column, pointer, detail}, as far as they are known.
+    `errors` are places in documents: {file, line, column, pointer, detail}, as far as they are known; for what was
+    said on the command line {option, pointer, detail}.
     """
 
     def __init__(
@@ -96,7 +97,9 @@ class Failed(Exception):
 
 
 def place_of(error: dict[str, Any]) -> str:
-    """`site.yaml:12:7: ` as far as it is known; "" when nothing is."""
+    """`site.yaml:12:7: ` as far as it is known, or the option that it is about; "" when nothing is."""
+    if option := error.get("option"):
+        return f"{option}: "
     parts = [str(error[name]) for name in ("file", "line", "column") if error.get(name)]
     place = ":".join(parts)
     pointer = str(error.get("pointer") or "")

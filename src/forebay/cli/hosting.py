@@ -48,6 +48,8 @@ class Host:
         except (StartError, auth.AuthError, ports.JournalError) as error:
             raise Failed(str(error), code="start") from None
         self.address = self._background.address
+        #: The World's name: what its journal says, whatever it was to be called when it was new.
+        self.world = self._background.running.forebay.world
 
     def _start(self, options: listening.Options, any_port: bool) -> listening.Background:
         try:
@@ -96,9 +98,9 @@ def _stop(effect: gangs.RunGang | gangs.StopGang) -> gangs.StopGang:
     return gangs.StopGang(effect.gang, effect.generation, effect.grace_s, "forebay stops", effect.cause)
 
 
-def note(state: Path, command: str, certificate: str) -> None:
+def note(state: Path, command: str, world: str, certificate: str) -> None:
     """Note beside the journal how this world is started, for messages and for clients on this machine."""
-    body = {"command": command, "certificate": certificate}
+    body = {"command": command, "world": world, "certificate": certificate}
     auth.write_private(state / "up.json", json.dumps(body).encode() + b"\n")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from forebay.cli import client, command, paper, session
+from forebay.cli.failure import Failed
 
 EXAMPLES = """
     forebay invoice list
@@ -42,17 +43,22 @@ def invoice_group(context: click.Context) -> None:
 def _list() -> None:
     """List invoices."""
     said = session.current()
-    items = client.connect(said).pages("/v1/invoices")
+    found = client.connect(said)
+    items = found.pages("/v1/invoices")
     if said.json:
         said.emit("invoice.list", {"items": items})
         return
     if not items:
-        said.say("no invoice is issued yet; `forebay invoice close` closes the period that is open")
+        end = paper.moment(found.get("/v1/status")["period"]["end"])
+        said.say(f"no invoice is issued yet: the open period ends by itself at {end}")
+        said.say("`forebay status` tells what it holds so far")
+        if found.own:
+            said.say("`forebay invoice close` closes it now")
         return
+    totals = paper.charges(each["total"] for each in items)
     rows = [
-        (each["id"], each["tenant"], paper.moment(each["start"]), paper.moment(each["end"]), each["lines"],
-         paper.charge(each["total"]))
-        for each in items
+        (each["id"], each["tenant"], paper.moment(each["start"]), paper.moment(each["end"]), each["lines"], total)
+        for each, total in zip(items, totals, strict=True)
     ]  # fmt: skip
     headers = ("INVOICE", "TENANT", "FROM", "UNTIL", "LINES", "TOTAL")
     click.echo(paper.table(headers, rows, right="    rr", color=said.colors()))
@@ -84,7 +90,16 @@ def _close(reason: str, yes: bool) -> None:
     said = session.current()
     if said.may_ask() and not yes:
         click.confirm("Close the billing period and issue its invoices?", abort=True, err=True)
-    body = client.connect(said).post("/v1/periods/close", {"reason": reason})
+    found = client.connect(said)
+    try:
+        body = found.post("/v1/periods/close", {"reason": reason})
+    except Failed as failure:
+        if failure.code == "forbidden":
+            failure.hint = (
+                "Periods close by themselves at the end of each calendar month (UTC); `forebay status` tells what "
+                "the open one holds so far."
+            )
+        raise
     if said.json:
         said.emit("invoice.close", body)
         return
@@ -96,11 +111,13 @@ def _close(reason: str, yes: bool) -> None:
 def invoice_text(body: dict[str, Any], color: bool) -> str:
     """An invoice for people: its head, its lines as a table, each with the sum it comes from, its total."""
     head = f"{body['id']} to {body['tenant']}, {paper.moment(body['start'])} to {paper.moment(body['end'])}"
+    lines = body["lines"]
+    hours = paper.gpu_hours(line["gpu_hours"] if line["gpu_us"] else "" for line in lines)
+    prices = paper.prices(line["price_per_gpu_hour"]["amount"] if line["gpu_us"] else "" for line in lines)
     rows = [
-        (line["n"], KINDS.get(line["kind"], line["kind"]), line["gpu_hours"] if line["gpu_us"] else "",
-         line["price_per_gpu_hour"]["amount"] if line["gpu_us"] else "", line["amount"]["amount"])
-        for line in body["lines"]
-    ]  # fmt: skip
+        (line["n"], KINDS.get(line["kind"], line["kind"]), sold, price, line["amount"]["amount"])
+        for line, sold, price in zip(lines, hours, prices, strict=True)
+    ]
     currency = body["total"]["currency"]
     rows.append(("", "total", "", "", body["total"]["amount"]))
     headers = ("LINE", "FOR", "GPU-H", "PRICE", currency)

@@ -10,6 +10,16 @@ from forebay.cli import client, command, paper, session
 from forebay.cli.failure import Failed, Status
 
 PHASES = ("pending", "placed", "running", "stopping", "ended")
+#: What a gang waits for, in a few words.
+WAITS = {
+    "turnover": "its nodes are being wiped",
+    "backoff": "a pause after its failure",
+    "claim": "the term of {level} begins",
+    "queue": "older work comes first",
+    "nodes": "needs {need} whole {nodes}, {have} free",
+    "gpus": "needs {need} {gpus} on one node, {have} free",
+    "power": "power{of}: needs {need_w}, {have_w} left",
+}
 TIERS = {"dedicated": "tranche", "on_demand": "on demand", "spot": "spot"}
 
 
@@ -51,7 +61,21 @@ def _row(gang: dict[str, Any]) -> list[object]:
         else TIERS.get(gang["tier"], gang["tier"])
     )
     when = paper.moment(gang[since] or gang["submitted_at"])
-    return [gang["id"], gang["phase"], by, gang["gpus"], where, when, gang["reason"].replace("_", " ")]
+    return [gang["id"], gang["phase"], by, gang["gpus"], where, when, why(gang)]
+
+
+def why(gang: dict[str, Any]) -> str:
+    """What a gang waits for; else why it is stopping or ended."""
+    binds = gang.get("waits_for")
+    if binds is None:
+        return str(gang["reason"]).replace("_", " ")
+    need, have, level = binds["need"], binds["have"], binds["level"]
+    told = WAITS.get(binds["code"], str(binds["code"]).replace("_", " "))
+    return told.format(
+        need=need, have=have, level=f"tranche {level}", of=f" of {level}" if level else "",
+        nodes="node" if need == 1 else "nodes", gpus="GPU" if need == 1 else "GPUs",
+        need_w=paper.power(need), have_w=paper.power(have),
+    )  # fmt: skip
 
 
 @command.command("cancel", examples="forebay cancel acme.train\nforebay cancel acme.train birch.sweep")

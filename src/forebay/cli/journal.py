@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from forebay.cli import command, paper, places, session
-from forebay.cli.failure import Failed
+from forebay.cli.failure import Failed, Status
 from forebay.journals import sqlite
 from forebay.loop import codec, ports
 
@@ -31,7 +31,7 @@ def journal_group() -> None:
 
 @contextlib.contextmanager
 def _opened(said: session.Session) -> Iterator[sqlite.SqliteReader]:
-    path = places.state_of(said) / places.JOURNAL
+    path = places.local_state(said) / places.JOURNAL
     if not path.exists():
         raise Failed(f"there is no journal at {path}", hint="A world's journal begins with `forebay up DIR`.")
     try:
@@ -122,15 +122,42 @@ def _digest(seq: int | None) -> None:
 @journal_group.command("show", examples="forebay journal show 12\nforebay journal show 12 --json")
 @click.argument("seq", type=click.IntRange(min=1))
 def _show(seq: int) -> None:
-    """Print one record: who, when, why and what."""
+    """Print one record: who, when, why and what.
+
+    Its digest is held against the records before and after it; the exit status is 1 when they do not follow from each
+    other. Only `journal verify` holds the whole chain.
+    """
     said = session.current()
     with _opened(said) as reader:
-        records = list(reader.read(after=seq - 1, limit=1))
-        if not records or records[0].seq != seq:
+        near = {record.seq: record for record in reader.read(after=max(0, seq - 2), limit=3)}
+        record = near.get(seq)
+        if record is None:
             raise Failed(f"there is no record {seq}; the last is {reader.head()[0]}", code="unknown_record")
-        envelope = codec.envelope(records[0])
-        digest = records[0].digest.hex()
-    body = _as_json(envelope)
+        envelope = codec.envelope(record)
+    _print_record(envelope, record, said)
+    wrong = _break(near.get(seq - 1), record) or (seq + 1 in near and _break(record, near[seq + 1]))
+    if wrong:
+        raise Failed(
+            f"this record cannot be trusted: {wrong}",
+            code="damaged",
+            hint="`forebay journal verify` tells up to where the journal is sound.",
+        )
+
+
+def _break(before: ports.Stored | None, record: ports.Stored) -> str:
+    """How a record does not follow from the one before it; "" when it does."""
+    if before is None and record.seq > 1:
+        return f"record {record.seq - 1} is missing"
+    digest = before.digest if before is not None else codec.GENESIS
+    if codec.chain(digest, record.data) == record.digest:
+        return ""
+    if before is None:
+        return "its digest does not match"
+    return f"the digest of record {record.seq} does not follow from record {before.seq}"
+
+
+def _print_record(envelope: codec.Envelope, record: ports.Stored, said: session.Session) -> None:
+    body, digest = _as_json(envelope), record.digest.hex()
     if said.json:
         said.emit("journal.record", body | {"digest": digest})
         return
@@ -138,7 +165,7 @@ def _show(seq: int) -> None:
     click.echo(
         paper.facts(
             [
-                ("record", seq),
+                ("record", record.seq),
                 ("kind", f"{envelope.kind}, version {envelope.version}"),
                 ("recorded", paper.moment(envelope.at)),
                 ("command", f"{envelope.command_id}, event {envelope.place + 1} of {envelope.places}"),
@@ -163,28 +190,35 @@ def _as_json(envelope: codec.Envelope) -> dict[str, Any]:
     "-n", "lines", default=20, show_default=True, type=click.IntRange(min=0), help="How many records."
 )
 @click.option("-f", "--follow", is_flag=True, help="Go on with what is recorded from now on, until Ctrl-C.")
-def _tail(lines: int, follow: bool) -> None:
-    """Print the last records, one a line."""
+def _tail(lines: int, follow: bool) -> Status:
+    """Print the last records, one a line.
+
+    Each is held against the one before it; a break of the chain is told, and makes the exit status 1.
+    """
     said = session.current()
+    status = Status.OK
     with _opened(said) as reader:
         after = max(0, reader.head()[0] - lines)
-        if not said.json:
-            said.say(f"times in {paper.zone()}")
+        before = next(reader.read(after=after - 1, limit=1), None) if after else None
         while True:
             for record in reader.read(after=after):
                 after = record.seq
+                if wrong := _break(before, record):
+                    said.warn(f"forebay: from here on the journal cannot be trusted: {wrong}")
+                    status = Status.FAILED
+                before = record
                 envelope = codec.envelope(record)
                 if said.json:
                     said.emit_line("journal.record", _as_json(envelope) | {"digest": record.digest.hex()})
                 else:
                     click.echo(_line(envelope))
             if not follow:
-                return
+                return status
             time.sleep(LOOK_S)
 
 
 def _line(envelope: codec.Envelope) -> str:
-    text = f"{envelope.seq:>7}  {paper.clock(envelope.at)}  {envelope.kind:<20}  "
+    text = f"{envelope.seq:>7}  {paper.moment(envelope.at)}  {envelope.kind:<20}  "
     body = bytes(envelope.body).decode(errors="replace")
     room = max(20, paper.width() - len(text))
     return text + (body if len(body) <= room else body[: room - 3] + "...")

@@ -7,6 +7,7 @@ a traceback; only a bug of ours shows one.
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import sys
 from collections.abc import Sequence
@@ -56,6 +57,8 @@ def cli(context: click.Context) -> None:
 def run_line(arguments: Sequence[str]) -> int:
     """Run one command line; the exit status."""
     said = session.Session()
+    # Before the line is understood: what is wrong with it is to be told as JSON, too.
+    said.json = "--json" in itertools.takewhile(lambda word: word != "--", arguments)
     try:
         status = cli.main(
             list(arguments), "forebay", "_FOREBAY_COMPLETE", standalone_mode=False, obj=said

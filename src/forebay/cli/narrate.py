@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from forebay.cli import paper
+from forebay.core import units
 
 Body = dict[str, Any]
 
@@ -21,6 +22,7 @@ _WHY_STOP = {
     "node_failed": "a node under it failed",
     "drain": "a node under it is being drained",
     "claim_started": "the nodes pass to a tranche whose term begins",
+    "claim_power": "its power passes to a tranche whose term begins",
     "claim_ended": "the term of its tranche is over",
     "start_timeout": "it did not start in time",
 }
@@ -50,7 +52,6 @@ class Narrator:
     #: Tranche -> (tenant, seconds in which lent capacity comes back; 0 where it is not lent).
     tranches: dict[str, tuple[str, int]] = field(default_factory=dict)
     gpus_per_node: dict[str, int] = field(default_factory=dict)
-    digits: dict[str, int] = field(default_factory=lambda: {"JPY": 0, "KWD": 3})
 
     def tell(self, kind: str, body: Body) -> list[str]:
         """Sentences for one event; none for kinds that say nothing new to people."""
@@ -87,7 +88,7 @@ class Narrator:
         self.racks.append((body["first_node"], body["nodes"], body["rack"]))
         gpus = body["nodes"] * self.gpus_per_node.get(body["sku"], 0)
         holds = (
-            f"{paper.count(body['nodes'], 'node')}, {gpus} GPUs"
+            f"{paper.count(body['nodes'], 'node')}, {paper.count(gpus, 'GPU')}"
             if gpus
             else paper.count(body["nodes"], "node")
         )
@@ -117,13 +118,15 @@ class Narrator:
             lending = tranche.get("lending") or {}
             self.tranches[tranche["id"]] = (plan["tenant"], lending.get("reclaim_deadline_s", 0))
             unit = "node" if tranche["unit"] == "node" else "rack"
-            price = f"{tranche['price_micros_per_gpu_hour'] / 1e6:.2f} {plan['currency']} a GPU-hour"
+            price = (
+                f"{units.decimal_text(tranche['price_micros_per_gpu_hour'])} {plan['currency']} a GPU-hour"
+            )
             lines.append(
                 f"  {paper.count(tranche['count'], unit)} for itself, as tranche {tranche['id']}, at {price}"
             )
             if lending:
                 lines.append(
-                    f"  idle parts may be lent, back within {lending['reclaim_deadline_s']} s; "
+                    f"  idle parts may be lent, back within {paper.span(lending['reclaim_deadline_s'])}; "
                     f"{lending['owner_share_ppm'] / 10_000:g} % of the price is {plan['tenant']}'s"
                 )
         if may:
@@ -142,7 +145,8 @@ class Narrator:
     def _prices(self, body: Body) -> list[str]:
         prices = body["prices"]
         each = [
-            f"{'spot' if price['tier'] == 'spot' else 'on demand'} {price['price_micros_per_gpu_hour'] / 1e6:.2f}"
+            f"{'spot' if price['tier'] == 'spot' else 'on demand'} "
+            + units.decimal_text(price["price_micros_per_gpu_hour"])
             for price in prices["prices"]
         ]
         return [f"prices in {prices['currency']} for a GPU-hour: {', '.join(each)}"]
@@ -177,7 +181,7 @@ class Narrator:
             owner, deadline_s = self.tranches.get(gang.lender, ("its owner", 0))
             return [
                 f"{body['gang']} starts{again} on {where}: idle capacity of {owner}, lent",
-                f"  {owner} gets it back within {deadline_s} s whenever it wants",
+                f"  {owner} gets it back within {paper.span(deadline_s)} whenever it wants",
             ]
         return [f"{body['gang']} starts{again} on {where}"]
 
@@ -202,7 +206,7 @@ class Narrator:
         owner, deadline_s = self.tranches.get(body["tranche"], ("its owner", 0))
         return [
             f"{owner} wants its lent capacity back for {body['for_gang']}",
-            f"  {body['gang']} has {deadline_s} s to save its work and leave",
+            f"  {body['gang']} has {paper.span(deadline_s)} to save its work and leave",
         ]
 
     def _overdue(self, body: Body) -> list[str]:
@@ -220,10 +224,13 @@ class Narrator:
         if ending == "stopped" or (gang is not None and gang.stopping):
             if gang is not None and gang.stopping == "reclaim":
                 return [f"{name} has left the lent nodes and waits in the queue for room"]
-            return [f"{name} has stopped" + (" and waits in the queue" if body["again"] else "")]
+            pause = (
+                f", and may start again at {paper.moment(body['not_before'])}" if body["not_before"] else ""
+            )
+            return [f"{name} has stopped" + (" and waits in the queue" if body["again"] else "") + pause]
         what = self._failure(body)
         if body["again"]:
-            pause = f" at {paper.clock(body['not_before'])}" if body["not_before"] else ""
+            pause = f" at {paper.moment(body['not_before'])}" if body["not_before"] else ""
             return [what, f"  a gang runs whole or not at all: it starts again{pause}, from its checkpoint"]
         return [what, "  no restart is left: it is over"]
 
@@ -250,7 +257,7 @@ class Narrator:
         return [f"the billing period from {start} to {end} is closed"]
 
     def _invoiced(self, body: Body) -> list[str]:
-        total = paper.amount(body["total_minor"], body["currency"], self.digits.get(body["currency"], 2))
+        total = paper.amount(body["total_minor"], body["currency"])
         return [f"{body['invoice']} is issued to {body['tenant']}: {total}"]
 
     _SENTENCES: ClassVar[dict[str, Callable[[Narrator, Body], list[str]]]] = {

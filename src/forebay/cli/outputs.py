@@ -83,7 +83,7 @@ def _list(item: dict[str, Any]) -> dict[str, Any]:
 
 
 _BEARER = _table(id=str, role=str, tenant=str, actor=str)
-#: Where something is wrong in a document, as far as that is known.
+#: Where something is wrong in a document, as far as that is known; or in which option of the command line.
 _PLACE = {
     "type": "object",
     "properties": {
@@ -92,6 +92,7 @@ _PLACE = {
         "file": {"type": "string"},
         "line": {"type": "integer"},
         "column": {"type": "integer"},
+        "option": {"type": "string"},
     },
 }
 
@@ -119,7 +120,8 @@ _DOCUMENTS: dict[str, dict[str, Any]] = {
         "jobs": int, "refused": int, "broken_rows": int, "gpus": int, "span_s": int, "wait_s": dict[str, int],
         "wait_s_by_gpus": dict[str, dict[str, int]], "gpu_hours": str, "utilisation_ppm": int,
         "utilisation_ppm_while_jobs_arrive": int, "energy_kwh": int, "energy_kwh_work": int,
-        "invoiced": dict[str, str], "invoiced_total": str, "currency": str, "events": int, "digest": str,
+        "price_per_gpu_hour": str, "invoiced": dict[str, str], "invoiced_total": str, "currency": str, "events": int,
+        "digest": str,
         "machine": {"type": "object"},
     },
     "schema": {"kinds": list[str], "any": dict[str, Any]},

@@ -5,8 +5,12 @@ from __future__ import annotations
 import datetime
 import shutil
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from itertools import pairwise
 
 import click
+
+from forebay.core import units
 
 #: Colours of phases and states.
 COLORS = {
@@ -70,11 +74,6 @@ def power(power_w: int) -> str:
     return f"{power_w} W"
 
 
-def gpu_hours(gpu_us: int) -> str:
-    """GPU-microseconds as GPU-hours: `0.0213 GPU-h`, `1,240 GPU-h`."""
-    return f"{_short(gpu_us / 3.6e9)} GPU-h"
-
-
 def _short(value: float) -> str:
     """Three digits that matter, or all before the point."""
     if value == 0:
@@ -87,18 +86,17 @@ def _short(value: float) -> str:
 
 
 def span(seconds: float) -> str:
-    """A length of time: `8 s`, `2 min 5 s`, `3 h 20 min`, `4 d 2 h`."""
+    """A length of time, as documents spell it: `8s`, `2m05s`, `3h20m`, `4d02h`; at most two units, rounded down."""
     left = max(0, round(seconds))
-    parts = []
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
-        count, left = divmod(left, size)
-        if count:
-            parts.append(f"{count} {unit}")
-    return " ".join(parts[:2]) or "0 s"
+    for (unit, size), (below, part) in pairwise((("d", 86400), ("h", 3600), ("m", 60), ("s", 1))):
+        if left >= size:
+            whole, rest = divmod(left, size)
+            return f"{whole}{unit}" + (f"{rest // part:02d}{below}" if rest >= part else "")
+    return f"{left}s"
 
 
-def moment(at: int | str | None, *, seconds: bool = True) -> str:
-    """An instant (microseconds, or RFC 3339) in local time with its zone; "" for none."""
+def moment(at: int | str | None) -> str:
+    """An instant (microseconds, or RFC 3339) as RFC 3339 in UTC, to the second; "" for none."""
     if not at:
         return ""
     if isinstance(at, int):
@@ -110,22 +108,12 @@ def moment(at: int | str | None, *, seconds: bool = True) -> str:
             return at
         if when.tzinfo is None:
             when = when.replace(tzinfo=datetime.UTC)
-    local = when.astimezone()
-    return local.strftime("%Y-%m-%d %H:%M:%S %Z" if seconds else "%Y-%m-%d %H:%M %Z")
+    return when.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def clock(at: int) -> str:
-    """An instant as local time of day, `09:15:03`; the zone is stated by whoever heads the column."""
-    return datetime.datetime.fromtimestamp(at // 1_000_000, tz=datetime.UTC).astimezone().strftime("%H:%M:%S")
-
-
-def zone() -> str:
-    """The name of the local zone."""
-    return datetime.datetime.now(tz=datetime.UTC).astimezone().strftime("%Z")
-
-
-def amount(amount_minor: int, currency: str, digits: int = 2) -> str:
+def amount(amount_minor: int, currency: str) -> str:
     """Minor units as an amount: `1,234.50 USD`."""
+    digits = units.MINOR_DIGITS.get(currency, 2)
     sign, left = ("-", -amount_minor) if amount_minor < 0 else ("", amount_minor)
     whole, rest = divmod(left, 10**digits)
     return f"{sign}{whole:,}{f'.{rest:0{digits}d}' if digits else ''} {currency}"
@@ -137,13 +125,42 @@ def count(number: int, noun: str) -> str:
 
 
 def charge(given: dict[str, str] | None) -> str:
-    """An amount as the server gives it: `12.50 USD`; "" for none."""
+    """An amount as the server gives it, to the last digit: `12.50 USD`, `0.067219 USD`; "" for none."""
     return f"{given['amount']} {given['currency']}" if given else ""
 
 
-def time_of_day(at: str | None) -> str:
-    """An instant (RFC 3339) as local time of day; "" for none."""
-    return datetime.datetime.fromisoformat(at).astimezone().strftime("%H:%M:%S") if at else ""
+def gpu_hours(texts: Iterable[str]) -> list[str]:
+    """A column of GPU-hours (decimals, "" for none), all with two places; with six where one would be 0.00 else."""
+    return _column([(text, 2) for text in texts])
+
+
+def charges(given: Iterable[dict[str, str] | None]) -> list[str]:
+    """A column of money as the server gives it, with the places of its currency; with six where one would vanish."""
+    amounts = list(given)
+    told = _column(
+        [
+            (each["amount"], units.MINOR_DIGITS.get(each["currency"], 2)) if each else ("", 2)
+            for each in amounts
+        ]
+    )
+    return [f"{text} {each['currency']}" if each else "" for text, each in zip(told, amounts, strict=True)]
+
+
+def prices(texts: Iterable[str]) -> list[str]:
+    """A column of prices (decimals, "" for none), to the last digit and all with as many places."""
+    known = list(texts)
+    places = max((len(text.partition(".")[2]) for text in known), default=0)
+    return [f"{Decimal(text):.{places}f}" if text else "" for text in known]
+
+
+def _column(cells: list[tuple[str, int]]) -> list[str]:
+    """Decimals with so many places each, rounded half to even."""
+    short = [f"{Decimal(text):.{places}f}" if text else "" for text, places in cells]
+    if any(
+        text and Decimal(text) and not Decimal(told) for (text, _), told in zip(cells, short, strict=True)
+    ):
+        return [f"{Decimal(text):.6f}" if text else "" for text, _ in cells]
+    return short
 
 
 def wrapped(text: str, room: int = 8) -> list[str]:

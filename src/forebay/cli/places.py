@@ -9,6 +9,8 @@ world whose server runs. When none runs, the message names the world that ran la
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 from dataclasses import dataclass
@@ -37,31 +39,26 @@ class Running:
 
     @property
     def alive(self) -> bool:
-        """Whether its process is there."""
-        return process_lives(self.pid)
+        """Whether it runs. A process id would say little, since it is used again, and a state folder may be a copy of
+        another: the lock that a server holds goes with its process, and is not copied.
+        """
+        try:
+            handle = os.open(self.folder / "server.lock", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(handle)
+        return False
 
 
 def state_root() -> Path:
     """The folder of all worlds of this user."""
     base = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
     return Path(base).expanduser() / "forebay"
-
-
-def process_lives(pid: int) -> bool:
-    """Whether a process of this id exists and is not a zombie."""
-    if pid <= 0:
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return True
 
 
 def read_server(folder: Path) -> Running | None:
@@ -81,12 +78,27 @@ def read_server(folder: Path) -> Running | None:
 
 
 def started_with(folder: Path) -> dict[str, str]:
-    """How `forebay up` started a world last: its command, and its certificate."""
+    """How `forebay up` started a world last: its command, its name, and its certificate."""
     try:
         held = json.loads((folder / "up.json").read_text(encoding="utf-8"))
         return {str(name): str(value) for name, value in held.items()}
     except (OSError, ValueError, AttributeError):
         return {}
+
+
+def world_of(folder: Path) -> str:
+    """The name of the World in a state folder, as it was when it was started last; else the folder's own name."""
+    return started_with(folder).get("world") or folder.name
+
+
+def last_used_ns(folder: Path) -> int:
+    """When something was recorded last. A server that was killed leaves its last records in a log beside the file."""
+    times = [(folder / JOURNAL).stat().st_mtime_ns]
+    with contextlib.suppress(OSError):
+        log = (folder / f"{JOURNAL}-wal").stat()
+        if log.st_size:  # one that is empty was made by a reader
+            times.append(log.st_mtime_ns)
+    return max(times)
 
 
 def start_hint(folder: Path | None = None) -> str:
@@ -125,7 +137,33 @@ def state_of(said: Session) -> Path:
     if len(running) > 1:
         names = ", ".join(path.name for path in running)
         raise Failed(f"several worlds are running: {names}", hint=f"Name one: --state {running[0]}")
-    return max(known, key=lambda path: (path / JOURNAL).stat().st_mtime)
+    return max(known, key=last_used_ns)
+
+
+def local_state(said: Session) -> Path:
+    """As `state_of`, for commands that read the state folder itself and ask no server.
+
+    To name a server or a token makes no sense then: on the command line it is refused, in the environment it is told
+    that it plays no part.
+    """
+    refuse_remote(said, "this command reads the state folder itself")
+    folder = state_of(said)
+    if unheeded := [name for name in ("FOREBAY_SERVER", "FOREBAY_TOKEN_FILE") if os.environ.get(name)]:
+        play = "plays" if len(unheeded) == 1 else "play"
+        said.say(f"this reads {folder} itself: {' and '.join(unheeded)} {play} no part in it")
+    return folder
+
+
+def refuse_remote(said: Session, why: str) -> None:
+    """Raise `Failed` when a server or a token was named on the command line, for a command that asks none."""
+    named = [name for name, value in (("--server", said.server), ("--token-file", said.token_file)) if value]
+    if named:
+        raise Failed(
+            f"{why}: {' and '.join(named)} would change nothing",
+            Status.USAGE,
+            hint="Name a world with --state DIR.",
+            code="usage",
+        )
 
 
 def find_running(said: Session) -> Running:
@@ -155,9 +193,9 @@ def find_running(said: Session) -> Running:
     known = [path for path in worlds() if (path / JOURNAL).exists()]
     if not known:
         raise Failed("no server is running", Status.NO_SERVER, hint=start_hint(), code="no_server")
-    last = max(known, key=lambda path: (path / JOURNAL).stat().st_mtime)
+    last = max(known, key=last_used_ns)
     raise Failed(
-        f"no server is running; the last one was that of the world {last.name}",
+        f"no server is running; the last one was that of the world {world_of(last)}",
         Status.NO_SERVER,
         hint=start_hint(last),
         code="no_server",

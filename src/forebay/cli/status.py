@@ -59,19 +59,16 @@ def _gangs(body: dict[str, Any], color: bool) -> str:
 
 def _period(body: dict[str, Any], color: bool) -> str:
     period = body["period"]
-    rows = [
-        (
-            each["tenant"],
-            f"tranche {each['tranche']}",
-            each["entitled_gpu_hours"],
-            paper.charge(each["amount"]),
-        )
-        for each in period["tranches"]
+    dedicated, use = period["tranches"], period["use"]
+    names = [f"tranche {each['tranche']}" for each in dedicated] + [
+        each["tier"].replace("_", " ") for each in use
     ]
-    rows += [
-        (each["tenant"], each["tier"].replace("_", " "), each["gpu_hours"], paper.charge(each["amount"]))
-        for each in period["use"]
-    ]
+    hours = paper.gpu_hours(
+        [each["entitled_gpu_hours"] for each in dedicated] + [each["gpu_hours"] for each in use]
+    )
+    both = [*dedicated, *use]
+    amounts = paper.charges(each["amount"] for each in both)
+    rows = list(zip([each["tenant"] for each in both], names, hours, amounts, strict=True))
     head = f"open period since {paper.moment(period['start'])}, not final:"
     table = paper.table(("TENANT", "FOR", "GPU-H", "SO FAR"), rows, right="  rr", color=color)
     return f"{head}\n{table}" if rows else ""

@@ -10,6 +10,7 @@ import contextlib
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,19 @@ LISTEN_S = 1
 
 
 class Teller:
-    """Prints what happens, each line with the time since the start. `since` is the last record that is known."""
+    """Prints what happens, each line with the time since the start. `since` is the last record that is known;
+    `between` is called between two looks, and may end the listening by what it raises.
+    """
 
-    def __init__(self, found: client.Client, said: session.Session, since: int) -> None:
+    def __init__(
+        self,
+        found: client.Client,
+        said: session.Session,
+        since: int,
+        between: Callable[[], None] = lambda: None,
+    ) -> None:
         self.client = found
+        self._between = between
         self._said = said
         self._since = since
         self._after = 0
@@ -61,6 +71,7 @@ class Teller:
         """Tell what was recorded meanwhile; wait up to `wait_s` for the first of it."""
         deadline = time.monotonic() + wait_s
         while True:
+            self._between()
             left = max(0.0, deadline - time.monotonic())
             page = self.client.get("/v1/events", after=self._after, wait=int(min(LISTEN_S, left)), limit=500)
             for record in page["items"]:
@@ -213,8 +224,9 @@ class Player:
         deadline = time.monotonic() + condition.within_s
         while not self._holds(condition):
             if time.monotonic() >= deadline:
+                within = paper.span(condition.within_s)
                 raise Failed(
-                    f"{condition.gang} is not {' or '.join(condition.states)} after {condition.within_s} s: "
+                    f"{condition.gang} is not {' or '.join(condition.states)} after {within}: "
                     "the story cannot go on",
                     hint=f"`forebay explain {condition.gang}` tells what it waits for.",
                     code="story_stuck",

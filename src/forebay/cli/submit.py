@@ -7,13 +7,15 @@ from typing import Any
 import click
 
 from forebay.cli import apply, client, command, session
-from forebay.cli.failure import Failed, Status
+from forebay.cli.failure import Failed, Status, place_of
 
 EXAMPLES = """
     forebay submit gangs/train.yaml
     forebay submit --tenant acme --tranche acme-t1 --sku gb300-nvl72 --gpus 8 --name train -- python3 train.py
     forebay submit --tenant birch --tier spot --sku gb300-nvl72 --gpus 1 -- sleep 60
 """
+#: What a gang is called that was not read from a file.
+COMMAND_LINE = "command line"
 
 
 @command.command("submit", examples=EXAMPLES, context_settings={"ignore_unknown_options": False})
@@ -41,10 +43,13 @@ def submit_command(what: tuple[str, ...], dry_run: bool, gpus: int | None, **fie
     if gpus is None:
         documents = [document for path in what for document in apply.read(path)]
     else:
-        documents = [{"name": "command line", "text": _document(what, gpus, fields)}]
+        documents = [{"name": COMMAND_LINE, "text": _document(what, gpus, fields)}]
     found = client.connect(said)
     posted = {"documents": apply.sendable(found, documents), "dry_run": dry_run}
-    answer = found.post("/v1/documents", posted)
+    try:
+        answer = found.post("/v1/documents", posted)
+    except Failed as failure:
+        raise (failure if gpus is None else _by_option(failure)) from None
     gangs = [each for each in answer["applied"] if each["kind"] == "Gang"]
     if said.json:
         said.emit("submit", {"gangs": [each["id"] for each in gangs], "dry_run": dry_run})
@@ -53,6 +58,21 @@ def submit_command(what: tuple[str, ...], dry_run: bool, gpus: int | None, **fie
         click.echo(each["id"])
     if gangs and not dry_run:
         said.say(f"taken in; `forebay explain {gangs[0]['id']}` tells where it is")
+
+
+def _by_option(failure: Failed) -> Failed:
+    """The same failure, told of the options that were given and not of places in a document that nobody wrote."""
+    errors = []
+    for error in failure.errors:
+        field = str(error.get("pointer") or "").strip("/").split("/")[0]
+        option = {"id": "--name", "program": "COMMAND", "": ""}.get(field, f"--{field}")
+        errors.append(
+            {"option": option, "pointer": error.get("pointer", ""), "detail": error.get("detail", "")}
+        )
+    if not errors:
+        return failure
+    message = f"{place_of(errors[0])}{errors[0]['detail']}"
+    return Failed(message, failure.status, hint=failure.hint, code=failure.code, errors=errors)
 
 
 def _document(argv: tuple[str, ...], gpus: int, fields: dict[str, Any]) -> str:

@@ -31,7 +31,7 @@ def token_group() -> None:
 
 @contextlib.contextmanager
 def _tokens() -> Iterator[auth.Tokens]:
-    folder = places.state_of(session.current())
+    folder = places.local_state(session.current())
     try:
         yield auth.Tokens(folder)
     except auth.AuthError as error:

@@ -66,11 +66,12 @@ def up_command(
     hosting.check_python()
     said = session.current()
     state = places.stated(said) or places.state_root() / project.resolve().name
-    told = scenario.load(project / "scenario.yaml") if (project / "scenario.yaml").is_file() else None
-    documents = apply.read(str(project))
     running = places.read_server(state)
     if running is not None and running.alive and not fresh:
         return _attach(said, running)
+    places.refuse_remote(said, "this starts a server of its own")
+    told = scenario.load(project / "scenario.yaml") if (project / "scenario.yaml").is_file() else None
+    documents = apply.read(str(project))
     if fresh:
         aside = hosting.set_aside(state)
         if aside is not None:
@@ -132,10 +133,11 @@ class _Session:
             host = hosting.Host(self._options, any_port=any_port)
             found: client.Client | None = None
             try:
-                hosting.note(self._state, f"{self._again} --stay" if stay else self._again, certificate)
+                again = f"{self._again} --stay" if stay else self._again
+                hosting.note(self._state, again, host.world, certificate)
                 found = host.client(certificate)
-                self._greet(host.address, since)
-                teller = story.Teller(found, self._said, since)
+                self._greet(host, since)
+                teller = story.Teller(found, self._said, since, interrupts.recall)
                 self._tell(teller, stay)
                 told_to_the_end = True
             except KeyboardInterrupt as interrupt:
@@ -154,12 +156,11 @@ class _Session:
         self._part(stay)
         return Status.OK
 
-    def _greet(self, address: str, since: int) -> None:
+    def _greet(self, host: hosting.Host, since: int) -> None:
         said = self._said
         title = self._progress.scenario.title if self._progress is not None else ""
-        world = self._options.world
-        said.say(f"{world}: {title}" if title else world)
-        said.say(f"  listens on {address}")
+        said.say(f"{host.world}: {title}" if title else host.world)
+        said.say(f"  listens on {host.address}")
         said.say(f"  state in   {self._state}")
         if since:
             said.say(f"  goes on after record {since}; what was running is taken up again")
@@ -225,11 +226,16 @@ class _Terminated(KeyboardInterrupt):
 
 
 class _Interrupts:
-    """The first SIGINT or SIGTERM is raised. What comes after it, or once `quiet` is set, only asks to hurry."""
+    """The first SIGINT or SIGTERM is raised. What comes after it, or once `quiet` is set, only asks to hurry.
+
+    An exception that is raised while Python runs a finalizer or a callback is printed and lost: whoever waits asks
+    now and then (`recall`), and it is raised again.
+    """
 
     def __init__(self) -> None:
         self.quiet = False
         self.hurry = False
+        self._raised: type[KeyboardInterrupt] | None = None
         signals = (signal.SIGINT, signal.SIGTERM)
         self._before = [(number, signal.signal(number, self._handle)) for number in signals]
 
@@ -238,7 +244,13 @@ class _Interrupts:
             self.hurry = True
             return
         self.quiet = True
-        raise _Terminated if number == signal.SIGTERM else KeyboardInterrupt
+        self._raised = _Terminated if number == signal.SIGTERM else KeyboardInterrupt
+        raise self._raised
+
+    def recall(self) -> None:
+        """Raise again what was raised before, and seems to have been lost."""
+        if self._raised is not None:
+            raise self._raised
 
     def restore(self) -> None:
         """As it was before."""

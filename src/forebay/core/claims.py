@@ -26,6 +26,7 @@ from forebay.core.ids import (
     TrancheId,
     refuse_name,
 )
+from forebay.core.supply import PowerLevel
 from forebay.core.timeline import INSTANT_MAX, Due, Dues, Interval
 from forebay.core.units import MINOR_DIGITS
 
@@ -202,6 +203,45 @@ def committed(state: State, supplied: supply.State, sku: SkuId, site: SiteId, wi
     return timeline.peak(loads, window)
 
 
+def owner_of(state: State, node: int) -> TrancheId:
+    """The tranche whose term runs that holds a node; "" for none."""
+    for name, tranche in state.tranches.items():
+        if tranche.standing is Standing.LIVE and any(
+            first <= node < first + count for first, count in tranche.runs
+        ):
+            return name
+    return TrancheId("")
+
+
+def power_of(
+    plan: TranchePlan, runs: tuple[tuple[int, int], ...], supplied: supply.State
+) -> dict[PowerLevel, int]:
+    """Watts of a tranche's nodes with all GPUs at work, on each level above them."""
+    sku = supplied.skus[plan.sku]
+    found: dict[PowerLevel, int] = {}
+    for first, count in runs:
+        node, end = first, first + count
+        while node < end:
+            rack = supply.rack_of(supplied, node)
+            nodes = min(end, rack.first_node + rack.nodes) - node
+            for level in supply.levels_of(supplied, rack):
+                found[level] = found.get(level, 0) + nodes * sku.gpus_per_node * sku.gpu_w
+            node += nodes
+    return found
+
+
+def promised_w(
+    held: list[tuple[TranchePlan, tuple[tuple[int, int], ...]]], supplied: supply.State, window: Interval
+) -> dict[PowerLevel, int]:
+    """The most watts that are promised on each level at any instant of `window`; levels without any are left out."""
+    loads: dict[PowerLevel, list[tuple[Interval, int]]] = {}
+    for plan, runs in held:
+        if term(plan).overlaps(window):
+            for level, watts in power_of(plan, runs, supplied).items():
+                loads.setdefault(level, []).append((term(plan), watts))
+    return {level: timeline.peak(entries, window) for level, entries in loads.items()}
+
+
 def contract_for(state: State, tenant: TenantId, *, spot: bool) -> ContractPlan | None:
     """The tenant's first contract that allows spot, or on demand, in order of signing: later ones change nothing."""
     for plan in state.contracts.values():
@@ -218,8 +258,8 @@ def sign(
 ) -> Answer | Refusal:
     """Sign and bind. Refuses, in this order: contract_differs, bad_id (contract, seller, tenant), bad_quantity
     (version), unknown_currency; for each tranche in turn bad_id, duplicate_id, unknown_site, unknown_sku,
-    bad_quantity (count), bad_term, bad_price, bad_lending; then for each in turn oversold, no_whole_racks. Signing
-    what is already signed, word for word, changes nothing.
+    bad_quantity (count), bad_term, bad_price, bad_lending; then for each in turn oversold, no_whole_racks, no_power.
+    Signing what is already signed, word for word, changes nothing.
     """
     plan = command.plan
     known = state.contracts.get(plan.id)
@@ -315,7 +355,10 @@ def _bind(
     bound: dict[TrancheId, tuple[tuple[int, int], ...]],
     where: str,
 ) -> tuple[tuple[int, int], ...] | Refusal:
-    """First fit over racks in order: whole racks, or the rest of racks that others have begun."""
+    """First fit over racks in order: whole racks, or the rest of racks that others have begun; with power for all of
+    their GPUs that is promised to nobody else. All nodes draw the same and the limits form a tree: this finds as many
+    as there can be.
+    """
     taken: set[int] = set()
     others = [(t.plan, t.runs) for t in state.tranches.values()] + [(p, bound[p.id]) for p in siblings]
     for other, runs in others:
@@ -347,11 +390,33 @@ def _bind(
                 f"tranche {plan.id} promises {plan.count} whole racks; {len(whole)} are wholly free over its term",
                 f"{where}.count",
             )
-        picked = [node for rack in whole[: plan.count] for node in free[rack.id]]
+        racks, at_once = whole, sku.nodes_per_rack
     else:
         # Fill racks that are already broken into first, so that whole racks stay whole.
-        for rack in sorted(racks, key=lambda rack: len(free[rack.id]) == rack.nodes):
-            picked += free[rack.id][: wanted - len(picked)]
+        racks, at_once = sorted(racks, key=lambda rack: len(free[rack.id]) == rack.nodes), 1
+    room_w = supply.room_w(supplied)
+    for level, watts in promised_w(others, supplied, term(plan)).items():
+        room_w[level] -= watts
+    node_w = sku.gpus_per_node * sku.gpu_w
+    short: PowerLevel | None = None
+    for rack in racks:
+        levels = supply.levels_of(supplied, rack)
+        tightest = min(levels, key=lambda level: room_w[level])
+        most = room_w[tightest] // node_w // at_once * at_once
+        nodes = free[rack.id][: wanted - len(picked)]
+        if most < len(nodes):
+            short, nodes = short or tightest, nodes[: max(0, most)]
+        picked += nodes
+        for level in levels:
+            room_w[level] -= len(nodes) * node_w
+    if len(picked) < wanted:
+        assert short is not None, "what is short is power: there were nodes enough"
+        return Refusal(
+            "no_power",
+            f"tranche {plan.id} promises {wanted} nodes of {plan.sku}, {node_w} W each; of those that are free over "
+            f"its term {len(picked)} have power that nobody else is promised: {short.kind} {short.name} has no more",
+            f"{where}.count",
+        )
     return runs_of(picked)
 
 
@@ -438,3 +503,8 @@ def check(state: State, supplied: supply.State) -> Iterator[str]:
         stands = supply.gpus_at(supplied, tranche.plan.sku, tranche.plan.site)
         if promised * supplied.skus[tranche.plan.sku].gpus_per_node > stands:
             yield f"{promised} nodes of {tranche.plan.sku} are promised at {tranche.plan.site}: more than stand there"
+    room_w = supply.room_w(supplied)
+    plans = [(tranche.plan, tranche.runs) for tranche in held]
+    for level, watts in promised_w(plans, supplied, Interval(0, INSTANT_MAX)).items():
+        if watts > room_w[level]:
+            yield f"{watts} W are promised on {level.kind} {level.name}, which has room for {room_w[level]} W of work"

@@ -12,6 +12,7 @@ from __future__ import annotations
 import bisect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from forebay.core.ids import (
     Answer,
@@ -346,6 +347,34 @@ def feed_path(state: State, feed: FeedId) -> list[Feed]:
     return path
 
 
+class PowerLevel(NamedTuple):
+    """A level of the electrical tree: a rack, or a feed."""
+
+    kind: str
+    name: str
+
+
+def levels_of(state: State, rack: Rack) -> list[PowerLevel]:
+    """A rack and the feeds above it, nearest first."""
+    return [
+        PowerLevel("rack", rack.id),
+        *(PowerLevel("feed", feed.id) for feed in feed_path(state, rack.feed)),
+    ]
+
+
+def room_w(state: State) -> dict[PowerLevel, int]:
+    """Watts of work that each level can carry: its limit, less what it carries when no work runs."""
+    room = {PowerLevel("feed", feed.id): feed.limit_w for feed in state.feeds.values()}
+    room |= {PowerLevel("rack", rack.id): rack.limit_w for rack in state.racks.values()}
+    for feed in state.feeds.values():
+        for above in feed_path(state, feed.id):
+            room[PowerLevel("feed", above.id)] -= feed.base_w
+    for rack in state.racks.values():
+        for level in levels_of(state, rack):
+            room[level] -= rack.base_w
+    return room
+
+
 def gpus_at(state: State, sku: SkuId, site: SiteId) -> int:
     """GPUs of a SKU that stand at a site, healthy or not."""
     per_node = state.skus[sku].gpus_per_node
@@ -613,19 +642,21 @@ def cordon(state: State, command: CordonNode, emit: Emit) -> Answer | Refusal:
     """Keep new work off a node. Refuses: unknown_node."""
     if not 0 <= command.node < state.nodes:
         return Refusal("unknown_node", f"there is no node {command.node}", "node")
-    if command.node not in state.cordoned or command.drain:
+    changed = command.node not in state.cordoned or command.drain
+    if changed:
         reason = command.reason or state.cordoned.get(command.node, "")
         emit(NodeCordoned(command.node, reason, command.drain))
-    return {"node": command.node}
+    return {"node": command.node, "changed": changed}
 
 
 def uncordon(state: State, command: UncordonNode, emit: Emit) -> Answer | Refusal:
     """Let a node have work again. Refuses: unknown_node."""
     if not 0 <= command.node < state.nodes:
         return Refusal("unknown_node", f"there is no node {command.node}", "node")
-    if command.node in state.cordoned:
+    changed = command.node in state.cordoned
+    if changed:
         emit(NodeUncordoned(command.node))
-    return {"node": command.node}
+    return {"node": command.node, "changed": changed}
 
 
 # The only way state changes, live and on replay.

@@ -50,3 +50,8 @@ def decimal_text(micros: int) -> str:
     whole, rest = divmod(abs(micros), MICROS)
     digits = f"{rest:06d}".rstrip("0")
     return f"{'-' if micros < 0 else ''}{whole}.{digits:0<2}"
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: `1 GPU`, `8 GPUs`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -7,7 +7,8 @@ GPUs running is a rate, integrated when it changes. A fact that takes effect bef
 while nobody listened) moves the difference, into the segment and period it belongs to.
 
 *Tranche books* say what became of every GPU-second that a tranche is entitled to:
-`entitled = used + lent + idle + undeliverable`, at every instant.
+`entitled = used + lent + idle + undeliverable`, at every instant. Late news of a node moves GPU-time between
+undeliverable and the rest, less what was undeliverable of it anyway: that is kept for as long as news may reach.
 
 Energy is GPU-time at the SKU's watts (source "profile"); readings come later and are kept beside it.
 """
@@ -23,10 +24,11 @@ from forebay.core.ids import Event, GangId, NodeIndex, SiteId, SkuId, TenantId, 
 from forebay.core.placements import gang as gangs
 from forebay.core.placements.gang import HOLDING, Gang, Tier
 from forebay.core.placements.index import each_node, gpus_of
-from forebay.core.placements.state import Derived
+from forebay.core.placements.state import Held
 from forebay.core.placements.state import State as Placements
 
-#: Spans kept for facts that arrive late; an older fact counts from the oldest.
+#: Spans kept for facts that arrive late; an older fact counts from the oldest. As many changes are kept of what was
+#: kept back of one node.
 SPANS_MAX = 64
 
 
@@ -79,6 +81,26 @@ class TrancheBook(NamedTuple):
     def idle_gpu_us(self) -> int:
         """GPU-microseconds that were deliverable and that nobody used."""
         return self.entitled_gpu_us - self.used_gpu_us - self.lent_gpu_us - self.undeliverable_gpu_us
+
+
+class Kept(NamedTuple):
+    """From `at` on, so many GPUs of a node are undeliverable to its tranche though the node is well: those that are
+    idle on a cordoned node, and those of who has no right to be there."""
+
+    at: int
+    gpus: int
+
+
+#: Before anything was kept back.
+NOTHING_KEPT = (Kept(0, 0),)
+
+
+class Stay(NamedTuple):
+    """GPUs of a node that a gang holds by its right, on loan or as its own, since when."""
+
+    gpus: int
+    since: int
+    lent: bool
 
 
 @dataclass(slots=True)
@@ -151,8 +173,12 @@ class State:
     spans: list[Span] = field(default_factory=lambda: [Span(0, 0, 0)])
     meters: dict[tuple[Key, Span], Meter] = field(default_factory=dict)
     books: dict[TrancheId, TrancheBook] = field(default_factory=dict)
-    #: (Tranche, start of a closed period) -> GPU-microseconds that were undeliverable there, as was learned since.
-    corrections: dict[tuple[TrancheId, int], int] = field(default_factory=dict)
+    #: (Tranche, start of a closed period) -> what its lines have said so far, for periods that news may still reach.
+    closed: dict[tuple[TrancheId, int], TrancheBook] = field(default_factory=dict)
+    #: The same as it is known to be by now, where that differs: the next close says the difference.
+    corrections: dict[tuple[TrancheId, int], TrancheBook] = field(default_factory=dict)
+    #: What was kept back of each node of a tranche, in order of time, as far as news may still reach.
+    kept: dict[NodeIndex, tuple[Kept, ...]] = field(default_factory=dict)
     #: Gangs that hold nodes of a tranche beyond their right (a loan past its deadline, whoever was there when the
     #: term began): their GPUs count as undeliverable to the tranche.
     overdue: dict[GangId, tuple[TrancheId, ...]] = field(default_factory=dict)
@@ -164,7 +190,9 @@ class State:
             self.spans.copy(),
             self.meters.copy(),
             self.books.copy(),
+            self.closed.copy(),
             self.corrections.copy(),
+            self.kept.copy(),
             self.overdue.copy(),
         )
 
@@ -224,9 +252,15 @@ def tranche_lines(state: State, at: int) -> tuple[TrancheLine, ...]:
         if book.entitled_gpu_us:
             shares = (book.used_gpu_us, book.lent_gpu_us, book.idle_gpu_us, book.undeliverable_gpu_us)
             made.append(TrancheLine(tranche, state.period_start, book.entitled_gpu_us, *shares))
-    for (tranche, period_start), gpu_us in sorted(state.corrections.items()):
-        if gpu_us:
-            made.append(TrancheLine(tranche, period_start, 0, 0, 0, -gpu_us, gpu_us))
+    for (tranche, period_start), book in sorted(state.corrections.items()):
+        was = state.closed[tranche, period_start]
+        shares = (
+            book.used_gpu_us - was.used_gpu_us, book.lent_gpu_us - was.lent_gpu_us,
+            book.idle_gpu_us - was.idle_gpu_us, book.undeliverable_gpu_us - was.undeliverable_gpu_us,
+        )  # fmt: skip
+        # Who used it is not money: only what was deliverable, or was not, is worth a line.
+        if shares[-1]:
+            made.append(TrancheLine(tranche, period_start, 0, *shares))
     return tuple(made)
 
 
@@ -257,12 +291,33 @@ def apply(state: State, event: Event, at: int) -> None:
             _begin_span(state, Span(event.end, state.spans[-1].segment, event.end), event.end)
             current = state.spans[-1]
             state.meters = {mark: meter for mark, meter in state.meters.items() if mark[1] == current}
-            state.corrections = {}
+            _file(state, event.tranches)
             state.books = {
                 tranche: TrancheBook(book.gpus, event.end, book.used, book.lent, book.undeliverable)
                 for tranche, book in state.books.items()
                 if book.gpus
             }
+
+
+def _file(state: State, told: tuple[TrancheLine, ...]) -> None:
+    """Add what a close said to the closed books; forget what no news can reach any more."""
+    for line in told:
+        mark = (line.tranche, line.period_start)
+        was = state.closed.get(mark, TrancheBook(0, 0))
+        state.closed[mark] = was._replace(
+            entitled_gpu_us=was.entitled_gpu_us + line.entitled_gpu_us,
+            used_gpu_us=was.used_gpu_us + line.used_gpu_us,
+            lent_gpu_us=was.lent_gpu_us + line.lent_gpu_us,
+            undeliverable_gpu_us=was.undeliverable_gpu_us + line.undeliverable_gpu_us,
+        )
+    state.corrections = {}
+    oldest = state.spans[0].period_start
+    state.closed = {mark: book for mark, book in state.closed.items() if mark[1] >= oldest}
+    for node, steps in list(state.kept.items()):
+        past = sum(1 for step in steps[1:] if step.at <= oldest)
+        state.kept[node] = steps[past:]
+        if past == len(steps) - 1 and not steps[-1].gpus:
+            del state.kept[node]
 
 
 def _begin_span(state: State, span: Span, at: int) -> None:
@@ -329,6 +384,7 @@ def on_gang(
             here, _ = _gpus_on(supplied, gang, claimed.tranches[event.tranche])
             _move(state, event.tranche, at, lent=-here, undeliverable=here)
             _mark_overdue(state, event.gang, event.tranche)
+            _keep_back_more(state, supplied, claimed.tranches[event.tranche], gang, at, (1, 1))
 
 
 def _let_go(state: State, claimed: claims.State, supplied: supply.State, gang: Gang, at: int) -> None:
@@ -337,6 +393,9 @@ def _let_go(state: State, claimed: claims.State, supplied: supply.State, gang: G
     overdue = state.overdue.pop(gang.spec.id, ())
     for name in {*overdue, tranche} - {""}:
         here, out = _gpus_on(supplied, gang, claimed.tranches[name])
+        # What it leaves idle on a cordoned node is kept back, what it held without a right is not any more.
+        less = int(name in overdue)
+        _keep_back_more(state, supplied, claimed.tranches[name], gang, at, (-less, 1 - less))
         if name in overdue:
             _move(state, name, at, undeliverable=out - here)
         elif gang.lender:
@@ -372,7 +431,7 @@ def _move(
 
 
 def on_tranche(
-    state: State, derived: Derived, placements: Placements, claimed: claims.State, supplied: supply.State,
+    state: State, held: Held, placements: Placements, claimed: claims.State, supplied: supply.State,
     event: Event, at: int,
 ) -> None:  # fmt: skip
     """A tranche's term begins or ends: its book opens, or stands still."""
@@ -381,19 +440,26 @@ def on_tranche(
             tranche = claimed.tranches[event.tranche]
             gpus = supplied.skus[tranche.plan.sku].gpus_per_node
             missing = 0
-            for node in (NodeIndex(n) for first, count in tranche.runs for n in range(first, first + count)):
+            for node in _nodes_of(tranche):
                 taken = 0
-                for name, here in held_on(derived, placements, node):
+                for name, here in held_on(held, placements, node):
                     # Whoever is there now has no right to be, until it has left.
                     if event.tranche not in state.overdue.get(name, ()):
                         _mark_overdue(state, name, event.tranche)
                     taken += here
                 out = (node in supplied.failed, node in supplied.cordoned)
                 missing += _split(gpus, 0, 0, taken, *out).undeliverable
+                _keep_back(state, node, at, _split(gpus, 0, 0, taken, False, out[1]).undeliverable)
             state.books[event.tranche] = TrancheBook(tranche.gpus, at, undeliverable=missing)
         case claims.TrancheEnded():
             book = settled_book(state.books[event.tranche], at)
             state.books[event.tranche] = book._replace(gpus=0, used=0, lent=0, undeliverable=0)
+            for node in _nodes_of(claimed.tranches[event.tranche]):
+                _keep_back(state, node, at, 0)
+
+
+def _nodes_of(tranche: claims.Tranche) -> Iterator[NodeIndex]:
+    return (NodeIndex(node) for first, count in tranche.runs for node in range(first, first + count))
 
 
 def holds(tranche: claims.Tranche, node: int) -> bool:
@@ -417,7 +483,7 @@ def _split(gpus: int, own: int, lent: int, overdue: int, failed: bool, cordoned:
 
 
 def on_node(
-    state: State, derived: Derived, placements: Placements, claimed: claims.State, supplied: supply.State,
+    state: State, held: Held, placements: Placements, claimed: claims.State, supplied: supply.State,
     event: supply.NodeHealthChanged | supply.NodeCordoned | supply.NodeUncordoned, at: int,
 ) -> None:  # fmt: skip
     """A node goes out of service or comes back; `supplied` is still as it was before the event."""
@@ -429,61 +495,106 @@ def on_node(
             now = (was[0], True)
         case _:
             now = (was[0], False)
-    since = event.effective_at if isinstance(event, supply.NodeHealthChanged) else at
-    owner = TrancheId(derived.index.owner[event.node])
-    moved = Split(0, 0, 0)
-    own_us = lent_us = 0
+    owner = claims.owner_of(claimed, event.node)
+    stays: list[Stay] = []
     if owner:
         gpus = supplied.skus[claimed.tranches[owner].plan.sku].gpus_per_node
         own = lent = overdue = 0
-        for name, here in held_on(derived, placements, event.node):
+        for name, here in held_on(held, placements, event.node):
             gang = placements.gangs[name]
-            # How long it was there within what may be corrected: the rest of the time the node was somebody else's.
-            here_us = here * max(0, at - max(since, gang.placed_at, state.period_start))
             if owner in state.overdue.get(name, ()):
                 overdue += here
-            elif gang.lender:
-                lent, lent_us = lent + here, lent_us + here_us
-            else:
-                own, own_us = own + here, own_us + here_us
-        before, after = _split(gpus, own, lent, overdue, *was), _split(gpus, own, lent, overdue, *now)
-        moved = Split(
-            after.used - before.used, after.lent - before.lent, after.undeliverable - before.undeliverable
-        )
-        _move(state, owner, at, *moved)
-    if isinstance(event, supply.NodeHealthChanged):
-        for tranche in claimed.tranches.values():
-            until = tranche.ended_at or at
-            begin = max(since, tranche.started_at)
-            if not tranche.started_at or begin >= until or not holds(tranche, event.node):
                 continue
-            if tranche.plan.id == owner:
-                _move_late(state, owner, begin, until, moved.undeliverable, own_us, lent_us)
-            else:
-                gpus = supplied.skus[tranche.plan.sku].gpus_per_node
-                _move_late(state, tranche.plan.id, begin, until, -gpus if event.healthy else gpus, 0, 0)
+            stays.append(Stay(here, gang.placed_at, bool(gang.lender)))
+            own, lent = own + (0 if gang.lender else here), lent + (here if gang.lender else 0)
+        before, after = _split(gpus, own, lent, overdue, *was), _split(gpus, own, lent, overdue, *now)
+        moved = Split(*(new - old for old, new in zip(before, after, strict=True)))
+        _move(state, owner, at, *moved)
+        _keep_back(state, event.node, at, _split(gpus, own, lent, overdue, False, now[1]).undeliverable)
+    if not isinstance(event, supply.NodeHealthChanged) or event.effective_at == at:
+        return
+    for tranche in claimed.tranches.values():
+        until = tranche.ended_at or at
+        since = max(event.effective_at, tranche.started_at)
+        if tranche.started_at and since < until and holds(tranche, event.node):
+            gpus = supplied.skus[tranche.plan.sku].gpus_per_node
+            late = _Late(tranche.plan.id, event.node, gpus, since, until, event.healthy)
+            _move_late(state, late, stays if tranche.plan.id == owner else [])
 
 
-def _move_late(
-    state: State, tranche: TrancheId, since: int, until: int, gpus: int, own_us: int, lent_us: int
+def _keep_back(state: State, node: NodeIndex, at: int, gpus: int) -> None:
+    """From `at` on, so many GPUs of a node are kept back."""
+    steps = state.kept.get(node, NOTHING_KEPT)
+    if steps[-1].gpus == gpus:
+        return
+    if steps[-1].at == at:
+        steps = steps[:-1]
+    if not steps or steps[-1].gpus != gpus:
+        steps = (*steps, Kept(at, gpus))
+    state.kept[node] = steps[-SPANS_MAX:]
+
+
+def _keep_back_more(
+    state: State, supplied: supply.State, tranche: claims.Tranche, gang: Gang, at: int, signs: tuple[int, int]
 ) -> None:
-    """From `since` to `until`, in the past, `gpus` more (or fewer) were undeliverable: each piece in the period that
-    it belongs to. `own_us` and `lent_us` of the open period's were at work.
+    """From `at` on, a gang's GPUs on nodes of a live tranche are kept back too (1), no more (-1), or as before (0):
+    first of the signs for nodes that are not cordoned, then for those that are.
     """
+    if tranche.standing is not claims.Standing.LIVE:
+        return
+    for number, mask in each_node(gang.runs):
+        node = NodeIndex(number)
+        change = signs[node in supplied.cordoned] * mask.bit_count()
+        if change and holds(tranche, node):
+            _keep_back(state, node, at, state.kept.get(node, NOTHING_KEPT)[-1].gpus + change)
+
+
+class _Late(NamedTuple):
+    """For this tranche the node was out, or `healthy`, in `[since, until)`: not what was believed."""
+
+    tranche: TrancheId
+    node: NodeIndex
+    gpus: int
+    since: int
+    until: int
+    healthy: bool
+
+
+def _move_late(state: State, late: _Late, stays: list[Stay]) -> None:
+    """Move what a node was in the past between undeliverable and the rest, each piece in the period it belongs to.
+
+    What was kept back of the node was undeliverable either way. `stays` are of who is there now.
+    """
+    steps = state.kept.get(late.node, NOTHING_KEPT)
     starts = sorted({span.period_start for span in state.spans})
-    for start, end in zip(starts, [*starts[1:], until], strict=True):
-        from_, to = max(start, since), min(end, until)
-        if from_ < to and start == state.period_start:
-            book = settled_book(state.books[tranche], until)
-            state.books[tranche] = _moved_late(book, gpus * (to - from_), own_us, lent_us)
-        elif from_ < to:
-            known_us = state.corrections.get((tranche, start), 0)
-            state.corrections[tranche, start] = known_us + gpus * (to - from_)
+    for start, end in zip(starts, [*starts[1:], late.until], strict=True):
+        # Older than what is kept: it counts from there.
+        from_, to = max(start, late.since, steps[0].at), min(end, late.until)
+        if from_ >= to:
+            continue
+        ends = [*(step.at for step in steps[1:]), to]
+        kept_us = sum(
+            step.gpus * max(0, min(after, to) - max(step.at, from_))
+            for step, after in zip(steps, ends, strict=True)
+        )
+        late_us = late.gpus * (to - from_) - kept_us
+        own_us, lent_us = (
+            sum(stay.gpus * max(0, to - max(stay.since, from_)) for stay in stays if stay.lent is lent)
+            for lent in (False, True)
+        )
+        moved = (-late_us if late.healthy else late_us, own_us, lent_us)
+        if start == state.period_start:
+            book = settled_book(state.books[late.tranche], late.until)
+            state.books[late.tranche] = _moved_late(book, *moved)
+        else:
+            mark = (late.tranche, start)
+            state.corrections[mark] = _moved_late(state.corrections.get(mark, state.closed[mark]), *moved)
 
 
 def _moved_late(book: TrancheBook, late_us: int, own_us: int, lent_us: int) -> TrancheBook:
     """Move GPU-time between delivered and undeliverable: first that of who is there, then what was idle, then what
-    others used in between, which is not known node by node any more. No part is taken below zero.
+    others used in between, which is not known node by node any more. No part is taken below zero: never is more
+    undeliverable than was entitled, nor more given back than was undeliverable.
     """
     if late_us < 0:
         back_us = min(-late_us, book.undeliverable_gpu_us)
@@ -504,11 +615,10 @@ def _moved_late(book: TrancheBook, late_us: int, own_us: int, lent_us: int) -> T
     )
 
 
-def held_on(derived: Derived, placements: Placements, node: NodeIndex) -> list[tuple[GangId, int]]:
+def held_on(held: Held, placements: Placements, node: NodeIndex) -> list[tuple[GangId, int]]:
     """Gangs that hold GPUs of a node and how many, those included whose GPUs are still being wiped."""
-    wiped = [name for name, gang in placements.gangs.items() if gang.returns_at]
     found = []
-    for name in sorted({*derived.on_node.get(node, ()), *wiped}):
+    for name in sorted({*held.on_node.get(node, ()), *held.wiped}):
         here = sum(mask.bit_count() for n, mask in each_node(placements.gangs[name].runs) if n == node)
         if here:
             found.append((name, here))
@@ -539,19 +649,28 @@ def check(
     for tranche, book in state.books.items():
         if book.gpus:
             says = (book.used, book.lent, book.undeliverable)
-            found = _placed_on(state, placements, supplied, claimed.tranches[tranche])
-            if says != found:
+            used = lent = undeliverable = 0
+            for node, split, kept in _fates(state, placements, supplied, claimed.tranches[tranche]):
+                used, lent, undeliverable = (
+                    used + split.used, lent + split.lent, undeliverable + split.undeliverable,
+                )  # fmt: skip
+                known = state.kept.get(node, NOTHING_KEPT)[-1].gpus
+                if known != kept:
+                    yield f"node {node}: {known} GPUs are kept back by what is recorded, {kept} by placements"
+            if says != (found := (used, lent, undeliverable)):
                 yield f"tranche {tranche}: (used, lent, undeliverable) is {says} by its book, {found} by placements"
+    for (tranche, start), book in {**state.closed, **state.corrections}.items():
+        if min(book.used_gpu_us, book.lent_gpu_us, book.idle_gpu_us, book.undeliverable_gpu_us) < 0:
+            yield f"tranche {tranche}: in the period from {start} a part of what was entitled is below zero"
 
 
-def _placed_on(
+def _fates(
     state: State, placements: Placements, supplied: supply.State, tranche: claims.Tranche
-) -> tuple[int, int, int]:
-    """GPUs of a live tranche that are used, lent and undeliverable by what is placed and what failed."""
+) -> Iterator[tuple[NodeIndex, Split, int]]:
+    """Each node of a live tranche, what its GPUs are by what is placed and failed, and how many are kept back."""
     name = tranche.plan.id
     gpus = supplied.skus[tranche.plan.sku].gpus_per_node
-    used = lent = undeliverable = 0
-    for node in (NodeIndex(n) for first, count in tranche.runs for n in range(first, first + count)):
+    for node in _nodes_of(tranche):
         own = borrowed = overdue = 0
         for gang in placements.gangs.values():
             if gang.phase not in HOLDING and not gang.returns_at:
@@ -563,6 +682,6 @@ def _placed_on(
                 borrowed += here
             elif gang.spec.tranche == name:
                 own += here
-        split = _split(gpus, own, borrowed, overdue, node in supplied.failed, node in supplied.cordoned)
-        used, lent, undeliverable = used + split.used, lent + split.lent, undeliverable + split.undeliverable
-    return used, lent, undeliverable
+        failed, cordoned = node in supplied.failed, node in supplied.cordoned
+        kept = _split(gpus, own, borrowed, overdue, False, cordoned).undeliverable
+        yield node, _split(gpus, own, borrowed, overdue, failed, cordoned), kept

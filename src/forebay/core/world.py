@@ -30,6 +30,7 @@ from forebay.core.ids import (
     Command,
     Effect,
     Event,
+    FeedId,
     GangId,
     Outcome,
     Principal,
@@ -41,7 +42,7 @@ from forebay.core.ids import (
 from forebay.core.placements import explain, schedule
 from forebay.core.placements import gang as gangs
 from forebay.core.placements import state as placing
-from forebay.core.timeline import Due, Dues
+from forebay.core.timeline import INSTANT_MAX, Due, Dues, Interval
 from forebay.core.units import DAY_US
 
 #: How long an idempotency key is remembered.
@@ -64,7 +65,9 @@ class WorldOpened(Event):
 
 @dataclass(slots=True)
 class KeyUsed(Event):
-    """A command with this idempotency key was carried out: asked again, it answers the same."""
+    """A command with this idempotency key was answered, whether it changed anything or not: asked again, it answers
+    the same. One that was refused uses no key.
+    """
 
     #: Whose key it is: the tenant's, or the actor's where there is none.
     scope: str
@@ -149,9 +152,18 @@ class World:
 
     def _derive(self) -> None:
         state = self.state
-        self.placed = placing.derive(state.placements, state.supply, state.claims)
+        self._held = placing.derive_held(state.placements)
+        self._placed: placing.Derived | None = None
         self._claim_dues = claims.dues(state.claims)
         self._money_dues = money.dues(state.money)
+
+    @property
+    def placed(self) -> placing.Derived:
+        """What is free and who waits: made at the first question, for a fold asks none, and then kept up."""
+        if self._placed is None:
+            state = self.state
+            self._placed = placing.derive(state.placements, state.supply, state.claims, self._held)
+        return self._placed
 
     @property
     def now(self) -> int:
@@ -177,7 +189,8 @@ class World:
         answer = self._refuse_foreign(asked.command, asked.by) or self._decide(asked, at)
         if not isinstance(answer, Refusal):
             self._run_pass(at)
-            if asked.key and self._events:
+            if asked.key:
+                # Also where nothing changed: asked again, it must answer the same, and stand for nothing else.
                 self._emit(KeyUsed(key_scope(asked.by), asked.key, body_digest(asked.command), answer), at)
         return self._outcome(answer)
 
@@ -222,7 +235,7 @@ class World:
             case supply.ApplyCatalogue():
                 return supply.apply_catalogue(state.supply, command, emit)
             case supply.ApplySite():
-                return supply.apply_site(state.supply, command, self.placed.index.load_of, emit)
+                return supply.apply_site(state.supply, command, self._held_by(at), emit)
             case supply.ReportNodeHealth():
                 answer = supply.report_health(state.supply, command, at, emit)
                 if not command.healthy and not isinstance(answer, Refusal):
@@ -257,6 +270,19 @@ class World:
             case money.CloseBillingPeriod():
                 return money.close(self._books(), command.reason, at, emit)
         raise AssertionError(f"{type(command).__name__} may be asked and is not decided")
+
+    def _held_by(self, at: int) -> Callable[[FeedId], int]:
+        """What a feed must be able to carry: what it does, with what is reserved now, or is promised for later."""
+        index, held = self.placed.index, self.state.claims.tranches.values()
+        plans = [(tranche.plan, tranche.runs) for tranche in held]
+        promised = claims.promised_w(plans, self.state.supply, Interval(at, INSTANT_MAX))
+
+        def held_w(feed: FeedId) -> int:
+            level = index.plant.level_of_feed[feed]
+            later_w = index.plant.level_base_w[level] + promised.get(supply.PowerLevel("feed", feed), 0)
+            return max(index.load_w[level] + index.reserved_w[level], later_w)
+
+        return held_w
 
     def _submit(self, spec: gangs.Spec, at: int) -> Answer | Refusal:
         """Money first: work that nobody could bill is not taken in."""
@@ -336,20 +362,24 @@ class World:
     def _apply_supply(self, event: Event, at: int) -> None:
         state = self.state
         if isinstance(event, (supply.NodeHealthChanged, supply.NodeCordoned, supply.NodeUncordoned)):
-            usage.on_node(state.usage, self.placed, state.placements, state.claims, state.supply, event, at)
+            usage.on_node(state.usage, self._held, state.placements, state.claims, state.supply, event, at)
         supply.apply(state.supply, event)
-        placing.on_supply(self.placed, state.supply, event)
+        if self._placed is not None:
+            placing.on_supply(self._placed, state.supply, event)
 
     def _apply_claims(self, event: Event, at: int) -> None:
         state = self.state
         claims.apply(state.claims, state.supply, self._claim_dues, event, at)
-        usage.on_tranche(state.usage, self.placed, state.placements, state.claims, state.supply, event, at)
-        placing.on_claims(self.placed, state.claims, event)
+        usage.on_tranche(state.usage, self._held, state.placements, state.claims, state.supply, event, at)
+        if self._placed is not None:
+            placing.on_claims(self._placed, state.claims, event)
 
-    def _apply_gang(self, event: Event, at: int) -> None:
+    def _apply_gang(self, event: placing.GangEvent, at: int) -> None:
         state = self.state
         usage.on_gang(state.usage, state.placements, state.claims, state.supply, event, at)
-        placing.apply(state.placements, self.placed, state.supply, event, at, state.seq)
+        placing.apply(state.placements, self._held, state.supply, event, at, state.seq)
+        if self._placed is not None:
+            placing.reindex(self._placed, state.placements, state.supply, event)
 
     def _apply_usage(self, event: Event, at: int) -> None:
         state = self.state
@@ -370,7 +400,7 @@ class World:
             assert isinstance(event, KeyUsed)
             self._remember(event, at)
 
-    _APPLY: ClassVar[dict[type[Event], Callable[[World, Event, int], None]]] = {
+    _APPLY: ClassVar[dict[type[Event], Callable[[World, Any, int], None]]] = {
         **dict.fromkeys((WorldOpened, KeyUsed), _apply_own),
         **dict.fromkeys(supply.EVENTS, _apply_supply),
         **dict.fromkeys(claims.EVENTS, _apply_claims),

@@ -1,11 +1,15 @@
 """Where does an engine keep what it knows of its gangs, so that it survives the engine?
 
-    STATE/gangs/GANG/GENERATION/    one generation; its files are listed at the top of `supervisor`
-    STATE/gangs/GANG/checkpoints/   kept over generations, the program's
-    STATE/gangs/GANG/home/          HOME of its ranks, with tmp/ in it; kept over generations, the program's
+    STATE/gangs/GANG/GENERATION/        one generation; its files are listed at the top of `supervisor`
+    STATE/gangs/GANG/checkpoints/       kept over generations, the program's
+    STATE/gangs/GANG/home/              HOME of its ranks, with tmp/ in it; kept over generations, the program's
+    STATE/gangs/GANG/first.json         first generation of the gang whose home and checkpoints these are
+    STATE/gangs/GANG/earlier/FIRST/     home and checkpoints of a gang that had the name before
+    STATE/gangs/GANG/over               the gang has ended for good: seen when this was made
+    STATE/leaving/                      what is being removed
 
-The engine adds two marks to a generation: `started.acknowledged` and `outcome.acknowledged`. Old generations are
-pruned; what a program wrote goes only when somebody asks for it (`forget`).
+The engine adds two marks to a generation: `started.acknowledged` and `outcome.acknowledged`. What goes, and when, is
+decided in `retention`.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ import contextlib
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +26,8 @@ from typing import Any
 from forebay.engines import supervisor
 
 GANG_ID = re.compile(r"[A-Za-z0-9._-]{1,200}")
+#: What a program writes, and its next generation finds.
+_OF_PROGRAM = ("checkpoints", "home")
 _LOG_NAME = re.compile(r"rank-(\d+)\.(\d+)\.log")
 
 
@@ -30,12 +37,13 @@ class GangFolders:
     def __init__(self, state: Path) -> None:
         self._gangs = state / "gangs"
         self._gangs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._leaving = state / "leaving"
         #: A folder that is never made: for generations that can have none.
         self.nowhere = state / "nowhere"
 
     def of_gang(self, gang: str) -> Path:
         """Folder of a gang, which may not exist."""
-        if not GANG_ID.fullmatch(gang) or set(gang) == {"."}:
+        if not _is_safe(gang):
             raise ValueError(
                 f"a gang id is made of letters, digits, '.', '_' and '-', at most 200: {gang[:40]!r}"
             )
@@ -54,21 +62,38 @@ class GangFolders:
         folder.mkdir(mode=0o700)
         return folder
 
-    def checkpoints(self, gang: str) -> Path:
-        """Folder for checkpoints, made if needed. Raises OSError."""
-        folder = self.of_gang(gang) / "checkpoints"
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return folder
+    def hand_out(self, gang: str, first: int, *, again: bool) -> tuple[Path, Path]:
+        """Checkpoints and home (with tmp/ in it) for a gang whose first generation was `first`. Raises OSError.
 
-    def home(self, gang: str) -> Path:
-        """Home of the ranks, made if needed, with tmp/ in it. Raises OSError."""
-        folder = self.of_gang(gang) / "home"
-        (folder / "tmp").mkdir(mode=0o700, parents=True, exist_ok=True)
-        return folder
+        Its later generations get the same again. What an earlier gang of that name left is set aside; where it is
+        not known whose it is, it is taken for this gang's if the gang was started before (`again`).
+        """
+        folder = self.of_gang(gang)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        owner = _read(folder, "first.json")
+        if owner != first:
+            if owner is not None or not again:
+                self._set_aside(folder, owner or 0)
+            # Only now, so that after a crash in between the rest is set aside as well.
+            supervisor.write_whole(str(folder / "first.json"), first)
+        self.not_over(gang)
+        checkpoints, home = (folder / name for name in _OF_PROGRAM)
+        checkpoints.mkdir(mode=0o700, exist_ok=True)
+        (home / "tmp").mkdir(mode=0o700, parents=True, exist_ok=True)
+        return checkpoints, home
+
+    def _set_aside(self, folder: Path, owner: int) -> None:
+        there = [folder / name for name in _OF_PROGRAM if os.path.lexists(folder / name)]
+        if not there:
+            return
+        aside = folder / "earlier" / str(owner)
+        aside.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for path in there:
+            path.rename(aside / path.name)
 
     def gangs(self) -> list[str]:
-        """Every gang with a folder, sorted."""
-        return sorted(path.name for path in self._gangs.iterdir() if path.is_dir())
+        """Every gang with a folder, sorted; what somebody else put there is passed over."""
+        return sorted(path.name for path in self._gangs.iterdir() if _is_safe(path.name) and path.is_dir())
 
     def generations(self, gang: str) -> list[int]:
         """Generations of a gang that have a folder, in order."""
@@ -84,15 +109,55 @@ class GangFolders:
         if self.generations(gang):
             return
         folder = self.of_gang(gang)
-        for empty in (folder / "home" / "tmp", folder / "home", folder / "checkpoints", folder):
+        for empty in (folder / "home" / "tmp", folder / "home", folder / "checkpoints"):
             with contextlib.suppress(OSError):
                 empty.rmdir()
+        if not any(os.path.lexists(folder / name) for name in (*_OF_PROGRAM, "earlier")):
+            shutil.rmtree(folder, ignore_errors=True)
 
-    def forget(self, gang: str) -> None:
-        """Remove everything of a gang, checkpoints included. Raises OSError."""
-        folder = self.of_gang(gang)
-        if folder.is_dir():
-            shutil.rmtree(folder)
+    def over_since(self, gang: str) -> float:
+        """When it was first seen that the gang had ended for good, seconds since 1970: now, at the first time."""
+        over = self.of_gang(gang) / "over"
+        if not over.exists():
+            over.touch(mode=0o600)
+        return over.stat().st_mtime
+
+    def not_over(self, gang: str) -> None:
+        """It runs, or is to run again."""
+        (self.of_gang(gang) / "over").unlink(missing_ok=True)
+
+    def remove(self, gang: str) -> None:
+        """Take everything of a gang away, checkpoints included. Raises OSError."""
+        self._remove(self.of_gang(gang), gang)
+
+    def remove_earlier(self, gang: str, before: float) -> None:
+        """Take away what was set aside before that time, seconds since 1970. Raises OSError."""
+        earlier = self.of_gang(gang) / "earlier"
+        if not earlier.is_dir():
+            return
+        for folder in sorted(earlier.iterdir()):
+            if folder.stat().st_mtime <= before:
+                self._remove(folder, f"{gang}.{folder.name}")
+        with contextlib.suppress(OSError):
+            earlier.rmdir()
+
+    def _remove(self, folder: Path, name: str) -> None:
+        """At once by another name: how long it takes to remove it holds nobody up."""
+        self._leaving.mkdir(mode=0o700, exist_ok=True)
+        folder.rename(self._leaving / f"{name}.{time.time_ns()}")
+
+    @property
+    def holds_removed(self) -> bool:
+        """Whether something was taken away whose room is not free yet."""
+        return self._leaving.exists()
+
+    def free_removed(self) -> None:
+        """Free its room. May take long; for any thread."""
+        shutil.rmtree(self._leaving, ignore_errors=True)
+
+
+def _is_safe(gang: str) -> bool:
+    return GANG_ID.fullmatch(gang) is not None and set(gang) != {"."}
 
 
 def mark(folder: Path, name: str) -> None:

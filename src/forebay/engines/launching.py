@@ -123,7 +123,10 @@ class Launcher:
             )
         token = secrets.token_hex(16)
         port = free_port(ports_taken)
-        everyone = self._environment(effect, port)
+        # The generation in which the gang itself began: a name may have been used before, by another one.
+        first = effect.generation - effect.starts_before
+        checkpoints, home = self._folders.hand_out(effect.gang, first, again=effect.starts_before > 0)
+        everyone = self._environment(effect, port, checkpoints, home)
         applied = self._limits.apply(
             f"{effect.gang}.{effect.generation}",
             cpu_millis=program.cpu_millis,
@@ -155,8 +158,7 @@ class Launcher:
             "port": port,
         }
 
-    def _environment(self, effect: gang.RunGang, port: int) -> dict[str, str]:
-        home = self._folders.home(effect.gang)
+    def _environment(self, effect: gang.RunGang, port: int, checkpoints: Path, home: Path) -> dict[str, str]:
         return {
             "PATH": self._path,
             "LANG": "C.UTF-8",
@@ -167,7 +169,7 @@ class Launcher:
             "MASTER_PORT": str(port),
             "FOREBAY_GANG": effect.gang,
             "FOREBAY_GENERATION": str(effect.generation),
-            "FOREBAY_CHECKPOINT_DIR": str(self._folders.checkpoints(effect.gang)),
+            "FOREBAY_CHECKPOINT_DIR": str(checkpoints),
             "FOREBAY_STARTS_BEFORE": str(effect.starts_before),
         }
 

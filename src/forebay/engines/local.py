@@ -24,10 +24,12 @@ from pathlib import Path
 
 from forebay.core import ids
 from forebay.core.placements import gang
-from forebay.engines import gang_folders, launching, limits, supervisor, watch
+from forebay.engines import gang_folders, launching, limits, retention, supervisor, watch
 
 _log = logging.getLogger(__name__)
 
+#: Ended generations that keep their logs, of all gangs together.
+ENDED_KEPT = 1000
 _LOCK_WAIT_S = 1.0
 
 _Key = tuple[str, int, type]
@@ -41,10 +43,12 @@ class LocalEngine:
     """`ports.Edge` for processes on this machine; safe to call from any thread.
 
     `state` is made with mode 0700. `node_name` gives the name that ranks on a node see. `nudge` is called, from a
-    thread of the engine, when there is something new to report. `path` is the PATH of ranks. `ended_kept` ended
-    generations keep their logs. A gang of more than `ranks_max` ranks is unstartable. A supervisor that has not
-    ended its gang `overdue_s` after the grace is itself killed. `control_group` is a cgroup v2 folder for us alone;
-    None looks for one that was delegated to us.
+    thread of the engine, when there is something new to report. `path` is the PATH of ranks. A gang of more than
+    `ranks_max` ranks is unstartable. A supervisor that has not ended its gang `overdue_s` after the grace is itself
+    killed. `control_group` is a cgroup v2 folder for us alone; None looks for one that was delegated to us.
+
+    What a gang left is removed `keep_days` after its end; `ended` says which have ended (see `retention`), and the
+    first look comes after `first_look_s`. At most `ended_kept` ended generations keep their logs for so long.
 
     Raises `Occupied` if another engine has this state folder, OSError if it cannot be used or this is not Linux.
     """
@@ -57,7 +61,10 @@ class LocalEngine:
         *,
         name: str = "local",
         path: str = launching.DEFAULT_PATH,
-        ended_kept: int = 200,
+        ended: retention.Ended = lambda gangs: None,
+        keep_days: float = retention.KEEP_DAYS,
+        first_look_s: float = retention.FIRST_LOOK_S,
+        ended_kept: int = ENDED_KEPT,
         ranks_max: int = 256,
         overdue_s: float = 10.0,
         control_group: Path | None = None,
@@ -97,6 +104,7 @@ class LocalEngine:
                 ended_kept=ended_kept,
                 overdue_s=overdue_s,
             )
+            self._retention = retention.Retention(self._folders, self._watch, ended, keep_days, first_look_s)
             self._watch.adopt()
         except OSError:
             os.close(self._lock)
@@ -181,11 +189,6 @@ class LocalEngine:
         """What holds gangs to their CPU and memory limits on this machine."""
         return self._limits.offer()
 
-    def forget(self, gang_id: str) -> None:
-        """Remove all that a gang left here, checkpoints too, unless it still runs. Raises ValueError."""
-        self._folders.of_gang(gang_id)
-        self._leave_note(functools.partial(self._watch.forget, gang_id))
-
     def close(self) -> None:
         """Do what was asked so far, let go of the state folder, leave all work running. Again is allowed."""
         with self._wake_lock:
@@ -223,7 +226,10 @@ class LocalEngine:
             # 4. What nothing tells us about, and what has become due.
             for one in self._watch.running():
                 self._try(functools.partial(self._watch.tend, one))
-            # 5. Word of it.
+            # 5. What was kept for long enough.
+            if not self._retention.due_in():
+                self._try(self._retention.look)
+            # 6. Word of it.
             if self._news:
                 self._news = False
                 self._try(self._nudge)
@@ -237,7 +243,10 @@ class LocalEngine:
 
     def _wait(self) -> list[watch.Generation]:
         gone: list[watch.Generation] = []
-        for key, _ in self._selector.select(self._watch.timeout()):
+        timeouts = [self._retention.due_in()]
+        if (poll := self._watch.timeout()) is not None:
+            timeouts.append(poll)
+        for key, _ in self._selector.select(min(timeouts)):
             if key.data is not None:
                 gone.append(key.data)
             else:

@@ -484,14 +484,24 @@ class Watch:
             if not entry.generations and entry.waiting is None:
                 del self._gangs[gang_id]
 
-    def forget(self, gang_id: str) -> None:
-        """Remove all that a gang left, unless it runs. Raises OSError."""
+    def is_idle(self, gang_id: str) -> bool:
+        """Whether nothing of a gang runs or is about to, and every end is known to have been taken note of."""
         entry = self._gangs.get(gang_id)
-        if entry is None or not (entry.running() or entry.waiting):
-            self._folders.forget(gang_id)
-            self._gangs.pop(gang_id, None)
+        return entry is None or (entry.waiting is None and all(map(_is_settled, entry.generations.values())))
+
+    def forget(self, gang_id: str) -> None:
+        """Remove all that an idle gang left. Raises OSError."""
+        self._folders.remove(gang_id)
+        self._gangs.pop(gang_id, None)
 
     def let_go(self) -> None:
         """Close what watches supervisors, and leave them alone."""
         for one in self.running():
             self._unwatch(one)
+
+
+def _is_settled(one: Generation) -> bool:
+    """Its end was taken note of, or there is nothing on disk to lose."""
+    if one.keeping is not Keeping.ENDED:
+        return False
+    return gang_folders.is_marked(one.folder, "outcome") or not one.folder.exists()

@@ -123,7 +123,13 @@ def _expanded(name: str, path: reading.Path) -> list[str]:
 def _policy(document: reading.Document, setting: Setting) -> Wanted:
     body: kinds.PolicyDocument = document.body
     policy = gang.Policy(
-        body.version, body.overtake, body.backoff, body.backoff_max, body.turnover, body.start_timeout
+        body.version,
+        body.overtake,
+        body.backoff,
+        body.backoff_max,
+        body.turnover,
+        body.start_timeout,
+        body.interruptions,
     )
     return Wanted(document, gang.ApplyPolicy(policy), str(body.version), {})
 

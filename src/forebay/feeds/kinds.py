@@ -221,6 +221,8 @@ class PolicyDocument(DocumentPart, kw_only=True, frozen=True):
     turnover: forms.Seconds = 0
     #: A gang that has not started by then is stopped and queued again.
     start_timeout: forms.Seconds = 600
+    #: How often a gang is queued again that its engine stopped unasked, or did not start in time.
+    interruptions: forms.Times = 10
 
 
 class ProgramEntry(DocumentPart, kw_only=True, frozen=True):

@@ -39,10 +39,13 @@ class Document(NamedTuple):
 
 
 def documents(text: str | bytes, file: str = "") -> list[Document]:
-    """Every document of a text, checked against its kind. Raises `tree.DocumentError`, and nothing else."""
+    """The documents of a text, at least one, each checked against its kind. Raises `tree.DocumentError` only."""
     found: list[Document] = []
     problems: list[tree.Problem] = []
-    for root in tree.from_yaml(text, file):
+    roots = tree.from_yaml(text, file)
+    if not roots:
+        raise tree.DocumentError([tree.Problem("there is no document in it", file=file)])
+    for root in roots:
         try:
             found.append(document(root, file))
         except tree.DocumentError as error:

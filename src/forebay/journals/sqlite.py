@@ -33,6 +33,7 @@ BUSY_S = 10.0
 _INSERT = {rows: "INSERT INTO records VALUES " + ", ".join(["(?, ?, ?)"] * rows) for rows in ROWS}
 _HEAD = "SELECT seq, digest FROM records ORDER BY seq DESC LIMIT 1"
 _READ = "SELECT seq, data, digest FROM records WHERE seq > ? ORDER BY seq LIMIT ?"
+_SETTLE = "INSERT INTO meta VALUES ('settled', 1) ON CONFLICT(key) DO UPDATE SET value = value + 1"
 _FENCE = "SELECT (SELECT value FROM meta WHERE key = 'epoch'), (SELECT max(seq) FROM records)"
 
 
@@ -240,9 +241,10 @@ class SqliteJournal(SqliteReader):
 
     def _settle(self) -> None:
         # The frames of a commit that failed are in the log but count for nobody, until a crash lets recovery find
-        # them whole. Another commit takes their place.
+        # them whole. Another commit takes their place. It has to change something: SQLite writes no page that stays
+        # as it is.
         try:
-            self._database.execute("UPDATE meta SET value = value WHERE key = 'epoch'")
+            self._database.execute(_SETTLE)
         except sqlite3.Error as error:
             self._translate(error, committing=True)
         self._unsettled = False

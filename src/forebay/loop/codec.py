@@ -217,18 +217,18 @@ class Walk:
                     record = _decode(data)
                 except (msgspec.DecodeError, UnicodeDecodeError) as error:
                     raise self._damaged(f"record {seq} cannot be decoded: {error}") from None
-                places = record.places
+                own_seq, own_at, _, _, _, place, places, _, _, _, _, _ = record
                 if (
-                    record.seq != seq
-                    or record.at < at
-                    or record.place != len(command)
-                    or record.place >= places
+                    own_seq != seq
+                    or own_at < at
+                    or place != len(command)
+                    or place >= places
                     or (command and not _same_command(command[0], record))
                 ):
                     raise self._damaged(f"record {seq} contradicts the records around it")
                 command.append(record)
-                if len(command) == places:
-                    at = record.at
+                if place + 1 == places:
+                    at = own_at
                     self.seq, self.digest = seq, digest
                     yield command
                     command = []

@@ -78,11 +78,15 @@ class Replay(Generic[W]):
 
 @contextlib.contextmanager
 def _uncollected() -> Iterator[None]:
-    """Without the garbage collector: a fold makes many objects and no cycles, and passes over them cost a third."""
+    """Without the garbage collector: a fold makes many objects and no cycles, and passes over them cost a third.
+
+    What was folded stays, so that it is put out of the collector's sight for good.
+    """
     enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         if enabled:
+            gc.freeze()
             gc.enable()

@@ -85,6 +85,7 @@ async def _wanted(call: Call, posted: bodies.PostedDocuments) -> list[_One]:
     keys = [_key(call, number) for number in range(len(documents))]
     recorded = await call.glance(lambda world: _recorded(world, documents, call.principal, keys))
     made: list[_One] = []
+    first: dict[tuple[str, str], commands.Wanted] = {}
     for number, (document, where) in enumerate(found):
         try:
             want = commands.command_of(document, setting(call, recorded.started, where))
@@ -92,12 +93,32 @@ async def _wanted(call: Call, posted: bodies.PostedDocuments) -> list[_One]:
             wrong += error.problems
             continue
         permit_gang(call, want)
+        earlier = first.setdefault((document.kind, want.about), want)
+        if earlier is not want and document.name:
+            wrong.append(_twice(want, earlier))
+            continue
         # One whose key was used is asked again all the same: the World answers as it did then.
         same = _is_recorded(want.command, recorded) and keys[number] not in recorded.keys
         made.append(_One(want, None if same else want.command))
     if wrong:
         raise problems.unreadable(tree.DocumentError(wrong))
     return made
+
+
+def _twice(want: commands.Wanted, earlier: commands.Wanted) -> tree.Problem:
+    """Two documents of one call that make the same thing: which of them is meant cannot be told."""
+    there, here = (_name_place(each.document) for each in (earlier, want))
+    place = ":".join(str(part) for part in (there.file, there.line) if part)
+    detail = f"{want.document.kind} {want.about} stands twice in what is applied" + (
+        f": first in {place}" if place else ""
+    )
+    return here._replace(detail=detail)
+
+
+def _name_place(document: reading.Document) -> tree.Problem:
+    """Where a document says what it is called."""
+    key = next(name for name in ("id", "name", "version") if hasattr(document.body, name))
+    return document.problem((key,), "")
 
 
 def _is_recorded(command: ids.Command, recorded: _Recorded) -> bool:

@@ -26,6 +26,15 @@ class GangProgram(TypedDict):
     folder: str
 
 
+class ConstraintBody(TypedDict):
+    """What binds, with its number."""
+
+    code: str
+    level: str
+    have: int
+    need: int
+
+
 class GangBody(TypedDict):
     """A gang, for its owner and for operators."""
 
@@ -49,11 +58,15 @@ class GangBody(TypedDict):
     #: Which placement this is; 0 before the first.
     generation: int
     failures: int
+    #: Times its engine stopped it unasked, or did not start it in time.
+    interruptions: int
     #: Where it is, or was last.
     nodes: list[str]
     #: Whether it runs on capacity lent by a tranche; which one, operators see.
     borrowed: bool
     lender: NotRequired[str]
+    #: In lists, what a gang that is pending waits for.
+    waits_for: NotRequired[ConstraintBody]
     submitted_at: str
     placed_at: str | None
     started_at: str | None
@@ -65,15 +78,6 @@ class GangPage(TypedDict):
 
     items: list[GangBody]
     next_cursor: str | None
-
-
-class ConstraintBody(TypedDict):
-    """What binds, with its number."""
-
-    code: str
-    level: str
-    have: int
-    need: int
 
 
 class GangExplanation(TypedDict):
@@ -114,7 +118,10 @@ class FeedStatus(TypedDict):
     parent: str
     limit_w: int
     load_w: int
+    #: What is left under the limit, reserved or not.
     headroom_w: int
+    #: Not drawn now, and reserved for tranches' nodes: work on the pool may not draw it.
+    reserved_w: int
 
 
 class SiteStatus(TypedDict):
@@ -230,6 +237,35 @@ class NodeAnswer(TypedDict):
 
     node: str
     changed: bool
+
+
+class LimitsBody(TypedDict):
+    """What holds gangs to their CPU and memory limits, where forebay runs them as processes of its own machine."""
+
+    #: "cgroup", or "rlimit" for an equal share of private memory for each rank.
+    memory: str
+    #: "cgroup", or "affinity" for as many processors as the limit comes to, which others may use too.
+    cpu: str
+    #: How the last process of a gang is found: "cgroup" or "descent".
+    kill: str
+    #: The control group in use, or why there is none.
+    detail: str
+
+
+class EngineBody(TypedDict):
+    """The engine that runs gangs; `limits` is null where no process runs on this machine."""
+
+    limits: LimitsBody | None
+
+
+class NameBody(TypedDict):
+    """What is called so, as far as the caller may see it.
+
+    Of: gang, tranche, contract, invoice, tenant, site, rack, node.
+    """
+
+    name: str
+    kinds: list[str]
 
 
 class ClauseBody(TypedDict):

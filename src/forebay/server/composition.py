@@ -13,13 +13,15 @@ from __future__ import annotations
 
 import importlib.resources
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from forebay.core import ids, supply
+from forebay.core.placements import gang
 from forebay.core.world import OpenWorld, World
+from forebay.engines import limits, retention
 from forebay.engines.local import LocalEngine
 from forebay.feeds import commands, reading
 from forebay.journals.sqlite import SqliteJournal
@@ -66,7 +68,9 @@ class StartError(Exception):
 
 
 class Forebay:
-    """A running forebay. Use `open_state`, or give it parts: `edge` is called with the Forebay that it works for."""
+    """A running forebay. Use `open_state`, or give it parts: `edge` is called with the Forebay that it works for,
+    `machine` is what decides (the World, or one that also notes what it is asked).
+    """
 
     def __init__(
         self,
@@ -79,6 +83,7 @@ class Forebay:
         snapshots: Path | None = None,
         work_folder: Callable[[str], str] = lambda gang_id: "/",
         permissions: Permissions | None = None,
+        machine: type[World] = World,
     ) -> None:
         self.journal = journal
         self.tokens = tokens
@@ -86,7 +91,9 @@ class Forebay:
         self.logs = logs
         self.work_folder = work_folder
         self.permissions = permissions or Permissions()
-        self.replay = Replay(World, snapshots)
+        #: The World's name, once it has started.
+        self.world = ""
+        self.replay = Replay(machine, snapshots)
         self.follower = Follower(self.replay, journal)
         self.tail = Tail(journal.head()[0])
         self._loop: Loop[World] | None = None
@@ -98,20 +105,21 @@ class Forebay:
         )
         self._thread = threading.Thread(target=self.loop.run, name="loop", daemon=True)
 
-    def start(self, world: str = "") -> str:
-        """Begin to decide; an empty journal is opened under this name. The World's name. Raises `StartError`."""
+    def start(self, world: str = "") -> None:
+        """Begin to decide. The World is called what its journal says, or `world` where the journal is empty.
+
+        Raises `StartError`.
+        """
         self._started = True
         self._thread.start()
         self.follower.start()
         try:
-            name = self.loop.read(lambda w: w.state.name).result(PATIENCE_S)
-            if not name:
-                self._begin(world or "forebay")
-            elif world and world != name:
-                raise StartError(f"this journal belongs to {name}, not {world}")
+            self.world = self.loop.read(lambda w: w.state.name).result(PATIENCE_S)
+            if not self.world:
+                self.world = world or "forebay"
+                self._begin(self.world)
         except LoopError as error:
             raise StartError(str(error)) from error
-        return name or world or "forebay"
 
     def close(self) -> None:
         """Stop deciding, let go of the journal. What runs goes on. Closing twice is allowed."""
@@ -136,6 +144,19 @@ class Forebay:
             self._names[node] = named.result(PATIENCE_S)
         return self._names[node]
 
+    def limits_offered(self) -> limits.LimitsOffered | None:
+        """What holds gangs to their CPU and memory limits here; None where no process is run."""
+        return self.edge.limits_offered() if isinstance(self.edge, LocalEngine) else None
+
+    def ended_among(self, names: Sequence[str]) -> set[str] | None:
+        """Those of these gangs that are over for good; None when the loop cannot say. For engines; waits for it."""
+        if self._loop is None:
+            return None
+        try:
+            return self._loop.read(lambda world: _ended_among(world, names)).result(PATIENCE_S)
+        except (LoopError, TimeoutError):
+            return None
+
     def nudge(self) -> None:
         """For engines: there is something to report."""
         if self._loop is not None:
@@ -150,6 +171,17 @@ class Forebay:
                 raise StartError(answer.detail)
 
 
+def _ended_among(world: World, names: Sequence[str]) -> set[str]:
+    """One that the World has never heard of is not counted: what it left may belong to another journal."""
+    recorded = world.state.placements
+    found = set()
+    for name in map(ids.GangId, names):
+        one = recorded.gangs.get(name)
+        if name in recorded.spent if one is None else one.phase is gang.Phase.ENDED:
+            found.add(str(name))
+    return found
+
+
 def shipped_catalogue() -> ids.Command:
     """The kinds of racks that come with forebay."""
     text = (importlib.resources.files("forebay.feeds") / "catalogue.yaml").read_text(encoding="utf-8")
@@ -157,8 +189,15 @@ def shipped_catalogue() -> ids.Command:
     return commands.command_of(document, commands.Setting(0)).command
 
 
-def open_state(state: Path, world: str = "", permissions: Permissions | None = None) -> Forebay:
+def open_state(
+    state: Path,
+    world: str = "",
+    permissions: Permissions | None = None,
+    keep_days: int = retention.KEEP_DAYS,
+) -> Forebay:
     """Start the forebay whose state is in this folder; a new one where there is none.
+
+    What a gang left is removed `keep_days` after its end.
 
     Raises `StartError`, `auth.AuthError`, `ports.JournalError` (`Locked` when it runs already), OSError.
     """
@@ -171,7 +210,10 @@ def open_state(state: Path, world: str = "", permissions: Permissions | None = N
     engines: list[LocalEngine] = []
 
     def engine(forebay: Forebay) -> LocalEngine:
-        engines.append(LocalEngine(engine_state, forebay.node_name, forebay.nudge))
+        made = LocalEngine(
+            engine_state, forebay.node_name, forebay.nudge, ended=forebay.ended_among, keep_days=keep_days
+        )
+        engines.append(made)
         forebay.logs = engines[0]
         return engines[0]
 

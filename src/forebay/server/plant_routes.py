@@ -1,7 +1,8 @@
-"""Status and nodes over HTTP."""
+"""Status, names, the engine and nodes over HTTP."""
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -23,6 +24,23 @@ async def show_status(call: Caller) -> Response:
     return call.answer(await call.read(lambda world: views.status(world, call.principal, at)))
 
 
+@address(router, "GET", "/v1/names/{name}", EVERYBODY, bodies.NameBody)
+async def show_name(call: Caller, name: str) -> Response:
+    """Of which kinds the things are that are called so."""
+    kinds = await call.glance(lambda world: views.named(world, call.principal, name))
+    if not kinds:
+        raise call.missing("thing called", name)
+    told: bodies.NameBody = {"name": name, "kinds": kinds}
+    return call.answer(told)
+
+
+@address(router, "GET", "/v1/engine", OPERATOR, bodies.EngineBody)
+async def show_engine(call: Caller) -> Response:
+    """What holds gangs to their CPU and memory limits."""
+    offered = call.forebay.limits_offered()
+    return call.answer({"limits": None if offered is None else dataclasses.asdict(offered)})
+
+
 @address(router, "GET", "/v1/nodes", OPERATOR, bodies.NodePage)
 async def list_nodes(
     call: Caller, limit: Annotated[int, Query(ge=1, le=LIMIT_MAX)] = LIMIT_DEFAULT, cursor: str = ""
@@ -41,10 +59,7 @@ async def list_nodes(
 async def cordon_node(call: Caller, name: str) -> Response:
     """No new work on this node."""
     node, posted = await _node(call, name)
-    changes = await call.glance(
-        lambda world: node not in world.state.supply.cordoned or _is_known(world, call)
-    )
-    return await _decide(call, name, supply.CordonNode(node, posted.reason), changes)
+    return await _decide(call, name, supply.CordonNode(node, posted.reason))
 
 
 @address(router, "POST", "/v1/nodes/{name}/drain", OPERATOR, bodies.NodeAnswer, takes=bodies.PostedNodeReason)
@@ -60,8 +75,7 @@ async def drain_node(call: Caller, name: str) -> Response:
 async def uncordon_node(call: Caller, name: str) -> Response:
     """The node may have work again."""
     node, _ = await _node(call, name)
-    changes = await call.glance(lambda world: node in world.state.supply.cordoned or _is_known(world, call))
-    return await _decide(call, name, supply.UncordonNode(node), changes)
+    return await _decide(call, name, supply.UncordonNode(node))
 
 
 @address(router, "POST", "/v1/nodes/{name}/fail", OPERATOR, bodies.NodeAnswer, takes=bodies.PostedNodeReason)
@@ -105,24 +119,17 @@ async def _decide(
     call: Call,
     name: str,
     command: ids.Command,
-    changes: bool = True,
     again: views.Ask[ids.Answer | None] | None = None,
 ) -> Response:
-    """Have it decided. `changes` says what it does where the World's answer does not."""
+    """Have it decided. `again` finds what the same request answered before, where its command would differ."""
     answer = await call.submit(command)
     if isinstance(answer, ids.Refusal) and answer.code == "key_reused" and again is not None:
         # "Now" was another instant when this key was first used; it is the same request all the same.
         answer = await call.glance(again) or answer
     if isinstance(answer, ids.Refusal):
         raise problems.refused(answer, call.principal)
-    changed = bool(answer.get("changed", changes))
-    told: bodies.NodeAnswer = {"node": name, "changed": changed}
+    told: bodies.NodeAnswer = {"node": name, "changed": bool(answer["changed"])}
     return call.answer(told)
-
-
-def _is_known(world: World, call: Call) -> bool:
-    """Whether this request's key was used: then it changed something, and is answered so again."""
-    return (key_scope(call.principal), call.key()) in world.state.keys
 
 
 def _answered(world: World, call: Call, node: int) -> ids.Answer | None:

@@ -35,6 +35,7 @@ STATUS_OF_REFUSAL = {
     "policy_version": 409,
     "oversold": 409,
     "no_whole_racks": 409,
+    "no_power": 409,
     "over_limit": 409,
     "tranche_over": 409,
     "empty_period": 409,

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from forebay.core import claims, supply
-from forebay.core.ids import GangId, NodeIndex, Principal, Refusal, Role
+from forebay.core.ids import ContractId, GangId, InvoiceId, NodeIndex, Principal, Refusal, Role, TrancheId
 from forebay.core.placements import gang as gangs
 from forebay.core.placements.index import each_node
 from forebay.core.usage import TrancheBook
 from forebay.core.world import World
-from forebay.server import amounts, bills, bodies, sight
+from forebay.server import amounts, bills, bodies, sight, waiting
 
 T = TypeVar("T")
 #: A question to the World.
@@ -47,9 +47,11 @@ def gang_page(
     ]
     found.sort(key=lambda each: each.order)
     page = found[:limit]
-    return [gang_body(world, principal, each) for each in page], page[-1].order if len(
-        found
-    ) > limit else None
+    items = [gang_body(world, principal, each) for each in page]
+    for each, body in zip(page, items, strict=True):
+        if each.phase is gangs.Phase.PENDING:
+            body["waits_for"] = waiting.constraint(world, principal, each)
+    return items, page[-1].order if len(found) > limit else None
 
 
 def gang_body(world: World, principal: Principal, found: gangs.Gang) -> bodies.GangBody:
@@ -76,6 +78,7 @@ def gang_body(world: World, principal: Principal, found: gangs.Gang) -> bodies.G
         "reason": found.reason,
         "generation": found.generation,
         "failures": found.failures,
+        "interruptions": found.interruptions,
         "nodes": node_names(world, found.runs),
         "borrowed": bool(found.lender),
         "submitted_at": amounts.when(found.submitted_at),
@@ -110,6 +113,32 @@ def gang_explanation(world: World, principal: Principal, name: str) -> bodies.Ga
     return explained
 
 
+def named(world: World, principal: Principal, name: str) -> list[str]:
+    """Which kinds of thing that the principal may see are called so."""
+    state = world.state
+    gang_named, tranche = state.placements.gangs.get(GangId(name)), state.claims.tranches.get(TrancheId(name))
+    contract, invoice = (
+        state.claims.contracts.get(ContractId(name)),
+        state.money.invoices.get(InvoiceId(name)),
+    )
+    whose = {
+        "gang": gang_named.spec.tenant if gang_named and principal.role is not Role.FINANCE else "",
+        "tranche": tranche.tenant if tranche else "",
+        "contract": contract.tenant if contract else "",
+        "invoice": invoice.tenant if invoice else "",
+        "tenant": name if any(each.tenant == name for each in state.claims.contracts.values()) else "",
+    }
+    kinds = [kind for kind, tenant in whose.items() if tenant and sight.owns(principal, tenant)]
+    if principal.role is Role.OPERATOR:
+        plant = {
+            "site": name in state.supply.sites,
+            "rack": name in state.supply.racks,
+            "node": supply.node_named(state.supply, name) is not None,
+        }
+        kinds += [kind for kind, there in plant.items() if there]
+    return kinds
+
+
 # The plant: operators only.
 
 
@@ -127,7 +156,7 @@ def node_page(
 def _node(world: World, node: NodeIndex) -> bodies.NodeBody:
     supplied, placed = world.state.supply, world.placed
     rack = supply.rack_of(supplied, node)
-    holders = placed.on_node.get(node, ())
+    holders = placed.held.on_node.get(node, ())
     used = sum(
         mask.bit_count()
         for name in holders
@@ -181,6 +210,7 @@ def sites(world: World) -> list[bodies.SiteStatus]:
                 "limit_w": feed.limit_w,
                 "load_w": placed.index.load_w[level],
                 "headroom_w": placed.index.headroom_w(level),
+                "reserved_w": placed.index.reserved_w[level],
             }
         )
     return [made[name] for name in sorted(made)]

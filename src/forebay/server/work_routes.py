@@ -90,6 +90,7 @@ async def read_gang_log(
 ) -> Response:
     """What a rank wrote, of its latest start unless `generation` says another. A negative offset is from the end."""
     shown = await _gang(call, name)
+    _check_asked(shown, rank, generation)
     logs = call.forebay.logs
     if logs is None:
         raise problems.Failure("no_logs", "this forebay keeps no logs", status=404)
@@ -114,6 +115,18 @@ async def read_gang_log(
         "generation": which,
     }
     return call.answer(part)
+
+
+def _check_asked(shown: bodies.GangBody, rank: int, generation: int | None) -> None:
+    """A rank or a start that there is not, and cannot be yet, is a mistake. Each GPU of a gang has a rank."""
+    last, starts = shown["gpus"] - 1, shown["generation"]
+    if rank > last:
+        ranks = f"its ranks are 0 to {last}" if last else "it has rank 0 only"
+        raise problems.Failure("bad_parameter", f"there is no rank {rank} of {shown['id']}: {ranks}")
+    if generation is not None and generation > starts:
+        many = {0: "it has not been started yet", 1: "it was started once"}
+        told = many.get(starts, f"it was started {starts} times")
+        raise problems.Failure("bad_parameter", f"there is no start {generation} of {shown['id']}: {told}")
 
 
 def _waits_again(shown: bodies.GangBody, generation: int) -> bool:

@@ -29,7 +29,7 @@ OPERATOR = ids.Principal("twin", ids.Role.OPERATOR)
 SITE = ids.SiteId("site")
 #: Racks of four eight-GPU nodes; 700 W a GPU with its share of the node, 10 kW a rack without work.
 SKU = supply.Sku(ids.SkuId("hgx8"), "Eight-GPU nodes, four a rack", 8, 4, 40_000, 10_000, 700, 4, "assumed")
-#: Micro-dollars per GPU-hour on demand.
+#: Micro-dollars per GPU-hour on demand, unless told otherwise.
 PRICE_MICROS = 2_000_000
 
 
@@ -51,6 +51,7 @@ class ReplayReport:
     span_us_arrivals: int = 0
     work_watt_us: int = 0
     base_watt_us: int = 0
+    price_micros_per_gpu_hour: int = PRICE_MICROS
     #: Tenant -> invoiced, in minor units of `currency`.
     invoiced_minor: dict[str, int] = field(default_factory=dict)
     currency: str = "USD"
@@ -78,6 +79,7 @@ class ReplayReport:
             // max(1, self.gpus * self.span_us_arrivals),
             "energy_kwh": (self.work_watt_us + self.base_watt_us) // (1000 * units.HOUR_US),
             "energy_kwh_work": self.work_watt_us // (1000 * units.HOUR_US),
+            "price_per_gpu_hour": units.decimal_text(self.price_micros_per_gpu_hour),
             "invoiced": {
                 tenant: units.decimal_text(units.minor_to_micros(minor, self.currency))
                 for tenant, minor in sorted(self.invoiced_minor.items())
@@ -103,10 +105,15 @@ def _percentiles(values: list[int]) -> dict[str, int]:
     return {name: value // units.SECOND_US for name, value in found.items()}
 
 
-def run(path: Path, gpus: int, progress: Callable[[int, int], None] = lambda done, of: None) -> ReplayReport:
+def run(
+    path: Path,
+    gpus: int,
+    progress: Callable[[int, int], None] = lambda done, of: None,
+    price_micros_per_gpu_hour: int = PRICE_MICROS,
+) -> ReplayReport:
     """Replay a trace on one site of `gpus` GPUs (whole nodes of eight). Raises `trace.TraceError`, `ValueError`.
 
-    `progress` is called with (jobs submitted, jobs in the trace) now and then.
+    All use is on demand, at one price. `progress` is called with (jobs submitted, jobs in the trace) now and then.
     """
     per_node = SKU.gpus_per_node
     if gpus < per_node or gpus % per_node:
@@ -116,9 +123,9 @@ def run(path: Path, gpus: int, progress: Callable[[int, int], None] = lambda don
     clock = VirtualClock(EPOCH_US)
     waits = _Waits(clock)
     twin = Twin(clock, SimulatedEngine(clock, waits.fate), DigestJournal())
-    for answer in twin.ask(OPERATOR, *_plant(gpus, jobs.tenants)):
+    for answer in twin.ask(OPERATOR, *_plant(gpus, price_micros_per_gpu_hour, jobs.tenants)):
         assert not isinstance(answer, ids.Refusal), f"the twin's own plant is refused: {answer}"
-    report = ReplayReport(gpus=gpus)
+    report = ReplayReport(gpus=gpus, price_micros_per_gpu_hour=price_micros_per_gpu_hour)
     # A batch run makes no cycles to speak of: collecting among millions of live objects costs a third of the time.
     gc.freeze()
     gc.disable()
@@ -152,7 +159,7 @@ class _Waits:
         return Fate(self.duration_us[effect.gang])
 
 
-def _plant(gpus: int, tenants: list[str]) -> Iterator[ids.Command]:
+def _plant(gpus: int, price_micros_per_gpu_hour: int, tenants: list[str]) -> Iterator[ids.Command]:
     """One site of `gpus` GPUs with the power they need, and a contract for use on demand for everybody."""
     nodes = gpus // SKU.gpus_per_node
     racks = tuple(
@@ -170,7 +177,7 @@ def _plant(gpus: int, tenants: list[str]) -> Iterator[ids.Command]:
     yield supply.ApplyCatalogue((SKU,))
     yield supply.ApplySite(supply.SitePlan(SITE, "Replay", "none", "US", "UTC", (feed,), (hall,)))
     yield money.ApplyPriceList(
-        money.PriceList(1, "USD", 0, (money.Price(gangs.Tier.ON_DEMAND, SKU.id, PRICE_MICROS),))
+        money.PriceList(1, "USD", 0, (money.Price(gangs.Tier.ON_DEMAND, SKU.id, price_micros_per_gpu_hour),))
     )
     for tenant in tenants:
         contract = ids.ContractId(f"contract-{tenant}")

@@ -121,7 +121,13 @@ def _power() -> str:
     driver = plant.plant(sites=(site("north", (feed("f1", 20_000),)),))
     driver.run("runs", 16)
     driver.submit("waits", 8)
-    return told(driver, "waits")
+    said = told(driver, "waits")
+    owner = contract("c1", "acme", tranche("t1"))
+    driver = plant.plant(owner, contract("c2", "bravo"), sites=(site("north", (feed("f1", 50_000),)),))
+    driver.run("own", 16, tranche="t1")
+    driver.submit("small", 16, tenant="bravo")
+    driver.submit("waits", 8, tenant="bravo")
+    return said + told(driver, "waits")
 
 
 def _backoff_and_bar() -> str:
@@ -138,6 +144,47 @@ def _backoff_and_bar() -> str:
     said += told(driver, "fails", "barred", "late")
     driver.cancel("barred")
     return said + told(driver, "barred")
+
+
+def _interrupted() -> str:
+    driver = plant.plant(policy=Policy(backoff_s=60, start_timeout_s=30, interruptions_max=3))
+    driver.run("stops", 8)
+    driver.end("stops", Ending.STOPPED)
+    said = told(driver, "stops")
+    driver.later(30).end("stops", Ending.STOPPED)
+    said += told(driver, "stops")
+    driver.later(60).end("stops", Ending.STOPPED)
+    said += told(driver, "stops")
+    driver.later(150)
+    said += told(driver, "stops")
+    driver.end("stops", Ending.STOPPED)
+    return said + told(driver, "stops")
+
+
+def _too_small() -> str:
+    """The pool is one rack until bravo's term ends, in a year; another has a rack from tomorrow on."""
+    driver = plant.plant(
+        contract("c1", "acme"),
+        contract("c2", "bravo", tranche("theirs"), tranche("soon", start_at=T0 + DAY_US)),
+        sites=(site(racks=3),),
+    )  # fmt: skip
+    driver.run("small", 32, walltime_s=7200)
+    driver.submit("fits-later", 64)
+    driver.submit("large", 72)
+    driver.submit("wide", 72, tier=Tier.SPOT)
+    driver.fail(8)
+    said = told(driver, "large", "wide")
+    driver.recover(8)
+    return said + told(driver, "fits-later", "large")
+
+
+def _too_small_but_lent() -> str:
+    """What may borrow needs no more than loans; whoever waits there."""
+    driver = lending()
+    driver.submit("own", 24, tranche="t1")
+    driver.submit("own2", 16, tranche="t1")
+    driver.submit("spot", 32, tenant="bravo", tier=Tier.SPOT)
+    return told(driver, "spot")
 
 
 def _cannot_leave_in_time() -> str:
@@ -160,6 +207,9 @@ def _over() -> str:
 
 
 def test_explanations_read_well() -> None:
-    parts = (_placed, _wide, _called_back, _waiting, _power, _backoff_and_bar, _cannot_leave_in_time, _over)
+    parts = (
+        _placed, _wide, _called_back, _waiting, _power, _backoff_and_bar, _interrupted, _too_small,
+        _too_small_but_lent, _cannot_leave_in_time, _over,
+    )  # fmt: skip
     text = "".join(part() for part in parts)
     kept.compare("explanations.txt", text)

@@ -174,6 +174,41 @@ def test_a_remainder_goes_where_power_is_left() -> None:
     assert index.find(want(13)) == Misfit("power", "feed root", 4, 5)
 
 
+def test_what_is_reserved_is_for_its_nodes_only() -> None:
+    """Two racks on one feed of 40 W; a tranche has two nodes, 16 W."""
+    index = made(TWO_RACKS, {"f": ("", 40)})
+    index.set_owner([(0, 2)], "t1")
+    level = index.plant.level_of_feed["f"]
+    assert (index.load_w[level], index.reserved_w[level], index.headroom_w(level)) == (0, 16, 40)
+    assert index.find(want(32)) == Misfit("power", "feed f", 0, 8)
+    assert index.find(want(24)) == (Run(4, 3, 0xFF),)
+    index.take([Run(4, 3, 0xFF)], 1)
+    assert index.find(want(1)) == Misfit("power", "feed f", 0, 1)
+    # What runs on its nodes draws from what is reserved.
+    assert index.find(want(16, owner="t1")) == (Run(0, 2, 0xFF),)
+    index.take([Run(0, 1, 0xFF)], 1)
+    assert (index.load_w[level], index.reserved_w[level]) == (32, 8)
+    index.set_owner([(0, 2)], POOL)
+    assert (index.load_w[level], index.reserved_w[level]) == (32, 0)
+    assert index.find(want(8)) == (Run(1, 1, 0xFF),)
+    # Who takes over a node with work on it reserves the rest.
+    index.set_owner([(0, 2)], "t2")
+    assert index.reserved_w[level] == 8
+    index.release([Run(0, 1, 0xFF)], 1)
+    assert (index.load_w[level], index.reserved_w[level]) == (24, 16)
+
+
+def test_what_work_on_the_pool_draws() -> None:
+    index = made(TWO_RACKS)
+    index.set_owner([(0, 1)], "t1")
+    levels = [index.plant.level_name[level] for level in index.pool_draw([Run(0, 1, 1)], 1)]
+    assert levels == []
+    drawn = index.pool_draw([Run(0, 2, 0xF), Run(4, 1, 1)], 2)
+    assert {index.plant.level_name[level]: watts for level, watts in drawn.items()} == {
+        "rack r0": 8, "feed f": 10, "rack r1": 2,
+    }  # fmt: skip
+
+
 # What changes it
 
 
@@ -232,7 +267,7 @@ plants = st.tuples(
 
 @given(
     plants, st.integers(1, 20), st.sampled_from(list(Level)), st.sampled_from([0, 0, 0b101, 0b110000]),
-    st.booleans(),
+    st.booleans(), st.sets(st.integers(0, 8), max_size=4), st.booleans(),
 )  # fmt: skip
 def test_find_against_brute_force(
     plant_: tuple[list[tuple[str, str, int]], tuple[int, int, int], int, list[int], set[int]],
@@ -240,6 +275,8 @@ def test_find_against_brute_force(
     within: Level,
     prefer: int,
     short: bool,
+    owned: set[int],
+    mine: bool,
 ) -> None:
     racks, limits, rack_limit_w, used, out = plant_
     loose = 0 if short else 10**6
@@ -250,7 +287,8 @@ def test_find_against_brute_force(
     for node in out:
         if node < nodes:
             index.set_usable(node, False)
-    wanted = want(gpus, within)
+    index.set_owner([(node, 1) for node in sorted(owned) if node < nodes], "t1")
+    wanted = want(gpus, within, "t1" if mine else POOL)
     result = index.find(wanted, prefer)
     assert isinstance(result, Misfit) is not _exists(index, wanted)
     if not isinstance(result, Misfit):
@@ -262,7 +300,11 @@ def test_find_against_brute_force(
 def _exists(index: Index, wanted: Want) -> bool:
     """Whether any choice of nodes holds the shape."""
     per_node = index.plant.full_mask[0].bit_count()
-    free = {node: mask.bit_count() for node, mask in enumerate(index.free) if index.usable[node]}
+    free = {
+        node: mask.bit_count()
+        for node, mask in enumerate(index.free)
+        if index.usable[node] and index.owner[node] == wanted.owner
+    }
     whole, rest = divmod(wanted.gpus, per_node)
     wholly_free = [node for node, gpus in free.items() if gpus == per_node]
     for chosen in combinations(wholly_free, whole):
@@ -285,13 +327,16 @@ def _holds(index: Index, wanted: Want, chosen: dict[int, int]) -> bool:
         Level.HALL: len(halls) == 1,
         Level.SITE: True,
     }[wanted.within]
-    load_w = list(index.load_w)
+    before_w = list(index.load_w)
+    if wanted.owner == POOL:
+        before_w = [load + reserved for load, reserved in zip(before_w, index.reserved_w, strict=True)]
+    load_w = before_w.copy()
     for node, gpus in chosen.items():
         for level in plant_.rack_path[plant_.rack_of_node[node]]:
             load_w[level] += gpus * wanted.gpu_w
     return near and all(
         after <= limit or after == before
-        for before, after, limit in zip(index.load_w, load_w, plant_.level_limit_w, strict=True)
+        for before, after, limit in zip(before_w, load_w, plant_.level_limit_w, strict=True)
     )
 
 

@@ -83,7 +83,12 @@ def test_what_is_not_taken_in(terms: dict[str, Any], code: str, field: str) -> N
     halls = (hall("h1", rack("r1"), rack("r2", nodes=1)),)
     south = site("south", (feed("f9"),), (hall("h9", rack("r9", on="f9", nodes=1)),))
     driver = plant.plant(
-        contract("c1", "acme", tranche("t1"), tranche("over", unit=Unit.NODE, end_at=T0 + DAY_US)),
+        contract(
+            "c1",
+            "acme",
+            tranche("t1", 3, unit=Unit.NODE),
+            tranche("over", site="south", unit=Unit.NODE, end_at=T0 + DAY_US),
+        ),
         contract("c2", "bravo"),
         skus=(sku(), sku("s1", gpus_per_node=1)),
         sites=(site("north", (feed("f1", 33_000),), halls), south),
@@ -256,14 +261,65 @@ def test_a_gang_may_complete_while_it_is_stopped() -> None:
 
 
 def test_what_its_engine_stopped_goes_on_in_front() -> None:
-    """As when a host goes down: no failure of the gang's, however often."""
+    """As when a host goes down: no failure of the gang's."""
     driver = plant.plant()
     driver.run("g1", 64, restarts_max=0)
-    driver.submit("waits", 8)
-    for generation in (2, 3):
+    driver.submit("waits", 64)
+    driver.end("g1", Ending.STOPPED)
+    assert (driver.phases("g1", "waits"), driver.gang("g1").failures) == (["placed", "pending"], 0)
+    assert (driver.gang("g1").generation, driver.gang("g1").interruptions) == (2, 1)
+
+
+def test_what_its_engine_stops_again_and_again_is_over_at_last() -> None:
+    driver = plant.plant(policy=Policy(backoff_s=5, interruptions_max=3))
+    driver.run("g1", 8, restarts_max=0)
+    for pause_s in (0, 5, 10):
         driver.end("g1", Ending.STOPPED)
-        assert (driver.phases("g1", "waits"), driver.gang("g1").failures) == (["placed", "pending"], 0)
-        assert driver.gang("g1").generation == generation
+        driver.later(pause_s - 1 if pause_s else 0)
+        assert driver.phase("g1") == ("pending" if pause_s else "placed")
+        driver.later(1 if pause_s else 0).start("g1")
+    driver.end("g1", Ending.STOPPED)
+    gang = driver.gang("g1")
+    assert (gang.phase, gang.reason, gang.interruptions) == ("ended", "stopped", 4)
+    assert (gang.failures, gang.generation) == (0, 4)
+
+
+def test_what_its_engine_never_starts_is_over_at_last() -> None:
+    driver = plant.plant(policy=Policy(backoff_s=5, start_timeout_s=60, interruptions_max=2))
+    driver.submit("g1", 8)
+    for pause_s in (0, 5):
+        driver.later(60)
+        assert (driver.phase("g1"), driver.gang("g1").again) == ("stopping", True)
+        driver.end("g1", Ending.STOPPED)
+        driver.later(pause_s)
+        assert driver.phase("g1") == "placed"
+    driver.later(60)
+    assert (driver.phase("g1"), driver.gang("g1").again) == ("stopping", False)
+    driver.end("g1", Ending.STOPPED)
+    assert (driver.phase("g1"), driver.gang("g1").reason) == ("ended", "start_timeout")
+
+
+def test_failures_and_interruptions_are_counted_apart() -> None:
+    driver = plant.plant(policy=Policy(backoff_s=5, interruptions_max=1))
+    driver.run("g1", 8, restarts_max=1)
+    driver.end("g1", Ending.STOPPED)
+    # The first failure is restarted at once, whatever interrupted it before.
+    driver.end("g1", Ending.FAILED)
+    assert (driver.phase("g1"), driver.gang("g1").failures, driver.gang("g1").interruptions) == (
+        "placed",
+        1,
+        1,
+    )
+    # What we asked for does not count.
+    driver.cordon(0, drain=True)
+    driver.end("g1", Ending.STOPPED)
+    assert (driver.phase("g1"), driver.gang("g1").failures, driver.gang("g1").interruptions) == (
+        "placed",
+        1,
+        1,
+    )
+    driver.end("g1", Ending.STOPPED)
+    assert driver.phase("g1") == "ended"
 
 
 # Nodes that fail, drain or are kept free
@@ -493,6 +549,7 @@ def test_power_is_never_exceeded() -> None:
         (Policy(0, overtake_s=-1), "bad_quantity", "policy"),
         (Policy(2, backoff_s=schedule.WALLTIME_S_MAX + 1), "bad_quantity", "policy"),
         (Policy(2, start_timeout_s=0), "bad_quantity", "policy"),
+        (Policy(2, interruptions_max=-1), "bad_quantity", "policy"),
         (Policy(1, overtake_s=9), "policy_version", "version"),
         (Policy(0), "policy_version", "version"),
     ],
@@ -531,6 +588,67 @@ def test_by_when_a_gang_is_expected_to_start() -> None:
     assert expected("g2") == driver.at
     driver.fail(0)
     assert expected("g1") is None
+
+
+def _too_small(driver: Driver, name: str) -> tuple[int, str] | None:
+    found = schedule.too_small_until(driver.world._desk(driver.at), driver.gang(name))
+    return None if found is None else ((found.at - T0) // SECOND_US, found.tranche)
+
+
+def test_a_pool_that_is_too_small_until_a_term_ends() -> None:
+    """Of three racks one is bravo's for an hour, and lent, and one from then on for ten minutes."""
+    terms = (
+        tranche("t1", end_at=T0 + 3600 * SECOND_US, lending=LENT),
+        tranche("t2", start_at=T0 + 3600 * SECOND_US, end_at=T0 + 4200 * SECOND_US),
+    )
+    driver = plant.plant(contract("c1", "acme"), contract("c2", "bravo", *terms), sites=(site(racks=3),))
+    driver.run("long", 8, walltime_s=7200)
+    driver.submit("two", 64, walltime_s=60)
+    driver.submit("three", 96)
+    driver.submit("spot", 96, tier=Tier.SPOT)
+    driver.fail(11)
+    assert [_too_small(driver, name) for name in ("two", "three", "spot")] == [
+        None, (4200, "t2"), (4200, "t2"),
+    ]  # fmt: skip
+    desk = driver.world._desk(driver.at)
+    assert schedule.expected_start(desk, driver.gang("three")) is None
+    driver.recover(11)
+    desk = driver.world._desk(driver.at)
+    assert schedule.expected_start(desk, driver.gang("three")) == T0 + (7200 + 30) * SECOND_US
+    # Room for it is when the second term ends, before what runs has ended.
+    assert schedule.expected_start(desk, driver.gang("two")) == T0 + 4200 * SECOND_US
+
+
+def test_what_may_borrow_waits_for_no_term() -> None:
+    """The pool is one rack, and two are lent when their owner leaves them idle."""
+    driver = plant.plant(
+        contract("c1", "acme"),
+        contract("c2", "bravo", tranche("t1", 2, lending=LENT)),
+        sites=(site(racks=3),),
+    )
+    driver.submit("own", 40, tenant="bravo", tranche="t1")
+    driver.submit("own2", 40, tenant="bravo", tranche="t1")
+    driver.submit("spot", 64, tier=Tier.SPOT)
+    driver.submit("demand", 64)
+    assert driver.phases("own2", "spot", "demand") == ["pending"] * 3
+    assert [_too_small(driver, name) for name in ("spot", "demand")] == [
+        None,
+        (plant.YEAR_US // SECOND_US, "t1"),
+    ]
+
+
+def test_no_end_of_a_term_helps_where_power_is_short() -> None:
+    racks = [rack(f"r{n}", limit_w=9_000) for n in (1, 2)]
+    driver = plant.plant(
+        contract("c1", "acme", tranche("t1", unit=Unit.NODE)),
+        sites=(site("north", (feed("f1"),), (hall("h1", *racks),)),),
+    )
+    driver.submit("g1", 32)
+    assert _too_small(driver, "g1") is None
+    # Nor does one that is over.
+    driver.until(T0 + 2 * plant.YEAR_US)
+    assert _too_small(driver, "g1") is None
+    assert schedule.expected_start(driver.world._desk(driver.at), driver.gang("g1")) is None
 
 
 def test_an_invariant_that_does_not_hold_is_found() -> None:

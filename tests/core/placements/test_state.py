@@ -233,6 +233,10 @@ def _over_the_limit(world: World) -> None:
     world.placed.index.plant.level_limit_w[0] = 10_000
 
 
+def _too_much_is_reserved(world: World) -> None:
+    world.placed.index.reserved_w[0] += 982_001
+
+
 def _index_differs(world: World) -> None:
     world.placed.index.free[7] = 0
 
@@ -246,7 +250,7 @@ def _loads_differ(world: World) -> None:
 
 
 def _nodes_differ(world: World) -> None:
-    world.placed.on_node.clear()
+    world.placed.held.on_node.clear()
 
 
 def _pauses_differ(world: World) -> None:
@@ -261,6 +265,8 @@ def _pauses_differ(world: World) -> None:
         (_placed_twice, "node 0 is placed on twice"),
         (_of_another, "gang g1 runs on node 0 of the pool"),
         (_over_the_limit, "feed f1 carries 18000 W, above its limit of 10000 W"),
+        (_too_much_is_reserved, "feed f1 carries and reserves 1000001 W, above its limit of 1000000 W"),
+        (_too_much_is_reserved, "the loads of the electrical levels differ from the state"),
         (_index_differs, "the index differs from the state"),
         (_buckets_differ, "the buckets of free nodes differ from the state"),
         (_loads_differ, "the loads of the electrical levels differ from the state"),
@@ -273,6 +279,7 @@ def test_damage_is_found(damage: Callable[[World], None], found: str) -> None:
     driver.run("g1", 8)
     driver.run("g2", 8)
     world = driver.world.fork()
+    world.check()  # makes what is derived, so that the damage comes after it
     damage(world)
     state = world.state
     assert found in list(states.check(state.placements, world.placed, state.supply, state.claims))

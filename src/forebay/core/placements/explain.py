@@ -14,7 +14,8 @@ from forebay.core.placements import schedule
 from forebay.core.placements.gang import Gang, Phase, Tier
 from forebay.core.placements.index import Misfit, each_node
 from forebay.core.placements.queue import Ticket, lane_of, shape_of
-from forebay.core.units import SECOND_US
+from forebay.core.placements.state import INTERRUPTIONS
+from forebay.core.units import SECOND_US, counted
 
 #: What ended or stopped a gang, in words.
 REASONS = {
@@ -27,11 +28,14 @@ REASONS = {
     "walltime": "it reached its limit of time",
     "claim_ended": "the term of its claim is over",
     "claim_started": "the nodes passed to a claim whose term began",
+    "claim_power": "the power that it drew passed to a claim whose term began",
     "reclaim": "lent capacity went back to its owner",
     "node_failed": "a node failed",
     "drain": "a node is being drained",
     "start_timeout": "the engine did not start it in time",
 }
+
+INTERRUPTED = "its engine stopped it unasked, or did not start it in time"
 
 
 def explain(desk: schedule.Desk, gang: Gang, principal: Principal) -> dict[str, Any]:
@@ -53,7 +57,8 @@ def explain(desk: schedule.Desk, gang: Gang, principal: Principal) -> dict[str, 
 
 
 def _no_more(gang: Gang) -> str:
-    return " and no restart was left" if gang.reason in ("failed", "lost") else ""
+    over = gang.reason in ("failed", "lost") or gang.reason in INTERRUPTIONS
+    return " and no restart was left" if over else ""
 
 
 def _past(gang: Gang) -> list[str]:
@@ -61,6 +66,8 @@ def _past(gang: Gang) -> list[str]:
     starts = gang.generation - gang.generation_before
     if starts:
         failed = f"; {_times(gang.failures)} it failed" if gang.failures else ""
+        if gang.interruptions:
+            failed += f"; {_times(gang.interruptions)} {INTERRUPTED}"
         facts.append(f"It was started {_times(starts)}{failed}.")
     if gang.evidence:
         facts.append(f"The engine saw: {gang.evidence}")
@@ -79,9 +86,12 @@ def _waiting(desk: schedule.Desk, gang: Gang, whole: bool) -> dict[str, Any]:
         summary = f"The nodes it left are wiped and checked until {timeline.text(gang.returns_at)}."
         return _wait("turnover", "", 0, 0, summary, _past(gang), 0, gang.returns_at)
     if gang.not_before > desk.at:
-        summary = (
-            f"It failed {_times(gang.failures)} and is started again at {timeline.text(gang.not_before)}."
-        )
+        then = f"is started again at {timeline.text(gang.not_before)}"
+        summary = f"It failed {_times(gang.failures)} and {then}."
+        if gang.reason in INTERRUPTIONS:
+            left = desk.state.policy.interruptions_max - gang.interruptions
+            after = f"and {_times(left)} more at most" if left > 0 else "for the last time"
+            summary = f"{_times(gang.interruptions).capitalize()} {INTERRUPTED}: it {then}, {after}."
         return _wait("backoff", "", 0, 0, summary, _past(gang), 0, gang.not_before)
     ahead = _ahead(desk, gang)
     if spec.tier is Tier.DEDICATED:
@@ -99,11 +109,29 @@ def _waiting(desk: schedule.Desk, gang: Gang, whole: bool) -> dict[str, Any]:
             f"It would fit, and waits for older work that has waited {bound_s} s and may not be overtaken."
         )
         return _wait("queue", "", ahead, 0, summary, _past(gang), ahead, expected)
-    facts = _past(gang) + _in_the_way(desk, gang, whole)
+    if spec.tier is not Tier.DEDICATED:
+        small = schedule.too_small_until(desk, gang)
+        if small is not None:
+            return _too_small(gang, small, whole, ahead, expected)
+    facts = _past(gang) + _in_the_way(desk, gang, found, whole)
     level = found.level if whole or (spec.tier is Tier.DEDICATED and found.constraint != "power") else ""
     return _wait(
         found.constraint, level, found.have, found.need, _sentence(gang, found, whole), facts, ahead, expected
     )
+
+
+def _too_small(
+    gang: Gang, small: schedule.TooSmall, whole: bool, ahead: int, expected: int | None
+) -> dict[str, Any]:
+    """Nothing that ends or is repaired makes room: only the end of a term does."""
+    from_ = timeline.text(small.at)
+    summary = f"There is no room for it before {from_}: until then what could hold it belongs to other work."
+    if whole:
+        summary = f"The pool cannot hold it before {from_}, when the term of tranche {small.tranche} ends."
+    facts = [*_past(gang), f"If nothing ran: {_sentence(gang, small.misfit, whole)}"]
+    level = small.tranche if whole else ""
+    have, need = small.misfit.have, small.misfit.need
+    return _wait("pool", level, have, need, summary, facts, ahead, expected)
 
 
 def _wait(
@@ -137,9 +165,11 @@ def _sentence(gang: Gang, misfit: Misfit, whole: bool) -> str:
             near = {"site": "at one site", "hall": "in one hall", "rack": "in one rack"}.get(
                 spec.within, "near enough"
             )
-            return f"Nodes: {misfit.need} wholly free nodes {near} are needed, {where} has {misfit.have}."
+            needed = f"{counted(misfit.need, 'wholly free node')} {near} {'is' if misfit.need == 1 else 'are'} needed"
+            return f"Nodes: {needed}, {where} has {misfit.have}."
         case _:
-            return f"GPUs: {misfit.need} free GPUs of {spec.sku} on one node are needed, {where} has {misfit.have}."
+            needed = f"{counted(misfit.need, 'free GPU')} of {spec.sku} on one node"
+            return f"GPUs: {needed} {'is' if misfit.need == 1 else 'are'} needed, {where} has {misfit.have}."
 
 
 def _ahead(desk: schedule.Desk, gang: Gang) -> int:
@@ -149,7 +179,7 @@ def _ahead(desk: schedule.Desk, gang: Gang) -> int:
     return sum(1 for entry in waiting if entry < mine)
 
 
-def _in_the_way(desk: schedule.Desk, gang: Gang, whole: bool) -> list[str]:
+def _in_the_way(desk: schedule.Desk, gang: Gang, misfit: Misfit, whole: bool) -> list[str]:
     """What holds the capacity that the gang could have."""
     spec, known = gang.spec, desk.state.gangs
     facts = []
@@ -172,6 +202,12 @@ def _in_the_way(desk: schedule.Desk, gang: Gang, whole: bool) -> list[str]:
     if head is not None and head.gang != spec.id:
         first = head.gang if whole or known[head.gang].spec.tenant == spec.tenant else "other work"
         facts.append(f"Before it in the queue, with the same shape: {first}.")
+    index = desk.derived.index
+    if whole and spec.tier is not Tier.DEDICATED and misfit.constraint == "power":
+        level = index.plant.level_name.index(misfit.level)
+        load_w, kept_w = index.load_w[level], index.reserved_w[level]
+        if kept_w:
+            facts.append(f"Of {misfit.level}, {load_w} W are drawn and {kept_w} W more reserved for claims.")
     out = [*desk.supplied.failed, *desk.supplied.cordoned]
     if whole and out:
         names = ", ".join(supply.node_name(desk.supplied, node) for node in sorted(set(out))[:8])
@@ -211,14 +247,15 @@ def _placed(desk: schedule.Desk, gang: Gang, whole: bool) -> dict[str, Any]:
     }[spec.tier]
     if gang.lender and whole:
         by_right = f"on spot, lent by tranche {gang.lender}"
-    count = f"{len(nodes)} node{'s' if len(nodes) != 1 else ''} in {len(racks)} rack{'s' if len(racks) != 1 else ''}"
+    count = f"{counted(len(nodes), 'node')} in {counted(len(racks), 'rack')}"
     facts = [
         f"Nodes: {', '.join(nodes[:16])}{' ...' if len(nodes) > 16 else ''}.",
         "Chosen by best fit: the fullest nodes and the tightest rack that hold it, under every power limit.",
     ]
     starts = gang.generation - gang.generation_before
     if starts > 1:
-        facts.append(f"This is start {starts}; {gang.failures} failed before.")
+        interrupted = f", and {_times(gang.interruptions)} {INTERRUPTED}" if gang.interruptions else ""
+        facts.append(f"This is start {starts}; {gang.failures} failed before{interrupted}.")
     if gang.phase is Phase.STOPPING:
         then = "goes back to the queue" if gang.again else "is over"
         kill_at = timeline.text(gang.stopping_at + spec.grace_s * SECOND_US)
@@ -226,5 +263,5 @@ def _placed(desk: schedule.Desk, gang: Gang, whole: bool) -> dict[str, Any]:
         summary = f"It is stopping, because {why}; it is killed at {kill_at} at the latest, then it {then}."
     else:
         word = "runs" if gang.phase is Phase.RUNNING else "is being started"
-        summary = f"It {word} {by_right}: {spec.gpus} GPUs on {count}."
+        summary = f"It {word} {by_right}: {counted(spec.gpus, 'GPU')} on {count}."
     return {"summary": summary, "facts": facts}

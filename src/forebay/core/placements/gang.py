@@ -47,7 +47,7 @@ class Ending(StrEnum):
     COMPLETED = "completed"
     #: A rank exited with an error or was killed; the others were stopped with it.
     FAILED = "failed"
-    #: It stopped because we asked.
+    #: It was stopped: because we asked, or by its engine (a host that goes down).
     STOPPED = "stopped"
     #: It could not be started at all (no such program, no permission): not worth another try.
     UNSTARTABLE = "unstartable"
@@ -299,6 +299,8 @@ class Policy:
     turnover_s: int = 0
     #: A gang that the engine has not started by then is stopped and queued again, seconds.
     start_timeout_s: int = 600
+    #: How often a gang is queued again that its engine stopped unasked, or did not start in time.
+    interruptions_max: int = 10
 
 
 @dataclass(slots=True)
@@ -344,6 +346,8 @@ class Gang(NamedTuple):
     stopping_at: int = 0
     #: Failures that counted against `restarts_max`.
     failures: int = 0
+    #: Times its engine stopped it unasked, or did not start it in time: they count against `interruptions_max`.
+    interruptions: int = 0
     #: Why it is stopping, or why it last ended.
     reason: str = ""
     #: Whether it goes back to the queue once it has stopped.

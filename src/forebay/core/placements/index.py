@@ -8,6 +8,9 @@ its number of free GPUs; a bucket is a set of nodes held as the bits of one Pyth
 with "this rack", "this hall" or "under this feed" is one `&`, and its lowest node is one bit trick. Racks lie in
 buckets by their number of wholly free nodes, in the same way. Power is checked level by level while choosing: a feed
 without headroom takes all nodes under it out of the candidates at once, so each level is probed at most once.
+
+Power is promised with the nodes. While a tranche owns a node, what its GPUs do not draw of their full profile is
+reserved on every level above it: work on the pool sees each limit less that, work on the node draws from it.
 """
 
 from __future__ import annotations
@@ -86,7 +89,7 @@ class Plant:
 
     __slots__ = (
         "extents", "full_mask", "hall_nodes", "hall_racks", "halls_at", "level_base_w", "level_limit_w", "level_name",
-        "level_nodes", "level_of_feed", "pool_key", "rack_nodes", "rack_of_node", "rack_path",
+        "level_nodes", "level_of_feed", "pool_key", "rack_gpu_w", "rack_nodes", "rack_of_node", "rack_path",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -94,6 +97,8 @@ class Plant:
         #: All GPUs of a node, as a mask.
         self.full_mask: list[int] = []
         self.rack_nodes: list[int] = []
+        #: Watts of one GPU at work.
+        self.rack_gpu_w: list[int] = []
         #: Electrical levels above the nodes of a rack, the rack itself first.
         self.rack_path: list[tuple[int, ...]] = []
         #: (SKU, site) of a rack.
@@ -117,7 +122,7 @@ class Plant:
 class Index:
     """Free GPUs by owner and shape, and the load of every electrical level."""
 
-    __slots__ = ("free", "load_w", "owner", "plant", "pool_of", "pools", "usable")
+    __slots__ = ("free", "load_w", "owner", "plant", "pool_of", "pools", "reserved_w", "usable")
 
     def __init__(self) -> None:
         self.plant = Plant()
@@ -128,7 +133,10 @@ class Index:
         self.usable = bytearray()
         #: The pool of each node.
         self.pool_of: list[Pool] = []
+        #: What each level carries.
         self.load_w: list[int] = []
+        #: What each level must be able to carry on top of that: tranches' nodes below it may draw it at any time.
+        self.reserved_w: list[int] = []
         self.pools: dict[tuple[str, SkuId, SiteId], Pool] = {}
 
     def copy(self) -> Index:
@@ -139,6 +147,7 @@ class Index:
         twin.owner = self.owner.copy()
         twin.usable = self.usable.copy()
         twin.load_w = self.load_w.copy()
+        twin.reserved_w = self.reserved_w.copy()
         twin.pools = {key: pool.copy() for key, pool in self.pools.items()}
         copies = {pool: twin.pools[key] for key, pool in self.pools.items()}
         twin.pool_of = [copies[pool] for pool in self.pool_of]
@@ -155,6 +164,7 @@ class Index:
         plant.level_nodes.append(0)
         plant.level_base_w.append(0)
         self.load_w.append(0)
+        self.reserved_w.append(0)
 
     def add_base_load(self, path: Iterable[supply.Feed], base_w: int) -> None:
         """A load that is there whether work runs or not."""
@@ -174,12 +184,14 @@ class Index:
         plant.level_nodes.append(nodes)
         plant.level_base_w.append(rack.base_w)
         self.load_w.append(rack.base_w)
+        self.reserved_w.append(0)
         self.add_base_load(path, rack.base_w)
         above = tuple(plant.level_of_feed[feed.id] for feed in path)
         for feed_level in above:
             plant.level_nodes[feed_level] |= nodes
         plant.rack_path.append((level, *above))
         plant.rack_nodes.append(nodes)
+        plant.rack_gpu_w.append(sku.gpu_w)
         plant.pool_key.append((rack.sku, rack.site))
         if rack.hall not in plant.hall_nodes:
             plant.halls_at.setdefault(rack.site, []).append(rack.hall)
@@ -232,6 +244,7 @@ class Index:
             for node in range(first, first + count):
                 if self.usable[node]:
                     self._leave(node)
+                self._reserve(node, (owner != POOL) - (self.owner[node] != POOL))
                 self.owner[node] = owner
                 self.pool_of[node] = self._pool(node)
                 if self.usable[node]:
@@ -253,8 +266,19 @@ class Index:
 
     def _draw(self, node: int, watts: int) -> None:
         load_w = self.load_w
-        for level in self.plant.rack_path[self.plant.rack_of_node[node]]:
+        path = self.plant.rack_path[self.plant.rack_of_node[node]]
+        for level in path:
             load_w[level] += watts
+        if self.owner[node] != POOL:
+            for level in path:
+                self.reserved_w[level] -= watts
+
+    def _reserve(self, node: int, sign: int) -> None:
+        """Reserve (1) or give up (-1) what the idle GPUs of a node may draw."""
+        rack = self.plant.rack_of_node[node]
+        watts = sign * self.free[node].bit_count() * self.plant.rack_gpu_w[rack]
+        for level in self.plant.rack_path[rack] if watts else ():
+            self.reserved_w[level] += watts
 
     def _pool(self, node: int) -> Pool:
         """The pool that a node belongs to by its owner; made when it is the first."""
@@ -291,12 +315,13 @@ class Index:
         Exact: it finds a place if and only if there is one. All whole nodes draw the same and the limits form a
         tree, so that the sets of nodes that fit under them are a laminar matroid: taking one after the other, in any
         order, finds as many as there can be. Where a remainder would fit beside another choice of whole nodes, that
-        choice has a node that this one left free, with power for it (the exchange property), and it fits there.
+        choice has a node that this one left free, with power for it (the exchange property), and it fits there. What
+        is reserved for tranches only lowers the limits that work on the pool sees: they form the same tree.
         """
         pool = self.pools.get((want.owner, want.sku, want.site))
         if pool is None:
             return Misfit("gpus", f"{want.sku} at {want.site}", 0, want.gpus)
-        picker = _Picker(self, pool, want.gpu_w)
+        picker = _Picker(self, pool, want.gpu_w, self.reserved_w if want.owner == POOL else None)
         if want.gpus <= pool.gpus_per_node:
             if picker.one_node(want.gpus, -1, prefer):
                 return picker.runs()
@@ -355,22 +380,34 @@ class Index:
         return self.load_w[self.plant.level_of_feed[feed]]
 
     def headroom_w(self, level: int) -> int:
-        """Watts that a level still has under its limit."""
+        """Watts that a level still has under its limit, reserved or not."""
         return self.plant.level_limit_w[level] - self.load_w[level]
+
+    def pool_draw(self, runs: Iterable[Run], gpu_w: int) -> dict[int, int]:
+        """Watts that GPUs at work on nodes of the pool add to each level."""
+        drawn: dict[int, int] = {}
+        for node, mask in each_node(runs):
+            for level in (
+                self.plant.rack_path[self.plant.rack_of_node[node]] if self.owner[node] == POOL else ()
+            ):
+                drawn[level] = drawn.get(level, 0) + mask.bit_count() * gpu_w
+        return drawn
 
 
 class _Picker:
     """One search: nodes chosen so far, the watts they add to each level, and the first level that had too few."""
 
-    __slots__ = ("added_w", "blocked", "chosen", "gpu_w", "index", "pool")
+    __slots__ = ("added_w", "blocked", "chosen", "gpu_w", "index", "pool", "reserved_w")
 
-    def __init__(self, index: Index, pool: Pool, gpu_w: int) -> None:
+    def __init__(self, index: Index, pool: Pool, gpu_w: int, reserved_w: list[int] | None) -> None:
         self.index = index
         self.pool = pool
         self.gpu_w = gpu_w
         self.chosen: dict[int, int] = {}
         self.added_w: dict[int, int] = {}
         self.blocked: Misfit | None = None
+        #: By level, what this search must leave alone; None where it is for who it is reserved for.
+        self.reserved_w = reserved_w
 
     def clear(self) -> None:
         self.chosen.clear()
@@ -378,9 +415,12 @@ class _Picker:
 
     def short_of_power(self, node: int, watts: int) -> int | None:
         """The lowest level above the node that cannot take these watts."""
-        plant = self.index.plant
+        plant, kept_w = self.index.plant, self.reserved_w
         for level in plant.rack_path[plant.rack_of_node[node]]:
-            if self.index.load_w[level] + self.added_w.get(level, 0) + watts > plant.level_limit_w[level]:
+            load_w = self.index.load_w[level] + self.added_w.get(level, 0)
+            if kept_w is not None:
+                load_w += kept_w[level]
+            if load_w + watts > plant.level_limit_w[level]:
                 return level
         return None
 
@@ -456,6 +496,7 @@ class _Picker:
     def note(self, level: int, watts: int) -> None:
         if self.blocked is None:
             have = self.index.headroom_w(level) - self.added_w.get(level, 0)
+            have -= self.reserved_w[level] if self.reserved_w is not None else 0
             self.blocked = Misfit("power", self.index.plant.level_name[level], have, watts)
 
     def misfit(self, constraint: str, have: int, need: int) -> Misfit:

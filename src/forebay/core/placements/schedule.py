@@ -19,6 +19,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import NamedTuple
 
 from forebay.core import claims, ids, supply
@@ -30,7 +31,7 @@ from forebay.core.placements.index import POOL, Index, Misfit, Want, as_bits
 from forebay.core.placements.queue import TIER_RANK, Lane, Shape, Ticket, lane_of, shape_of
 from forebay.core.supply import Emit
 from forebay.core.timeline import Due
-from forebay.core.units import SECOND_US
+from forebay.core.units import SECOND_US, counted
 
 WALLTIME_S_MAX = 366 * 24 * 3600
 GRACE_S_MAX = 24 * 3600
@@ -143,9 +144,10 @@ def never_fits(desk: Desk, spec: Spec) -> Refusal | None:
     }[spec.within]
     if near_gpus < most:
         most, where = near_gpus, near
-    told = f"nothing here could ever hold {spec.gpus} GPUs of {spec.sku} within one {spec.within}"
+    told = f"nothing here could ever hold {counted(spec.gpus, 'GPU')} of {spec.sku} within one {spec.within}"
     if spec.gpus > most:
-        text = f"{spec.gpus} GPUs of {spec.sku} are asked for; {where} has {most}"
+        are = "is" if spec.gpus == 1 else "are"
+        text = f"{counted(spec.gpus, 'GPU')} of {spec.sku} {are} asked for; {where} has {most}"
         return Refusal("never_fits", text, "gpus", "" if spec.tier is Tier.DEDICATED else told)
     # A rack hangs on one root of the electrical tree; a hall or a site may hang on several.
     under_one = spec.within in (Level.NODE, Level.RACK)
@@ -153,7 +155,8 @@ def never_fits(desk: Desk, spec: Spec) -> Refusal | None:
     best_w = max(max(rooms) if under_one else sum(rooms) for rooms in rooms_w)
     load_w = spec.gpus * sku.gpu_w
     if load_w > best_w:
-        text = f"{spec.gpus} GPUs draw {load_w} W; the feeds of one {spec.within} have room for {best_w} W of work"
+        work = f"{counted(spec.gpus, 'GPU')} of {load_w} W in all"
+        text = f"{work} are asked for; the feeds of one {spec.within} have room for {best_w} W of work"
         return Refusal("never_fits", text, "gpus", told)
     return None
 
@@ -185,6 +188,9 @@ def apply_policy(desk: Desk, policy: gangs.Policy) -> Answer | Refusal:
     )
     if not all(0 <= value <= WALLTIME_S_MAX for value in seconds) or policy.start_timeout_s == 0:
         return Refusal("bad_quantity", "a policy's times are seconds from 0 to a year", "policy")
+    if not 0 <= policy.interruptions_max <= 10**6:
+        text = f"interruptions_max is {policy.interruptions_max}; from 0 to {10**6} is meant"
+        return Refusal("bad_quantity", text, "policy")
     if policy.version <= desk.state.policy.version:
         return Refusal(
             "policy_version", f"policy version {desk.state.policy.version} is in force already", "version"
@@ -243,16 +249,21 @@ def _afterwards(desk: Desk, gang: Gang, ending: Ending) -> tuple[str, bool, int]
     """After an end: the reason, whether it goes back to the queue, and after how many seconds."""
     if ending in (Ending.COMPLETED, Ending.UNSTARTABLE):
         return ending.value, False, 0
-    if gang.phase is Phase.STOPPING:
-        return gang.reason, gang.again, 0
-    if ending is Ending.STOPPED:
-        # Its engine stopped it, as when its host goes down: not the gang's failure.
-        return ending.value, True, 0
-    if gang.failures >= gang.spec.restarts_max:
-        return ending.value, False, 0
     policy = desk.state.policy
-    pause_s = policy.backoff_s << min(gang.failures - 1, 40) if gang.failures else 0
-    return ending.value, True, min(pause_s, policy.backoff_s_max)
+    if gang.phase is Phase.STOPPING:
+        interrupted = gang.reason in states.INTERRUPTIONS
+        return gang.reason, gang.again, _pause_s(policy, gang.interruptions) if interrupted else 0
+    if ending is Ending.STOPPED:
+        # Its engine stopped it, as when its host goes down: not the gang's failure, but neither for ever.
+        again = gang.interruptions < policy.interruptions_max
+        return ending.value, again, _pause_s(policy, gang.interruptions)
+    again = gang.failures < gang.spec.restarts_max
+    return ending.value, again, _pause_s(policy, gang.failures)
+
+
+def _pause_s(policy: gangs.Policy, before: int) -> int:
+    """How long a gang pauses that came to this end so often before: not at all the first time, then ever longer."""
+    return min(policy.backoff_s << min(before - 1, 40), policy.backoff_s_max) if before else 0
 
 
 # What follows from supply and claims.
@@ -267,8 +278,34 @@ def clear_nodes(desk: Desk, nodes: set[NodeIndex], reason: str) -> None:
 
 
 def start_tranche(desk: Desk, tranche: TrancheId) -> None:
-    """The nodes pass to the tranche: whoever runs there by another right goes back to the queue."""
+    """The nodes and their power pass to the tranche: whoever runs there by another right goes back to the queue."""
     clear_nodes(desk, _nodes(desk, tranche), "claim_started")
+    _shed(desk)
+
+
+def _shed(desk: Desk) -> None:
+    """Work on the pool that draws what a tranche may draw now goes back to the queue: spot first, and of each tier
+    the latest placed, as far as it takes."""
+    index = desk.derived.index
+    over_w = {
+        level: index.load_w[level] + index.reserved_w[level] - limit_w
+        for level, limit_w in enumerate(index.plant.level_limit_w)
+    }
+    holders = sorted(
+        _holders(desk),
+        key=lambda gang: (
+            gang.phase in (Phase.PLACED, Phase.RUNNING), -TIER_RANK[gang.spec.tier], -gang.placed_seq,
+        ),
+    )  # fmt: skip
+    # Those that are leaving come first, and need not be asked.
+    for gang in holders:
+        drawn = index.pool_draw(gang.runs, desk.supplied.skus[gang.spec.sku].gpu_w)
+        staying = gang.phase in (Phase.PLACED, Phase.RUNNING)
+        if not staying or any(over_w[level] > 0 for level in drawn):
+            for level, watts in drawn.items():
+                over_w[level] -= watts
+            if staying:
+                desk.emit(gangs.GangStopping(gang.spec.id, gang.generation, "claim_power", again=True))
 
 
 def end_tranche(desk: Desk, tranche: TrancheId) -> None:
@@ -299,7 +336,8 @@ def wake(desk: Desk, due: Due) -> None:
     gang = desk.state.gangs[GangId(due.about)]
     match due.what:
         case "start":
-            desk.emit(gangs.GangStopping(gang.spec.id, gang.generation, "start_timeout", again=True))
+            again = gang.interruptions < desk.state.policy.interruptions_max
+            desk.emit(gangs.GangStopping(gang.spec.id, gang.generation, "start_timeout", again))
         case "walltime":
             desk.emit(gangs.GangStopping(gang.spec.id, gang.generation, "walltime", again=False))
         case "reclaim":
@@ -428,10 +466,15 @@ def _sites(desk: Desk, spec: Spec) -> list[SiteId]:
 def lenders(desk: Desk, spec: Spec) -> list[TrancheId]:
     """Tranches that may lend to this gang now: lending is agreed, nobody of their own waits, the borrower's grace
     with wiping and checking fits in the reclaim deadline, and what it pays is in the owner's currency."""
+    queue, known = desk.derived.queue, desk.state.gangs
+    return [name for name in may_lend(desk, spec) if not queue.heads(Lane(Tier.DEDICATED, name), known)]
+
+
+def may_lend(desk: Desk, spec: Spec) -> list[TrancheId]:
+    """The same, as far as contracts and policy say: whoever waits."""
     borrower = claims.contract_for(desk.claimed, spec.tenant, spot=True)
     assert borrower is not None, "a gang on spot is taken in by a contract"
     away_s = spec.grace_s + desk.state.policy.turnover_s
-    queue, known = desk.derived.queue, desk.state.gangs
     found = []
     for name, tranche in desk.claimed.tranches.items():
         lending = tranche.plan.lending
@@ -439,7 +482,7 @@ def lenders(desk: Desk, spec: Spec) -> list[TrancheId]:
             continue
         if spec.sites and tranche.plan.site not in spec.sites:
             continue
-        if away_s > lending.reclaim_deadline_s or queue.heads(Lane(Tier.DEDICATED, name), known):
+        if away_s > lending.reclaim_deadline_s:
             continue
         if desk.claimed.contracts[tranche.contract].currency != borrower.currency:
             continue
@@ -534,19 +577,85 @@ def effect_of(gang: Gang, seq: int) -> gangs.RunGang | gangs.StopGang:
 
 
 def expected_start(desk: Desk, gang: Gang) -> int | None:
-    """By when a pending gang fits, if everything runs to its limit of time and nothing older takes its place; None
-    when even then it does not (it waits for repair, for power, or for its claim to start)."""
+    """By when a pending gang fits, if everything runs to its limit of time, terms begin and end as signed, and
+    nothing older takes its place; None when even then it does not (it waits for repair, or for power)."""
     scratch = desk.derived.index.copy()
-    gone = [
-        (_free_at(other, desk.state.policy), other.order, other)
-        for other in desk.state.gangs.values()
-        if other.phase in HOLDING or other.returns_at
+    steps: list[tuple[int, int, int, Turn | Gang]] = [
+        (turn.at, 0, place, turn) for place, turn in enumerate(_turns(desk))
     ]
-    for free_at, _, other in sorted(gone):
-        scratch.release(other.runs, desk.supplied.skus[other.spec.sku].gpu_w)
-        if isinstance(find(desk, gang, index=scratch), Fit):
-            return max(free_at, desk.at)
+    steps += [(_free_at(other, desk.state.policy), 1, other.order, other) for other in _holders(desk)]
+    steps.sort(key=lambda step: step[:3])
+    for (at, _, _, step), following in zip_longest(steps, steps[1:]):
+        if isinstance(step, Turn):
+            scratch.set_owner(step.runs, step.owner)
+        else:
+            scratch.release(step.runs, desk.supplied.skus[step.spec.sku].gpu_w)
+        # Looked at when all that happens at one instant has happened.
+        if (following is None or following[0] > at) and isinstance(find(desk, gang, index=scratch), Fit):
+            return max(at, desk.at)
     return None
+
+
+class TooSmall(NamedTuple):
+    """The pool cannot hold a gang before `at`, when the term of `tranche` ends; `misfit` is what it lacks."""
+
+    at: int
+    tranche: TrancheId
+    misfit: Misfit
+
+
+def too_small_until(desk: Desk, gang: Gang) -> TooSmall | None:
+    """Whether a gang that owns nothing waits for the end of a term: the pool as it is now could not hold it, even if
+    nothing ran there and every node were well. None where it could, or where no end of a term helps.
+    """
+    spec, scratch = gang.spec, desk.derived.index.copy()
+    for other in _holders(desk):
+        scratch.release(other.runs, desk.supplied.skus[other.spec.sku].gpu_w)
+    for node in sorted({*desk.supplied.failed, *desk.supplied.cordoned}):
+        scratch.set_usable(node, True)
+    found = find(desk, gang, index=scratch)
+    if isinstance(found, Fit):
+        return None
+    gpu_w = desk.supplied.skus[spec.sku].gpu_w
+    for name in may_lend(desk, spec) if spec.tier is Tier.SPOT else []:
+        want = Want(name, spec.sku, desk.claimed.tranches[name].plan.site, spec.gpus, spec.within, gpu_w)
+        if not isinstance(scratch.find(want), Misfit):
+            return None
+    ended = TrancheId("")
+    turns = _turns(desk)
+    for turn, following in zip_longest(turns, turns[1:]):
+        scratch.set_owner(turn.runs, turn.owner)
+        ended = ended if turn.begins else turn.tranche
+        if (following is None or following.at > turn.at) and isinstance(find(desk, gang, index=scratch), Fit):
+            return TooSmall(turn.at, ended, found)
+    return None
+
+
+class Turn(NamedTuple):
+    """At `at` the nodes of a tranche pass to `owner`: to it, or back to the pool."""
+
+    at: int
+    #: What ends at an instant comes before what begins then.
+    begins: bool
+    tranche: TrancheId
+    owner: str
+    runs: tuple[tuple[int, int], ...]
+
+
+def _turns(desk: Desk) -> list[Turn]:
+    """When nodes change hands by what is signed, in order."""
+    found = []
+    for name, tranche in desk.claimed.tranches.items():
+        if tranche.standing is claims.Standing.SIGNED:
+            found.append(Turn(tranche.plan.start_at, True, name, name, tranche.runs))
+        if tranche.standing is not claims.Standing.ENDED:
+            found.append(Turn(tranche.plan.end_at, False, name, POOL, tranche.runs))
+    return sorted(found)
+
+
+def _holders(desk: Desk) -> list[Gang]:
+    """Every gang that holds GPUs, those included whose GPUs are still being wiped."""
+    return [gang for gang in desk.state.gangs.values() if gang.phase in HOLDING or gang.returns_at]
 
 
 def _free_at(gang: Gang, policy: gangs.Policy) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import get_args
 
 from forebay.core import claims, supply
 from forebay.core.ids import Event, GangId, NodeIndex, TrancheId
@@ -31,17 +32,49 @@ class State:
         return State(self.gangs.copy(), self.policy, self.spent.copy())
 
 
-class Derived:
-    """What follows from the state and is never in a snapshot: the index, the queue, the due times."""
+NO_TRANCHE = TrancheId("")
 
-    __slots__ = ("arrivals", "backoff", "dues", "index", "lent", "on_node", "queue", "stirred")
+#: What happens to gangs.
+GangEvent = (
+    gangs.GangSubmitted
+    | gangs.GangPlaced
+    | gangs.GangStarted
+    | gangs.GangStopping
+    | gangs.GangEnded
+    | gangs.GangWithdrawn
+    | gangs.LoanReclaimed
+    | gangs.ReclaimOverdue
+    | gangs.NodesReturned
+    | gangs.PolicyApplied
+)
+EVENTS: tuple[type[GangEvent], ...] = get_args(GangEvent)
+
+
+class Held:
+    """Who holds GPUs of each node. Derived, and kept up in a fold too: news of a node asks for it."""
+
+    __slots__ = ("on_node", "wiped")
 
     def __init__(self) -> None:
+        #: Node -> gangs that run on it, or are to.
+        self.on_node: dict[int, tuple[GangId, ...]] = {}
+        #: Gangs that left nodes which are still being wiped.
+        self.wiped: set[GangId] = set()
+
+
+class Derived:
+    """What follows from the state and is never in a snapshot: the index, the queue, the due times.
+
+    A fold asks it nothing, so it is made at the first question and kept up from then on.
+    """
+
+    __slots__ = ("arrivals", "backoff", "dues", "held", "index", "lent", "queue", "stirred")
+
+    def __init__(self, held: Held) -> None:
         self.index = Index()
         self.queue = Queue()
         self.dues = Dues()
-        #: Gangs that hold GPUs of a node.
-        self.on_node: dict[int, tuple[GangId, ...]] = {}
+        self.held = held
         #: Tranche -> gangs that hold capacity it lent, those included whose nodes are still being wiped.
         self.lent: dict[TrancheId, set[GangId]] = {}
         #: Gangs that wait out a pause before they may be placed again.
@@ -51,9 +84,20 @@ class Derived:
         self.arrivals: list[GangId] = []
 
 
-def derive(state: State, supplied: supply.State, claimed: claims.State) -> Derived:
-    """Make the derived state again from what is recorded."""
-    derived = Derived()
+def derive_held(state: State) -> Held:
+    """Who holds GPUs of each node, in order of submission."""
+    held = Held()
+    for gang in sorted(state.gangs.values(), key=lambda gang: gang.order):
+        if gang.phase in HOLDING:
+            _enter_nodes(held, gang)
+        elif gang.returns_at:
+            held.wiped.add(gang.spec.id)
+    return held
+
+
+def derive(state: State, supplied: supply.State, claimed: claims.State, held: Held) -> Derived:
+    """Make the derived state from what is recorded."""
+    derived = Derived(held)
     index = derived.index
     for feed in supplied.feeds.values():
         index.add_feed(feed)
@@ -69,122 +113,162 @@ def derive(state: State, supplied: supply.State, claimed: claims.State) -> Deriv
     for gang in sorted(state.gangs.values(), key=lambda gang: gang.order):
         if gang.lender and (gang.phase in HOLDING or gang.returns_at):
             derived.lent.setdefault(gang.lender, set()).add(gang.spec.id)
-        if gang.phase in HOLDING:
-            _occupy(derived, supplied, gang)
-        elif gang.returns_at:
+        if gang.phase in HOLDING or gang.returns_at:
             index.take(gang.runs, supplied.skus[gang.spec.sku].gpu_w)
         if gang.phase is Phase.PENDING:
             _enqueue(derived, gang)
-        for entry in _dues(gang, state.policy):
-            derived.dues.push(entry)
+        _push_dues(derived, gang, state.policy)
     derived.stirred = True
     return derived
 
 
-def apply(state: State, derived: Derived, supplied: supply.State, event: Event, at: int, seq: int) -> None:
-    """Apply one event of this stage."""
+# What an event records.
+
+
+def apply(state: State, held: Held, supplied: supply.State, event: GangEvent, at: int, seq: int) -> None:
+    """Record one event of this stage."""
+    if isinstance(event, gangs.GangSubmitted):
+        before = state.spent.pop(event.spec.id, 0)
+        state.gangs[event.spec.id] = Gang(
+            event.spec, Phase.PENDING, seq, at, before, (), NO_TRANCHE, 0, 0, 0, 0, 0, 0, "", False, False, 0, 0, 0,
+            0, before,
+        )  # fmt: skip
+        return
+    if isinstance(event, gangs.PolicyApplied):
+        state.policy = event.policy
+        return
+    was = state.gangs[event.gang]
     match event:
-        case gangs.GangSubmitted():
-            before = state.spent.pop(event.spec.id, 0)
-            made = Gang(event.spec, Phase.PENDING, seq, at, before, generation_before=before)
-            state.gangs[event.spec.id] = made
-            derived.queue.add(made)
-            derived.arrivals.append(event.spec.id)
         case gangs.GangPlaced():
-            _apply_placed(state, derived, supplied, event, at, seq)
+            now = _placed(supplied, was, event, at, seq)
+            _enter_nodes(held, now)
+        case gangs.GangEnded():
+            now = _ended(was, event, at)
+            _leave_nodes(held, was)
+            if event.returns_at:
+                held.wiped.add(event.gang)
         case gangs.GangStarted():
-            was = state.gangs[event.gang]
-            phase = Phase.RUNNING if was.phase is Phase.PLACED else was.phase
-            _keep(state, derived, was._replace(phase=phase, started_at=event.effective_at))
+            now = _started(was, event)
         case gangs.GangStopping():
-            was = state.gangs[event.gang]
-            state.gangs[event.gang] = was._replace(
+            now = was._replace(
                 phase=Phase.STOPPING,
                 stopping_at=was.stopping_at or at,
                 reason=event.reason,
                 again=event.again,
             )
+        case gangs.GangWithdrawn():
+            now = was._replace(phase=Phase.ENDED, reason=event.reason, ended_at=at, again=False)
+        case gangs.LoanReclaimed():
+            now = was._replace(reclaim_at=event.deadline_at)
+        case gangs.ReclaimOverdue():
+            now = was._replace(reclaim_at=-1)
+        case _:
+            assert isinstance(event, gangs.NodesReturned)
+            now = was._replace(returns_at=0, reclaim_at=0)
+            held.wiped.discard(event.gang)
+    state.gangs[event.gang] = now
+
+
+# Written out: `_replace` takes longer than everything else here.
+
+
+def _placed(supplied: supply.State, was: Gang, event: gangs.GangPlaced, at: int, seq: int) -> Gang:
+    return Gang(
+        was.spec, Phase.PLACED, was.order, was.submitted_at, event.generation, event.runs, event.lender,
+        seq, at, 0, 0, was.failures, was.interruptions, "", False, False, 0, 0, was.returns_at, was.ended_at,
+        was.generation_before, supply.rack_of(supplied, event.runs[0].first).site,
+    )  # fmt: skip
+
+
+def _started(was: Gang, event: gangs.GangStarted) -> Gang:
+    phase = Phase.RUNNING if was.phase is Phase.PLACED else was.phase
+    return Gang._make((was.spec, phase, *was[2:9], event.effective_at, *was[10:]))
+
+
+def _ended(was: Gang, event: gangs.GangEnded, at: int) -> Gang:
+    failed = event.ending in (Ending.FAILED, Ending.LOST) and was.phase is not Phase.STOPPING
+    again, reason = event.again, event.reason
+    return Gang(
+        was.spec, Phase.PENDING if again else Phase.ENDED, was.order, was.submitted_at, was.generation,
+        was.runs, was.lender, was.placed_seq, was.placed_at, 0, 0, was.failures + failed,
+        was.interruptions + (reason in INTERRUPTIONS), reason, False, again and reason in IN_FRONT,
+        event.not_before, was.reclaim_at if event.returns_at else 0, event.returns_at, 0 if again else at,
+        was.generation_before, was.site, event.evidence,
+    )  # fmt: skip
+
+
+def _enter_nodes(held: Held, gang: Gang) -> None:
+    on_node, name = held.on_node, (gang.spec.id,)
+    for first, count, _ in gang.runs:
+        for node in range(first, first + count):
+            on_node[node] = on_node.get(node, ()) + name
+
+
+def _leave_nodes(held: Held, gang: Gang) -> None:
+    on_node, name = held.on_node, gang.spec.id
+    for first, count, _ in gang.runs:
+        for node in range(first, first + count):
+            there = on_node[node]
+            if len(there) == 1:
+                del on_node[node]
+            else:
+                on_node[node] = tuple([other for other in there if other != name])
+
+
+# What follows from it.
+
+
+def reindex(derived: Derived, state: State, supplied: supply.State, event: GangEvent) -> None:
+    """What an event of this stage, just recorded, does to the index, the queue and the due times."""
+    match event:
+        case gangs.GangSubmitted():
+            _enqueue(derived, state.gangs[event.spec.id])
+        case gangs.GangPlaced():
+            now = state.gangs[event.gang]
+            derived.backoff.discard(event.gang)
+            if event.lender:
+                derived.lent.setdefault(event.lender, set()).add(event.gang)
+            derived.index.take(now.runs, supplied.skus[now.spec.sku].gpu_w)
+            _push_dues(derived, now, state.policy)
+        case gangs.GangStarted() | gangs.LoanReclaimed():
+            _push_dues(derived, state.gangs[event.gang], state.policy)
+        case gangs.GangStopping():
             # Its owner may wait for it: then its deadline runs from now on.
-            derived.stirred |= bool(was.lender)
+            derived.stirred |= bool(state.gangs[event.gang].lender)
         case gangs.GangEnded():
-            _apply_ended(state, derived, supplied, event, at)
+            now = state.gangs[event.gang]
+            _push_dues(derived, now, state.policy)
+            # Also where its nodes are wiped first: their owner may wait for them.
+            derived.stirred = True
+            if not event.returns_at:
+                _give_back(derived, supplied, now)
+            if event.again:
+                _enqueue(derived, now)
         case gangs.GangWithdrawn():
             derived.backoff.discard(event.gang)
-            state.gangs[event.gang] = state.gangs[event.gang]._replace(
-                phase=Phase.ENDED, reason=event.reason, ended_at=at, again=False
-            )
             # Nobody waits behind it any more, and its tranche may lend again.
             derived.stirred = True
-        case gangs.LoanReclaimed():
-            _keep(state, derived, state.gangs[event.gang]._replace(reclaim_at=event.deadline_at))
-        case gangs.ReclaimOverdue():
-            state.gangs[event.gang] = state.gangs[event.gang]._replace(reclaim_at=-1)
         case gangs.NodesReturned():
-            left = state.gangs[event.gang]
-            state.gangs[event.gang] = left._replace(returns_at=0, reclaim_at=0)
-            _give_back(derived, left)
-            derived.index.release(left.runs, supplied.skus[left.spec.sku].gpu_w)
+            now = state.gangs[event.gang]
+            _give_back(derived, supplied, now)
             derived.stirred = True
-            if left.phase is Phase.PENDING:
-                _enqueue(derived, state.gangs[event.gang])
+            if now.phase is Phase.PENDING:
+                _enqueue(derived, now)
         case gangs.PolicyApplied():
-            state.policy = event.policy
             derived.stirred = True
             for gang in state.gangs.values():
-                _keep(state, derived, gang)
+                _push_dues(derived, gang, state.policy)
 
 
-def _keep(state: State, derived: Derived, gang: Gang) -> None:
-    """Record a gang, and what falls due for it."""
-    state.gangs[gang.spec.id] = gang
-    for due in _dues(gang, state.policy):
+def _push_dues(derived: Derived, gang: Gang, policy: Policy) -> None:
+    for due in _dues(gang, policy):
         derived.dues.push(due)
 
 
-def _apply_placed(
-    state: State, derived: Derived, supplied: supply.State, event: gangs.GangPlaced, at: int, seq: int
-) -> None:
-    was = state.gangs[event.gang]
-    plant = derived.index.plant
-    # Written out: `_replace` takes longer than everything else here.
-    now = Gang(
-        was.spec, Phase.PLACED, was.order, was.submitted_at, event.generation, event.runs, event.lender,
-        placed_seq=seq, placed_at=at, failures=was.failures, returns_at=was.returns_at, ended_at=was.ended_at,
-        generation_before=was.generation_before, site=plant.pool_key[plant.rack_of_node[event.runs[0].first]][1],
-    )  # fmt: skip
-    _keep(state, derived, now)
-    derived.backoff.discard(event.gang)
-    if event.lender:
-        derived.lent.setdefault(event.lender, set()).add(event.gang)
-    _occupy(derived, supplied, now)
-
-
-def _apply_ended(
-    state: State, derived: Derived, supplied: supply.State, event: gangs.GangEnded, at: int
-) -> None:
-    was = state.gangs[event.gang]
-    failed = event.ending in (Ending.FAILED, Ending.LOST) and was.phase is not Phase.STOPPING
-    now = Gang(
-        was.spec, Phase.PENDING if event.again else Phase.ENDED, was.order, was.submitted_at, was.generation,
-        was.runs, was.lender, was.placed_seq, was.placed_at, failures=was.failures + failed, reason=event.reason,
-        front=event.again and event.reason in IN_FRONT, not_before=event.not_before,
-        reclaim_at=was.reclaim_at if event.returns_at else 0, returns_at=event.returns_at,
-        ended_at=0 if event.again else at, generation_before=was.generation_before, site=was.site,
-        evidence=event.evidence,
-    )  # fmt: skip
-    _keep(state, derived, now)
-    _leave_nodes(derived, was)
-    # Also where its nodes are wiped first: their owner may wait for them.
-    derived.stirred = True
-    if not event.returns_at:
-        _give_back(derived, was)
-        derived.index.release(was.runs, supplied.skus[was.spec.sku].gpu_w)
-    if event.again:
-        _enqueue(derived, now)
-
-
+#: Stops that the engine made, or that it made necessary: neither the gang's doing nor ours.
+INTERRUPTIONS = frozenset({"stopped", "start_timeout"})
 #: Stops that are not the gang's own doing, or failures it may recover from: it goes before those that wait.
-IN_FRONT = frozenset({"failed", "lost", "stopped", "node_failed", "drain", "start_timeout"})
+IN_FRONT = frozenset({"failed", "lost", "node_failed", "drain"}) | INTERRUPTIONS
 
 
 def _enqueue(derived: Derived, gang: Gang) -> None:
@@ -207,27 +291,13 @@ def end_backoff(state: State, derived: Derived, at: int) -> None:
         derived.arrivals.append(gang)
 
 
-def _occupy(derived: Derived, supplied: supply.State, gang: Gang) -> None:
-    derived.index.take(gang.runs, supplied.skus[gang.spec.sku].gpu_w)
-    for node, _ in each_node(gang.runs):
-        derived.on_node[node] = (*derived.on_node.get(node, ()), gang.spec.id)
-
-
-def _give_back(derived: Derived, gang: Gang) -> None:
-    """What a gang borrowed is its owner's again."""
+def _give_back(derived: Derived, supplied: supply.State, gang: Gang) -> None:
+    """A gang's GPUs are free; what it borrowed is its owner's again."""
+    derived.index.release(gang.runs, supplied.skus[gang.spec.sku].gpu_w)
     if gang.lender:
         derived.lent[gang.lender].discard(gang.spec.id)
         if not derived.lent[gang.lender]:
             del derived.lent[gang.lender]
-
-
-def _leave_nodes(derived: Derived, gang: Gang) -> None:
-    for node, _ in each_node(gang.runs):
-        rest = tuple(other for other in derived.on_node[node] if other != gang.spec.id)
-        if rest:
-            derived.on_node[node] = rest
-        else:
-            del derived.on_node[node]
 
 
 def _dues(gang: Gang, policy: Policy) -> list[Due]:
@@ -294,12 +364,6 @@ def drop_ended(state: State) -> None:
         del state.spent[name]
 
 
-EVENTS: tuple[type[Event], ...] = (
-    gangs.GangSubmitted, gangs.GangPlaced, gangs.GangStarted, gangs.GangStopping, gangs.GangEnded,
-    gangs.GangWithdrawn, gangs.LoanReclaimed, gangs.ReclaimOverdue, gangs.NodesReturned, gangs.PolicyApplied,
-)  # fmt: skip
-
-
 def check(state: State, derived: Derived, supplied: supply.State, claimed: claims.State) -> Iterator[str]:
     """Invariants 1 and 2, and that the index is what the state says."""
     taken: dict[int, int] = {}
@@ -318,23 +382,36 @@ def check(state: State, derived: Derived, supplied: supply.State, claimed: claim
                 if owner != own and gang.phase is not Phase.STOPPING:
                     yield f"gang {gang.spec.id} runs on node {node} of {owner or 'the pool'}"
     index = derived.index
+    # What stops already may still draw what is reserved for others: they wait for it.
+    leaving_w: dict[int, int] = {}
+    for gang in state.gangs.values():
+        if gang.phase is Phase.STOPPING or gang.returns_at:
+            for level, watts in index.pool_draw(gang.runs, supplied.skus[gang.spec.sku].gpu_w).items():
+                leaving_w[level] = leaving_w.get(level, 0) + watts
     for level, limit_w in enumerate(index.plant.level_limit_w):
         if index.load_w[level] > limit_w:
             yield f"{index.plant.level_name[level]} carries {index.load_w[level]} W, above its limit of {limit_w} W"
-    again = derive(state, supplied, claimed)
+        held_w = index.load_w[level] + index.reserved_w[level] - leaving_w.get(level, 0)
+        if held_w > limit_w:
+            name = index.plant.level_name[level]
+            yield f"{name} carries and reserves {held_w} W, above its limit of {limit_w} W"
+    again = derive(state, supplied, claimed, derive_held(state))
     if (index.free, index.owner, index.usable) != (again.index.free, again.index.owner, again.index.usable):
         yield "the index differs from the state"
     if index.buckets() != again.index.buckets():
         yield "the buckets of free nodes differ from the state"
-    levels = dict(zip(index.plant.level_name, index.load_w, strict=True))
-    if levels != dict(zip(again.index.plant.level_name, again.index.load_w, strict=True)):
+    if _levels(index) != _levels(again.index):
         yield "the loads of the electrical levels differ from the state"
-    if _sorted(derived.on_node) != _sorted(again.on_node):
+    if (_sorted(derived.held.on_node), derived.held.wiped) != (_sorted(again.held.on_node), again.held.wiped):
         yield "gangs by node differ from the state"
     if derived.lent != again.lent:
         yield "loans differ from the state"
     if not derived.backoff <= again.backoff:
         yield "gangs that wait out a pause differ from the state"
+
+
+def _levels(index: Index) -> dict[str, tuple[int, int]]:
+    return dict(zip(index.plant.level_name, zip(index.load_w, index.reserved_w, strict=True), strict=True))
 
 
 def _sorted(on_node: dict[int, tuple[GangId, ...]]) -> dict[int, list[GangId]]:
@@ -343,4 +420,4 @@ def _sorted(on_node: dict[int, tuple[GangId, ...]]) -> dict[int, list[GangId]]:
 
 def holders(derived: Derived, nodes: set[NodeIndex]) -> list[GangId]:
     """Gangs that hold GPUs of any of these nodes, sorted."""
-    return sorted({name for node in nodes for name in derived.on_node.get(node, ())})
+    return sorted({name for node in nodes for name in derived.held.on_node.get(node, ())})
