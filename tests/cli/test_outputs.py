@@ -4,6 +4,7 @@ import pytest
 from jsonschema import Draft202012Validator, validate
 
 from forebay.cli import outputs
+from tests.cli.desk import TOO_MUCH, Desk
 from tests.cli.rig import Lab
 
 #: Command lines for an operator, and the schema of what they print.
@@ -100,3 +101,80 @@ def test_an_invalid_token(lab: Lab) -> None:
     ran = lab.shell("status", "--token-file", str(path))
     assert ran.status == 5
     assert "a valid token is needed" in ran.err
+
+
+# What may be promised: its own world, whose clock stands still.
+
+#: Command lines about promises, for an operator, in order; and the schema of what they print.
+PROMISES = [
+    (["capacity", "--months", "2"], "capacity"),
+    (["schedule"], "schedule"),
+    (["slip", "grid", "--by", "40"], "slip"),
+    (["reached", "racks", "--at", "2026-11-30"], "reached"),
+    (["quote", "--sku", "duo", "--racks", "1", "--term", "30d", "--for", "cedar", "--hold", "h1"], "quote"),
+    (["hold", "list"], "hold.list"),
+    (["hold", "release", "h1"], "hold.release"),
+    (["what-if", "slip", "grid", "--by", "9"], "what-if"),
+    (["what-if", "sign", "FILE"], "what-if"),
+    (["sign", "FILE", "--dry-run"], "sign"),
+    (["sign", "FILE"], "sign"),
+    (["shortfall"], "shortfall"),
+    (["rights"], "rights.list"),
+    (["rights", "list"], "rights.list"),
+]
+
+
+def test_what_is_printed_about_promises_is_as_its_schema_says(desk: Desk) -> None:
+    path = desk.file("small.yaml", TOO_MUCH.replace("count: 15", "count: 1"))
+    for arguments, name in PROMISES:
+        ran = desk(*(path if word == "FILE" else word for word in arguments), "--json")
+        assert ran.status == 0, ran.err
+        assert ran.json["schema"] == f"forebay.{name}/1"
+        validate(ran.json, outputs.OUTPUTS[name])
+
+
+#: What a tenant may not ask at all, and what it may, of which none says anything of the other.
+REFUSED = [
+    ["capacity"],
+    ["schedule"],
+    ["schedule", "fjord"],
+    ["slip", "grid", "--by", "1"],
+    ["reached", "grid"],
+    ["quote", "--sku", "duo", "--racks", "1", "--term", "30d"],
+    ["hold"],
+    ["hold", "release", "OTHER-hold"],
+    ["what-if", "slip", "grid", "--by", "1"],
+    ["sign", "FILE"],
+    ["rights", "offer", "OTHER-first", "--hold", "OTHER-hold"],
+]
+#: An id of the other, and one that nobody has.
+ABSENT = [
+    (["rights", "exercise", "{}"], "acme-goes-on", "acme-goes-of"),
+    (["rights", "waive", "{}"], "acme-ends", "acme-endz"),
+    (["explain", "{}"], "acme-ends", "acme-endz"),
+]
+
+
+def test_a_tenant_is_told_nothing_of_promises_to_others(desk: Desk) -> None:
+    assert desk("slip", "grid", "--by", "120").status == 0
+    path = desk.file("small.yaml", TOO_MUCH)
+    before = desk.seq()
+    for own, other in (("acme", "birch"), ("birch", "acme")):
+        for arguments in (["shortfall"], ["rights"], ["status"]):
+            ran = desk(*arguments, "--json", by=own)
+            assert ran.status == 0
+            assert own in ran.out
+            assert other not in ran.out + ran.err
+        for arguments in REFUSED:
+            words = [path if word == "FILE" else word.replace("OTHER", other) for word in arguments]
+            ran = desk(*words, "--json", by=own)
+            assert (ran.status, ran.out) == (5, ""), arguments
+            assert other not in ran.err.replace(f"{other}-hold", "").replace(f"{other}-first", "")
+    for arguments, foreign, absent in ABSENT:
+        one, two = (
+            desk(*(word.format(name) for word in arguments), "--json", by="birch")
+            for name in (foreign, absent)
+        )
+        assert one.status == two.status == 1
+        assert one.err.replace(foreign, "X") == two.err.replace(absent, "X")
+    assert desk.seq() == before

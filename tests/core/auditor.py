@@ -135,9 +135,9 @@ def same_books(world: World, events: Events) -> None:
 
 @dataclass
 class _Term:
-    """Since when a tranche's nodes are its own, and until when they were."""
+    """Since when each of a tranche's nodes is its own, and until when they were."""
 
-    nodes: set[int]
+    nodes: dict[int, int]
     start: int
     end: int = 0
 
@@ -147,7 +147,8 @@ class _Floor:
 
     def __init__(self, world: World, events: Events) -> None:
         self.supply = world.state.supply
-        self.tranches = world.state.claims.tranches
+        #: Nodes that are bound to tranches so far.
+        self.bound: defaultdict[str, list[int]] = defaultdict(list)
         #: node -> (since when, well or out), in order: what was known, or older, is no event.
         self.health: defaultdict[int, list[tuple[int, bool]]] = defaultdict(list)
         for _, event in events:
@@ -170,13 +171,18 @@ class _Floor:
             case supply.NodeUncordoned():
                 self.cordoned.discard(event.node)
             case claims.TrancheStarted():
-                runs = self.tranches[event.tranche].runs
-                nodes = {node for first, count in runs for node in range(first, first + count)}
-                self.terms[event.tranche] = _Term(nodes, at)
-                for placed in self.placed.values():
-                    if nodes & set(placed.nodes):
-                        placed.overdue.add(event.tranche)
-            case claims.TrancheEnded():
+                self.terms[event.tranche] = _Term({}, at)
+                self._pass_over(event.tranche, self.bound[event.tranche], at)
+            case claims.TrancheBound():
+                nodes = [node for first, count in event.runs for node in range(first, first + count)]
+                self.bound[event.tranche] += nodes
+                if event.tranche in self.terms:
+                    self._pass_over(event.tranche, nodes, at)
+            case claims.TrancheUnbound():
+                del self.bound[event.tranche]
+            case claims.TrancheRebound():
+                self._rebound(event, at)
+            case claims.TrancheEnded() if event.tranche in self.terms:
                 self.terms[event.tranche].end = at
             case usage.PeriodClosed():
                 self.periods.append(at)
@@ -192,9 +198,27 @@ class _Floor:
             case gangs.NodesReturned():
                 del self.placed[event.gang]
 
+    def _rebound(self, event: claims.TrancheRebound, at: int) -> None:
+        gave, took = (
+            [node for first, count in runs for node in range(first, first + count)]
+            for runs in (event.gave, event.took)
+        )
+        self.bound[event.tranche] = [n for n in self.bound[event.tranche] if n not in gave] + took
+        if event.tranche in self.terms:
+            for node in gave:
+                del self.terms[event.tranche].nodes[node]
+            self._pass_over(event.tranche, took, at)
+
+    def _pass_over(self, tranche: str, nodes: list[int], at: int) -> None:
+        self.terms[tranche].nodes.update(dict.fromkeys(nodes, at))
+        for placed in self.placed.values():
+            own = tranche in (placed.lender, placed.spec.tranche)
+            if set(nodes) & set(placed.nodes) and not own:
+                placed.overdue.add(tranche)
+
     def _health(self, event: supply.NodeHealthChanged, at: int) -> None:
         for name, term in self.terms.items():
-            since, until = max(event.effective_at, term.start), term.end or at
+            since, until = max(event.effective_at, term.nodes.get(event.node, at)), term.end or at
             for start, end in zip(self.periods, [*self.periods[1:], at], strict=True):
                 if event.node in term.nodes and max(start, since) < min(end, until):
                     self.moved.add((name, start))

@@ -16,6 +16,7 @@ from forebay.core.ids import Asked, Command, Effect, Event, Outcome, Principal, 
 from forebay.core.placements import gang as gangs
 from forebay.core.placements.gang import Ending, Gang, Policy, Spec, Tier
 from forebay.core.placements.index import each_node
+from forebay.core.supply import blocks
 from forebay.core.units import DAY_US, HOUR_US, MICROS, SECOND_US
 from forebay.core.world import OpenWorld, World
 
@@ -54,9 +55,17 @@ def feed(name: str, limit_w: int = 10**6, parent: str = "", base_w: int = 0) -> 
 
 
 def rack(
-    name: str, of: str = "hgx", on: str = "f1", nodes: int = 0, limit_w: int = 0, row: str = ""
+    name: str,
+    of: str = "hgx",
+    on: str = "f1",
+    nodes: int = 0,
+    limit_w: int = 0,
+    row: str = "",
+    block: str = "",
 ) -> supply.RackPlan:
-    return supply.RackPlan(ids.RackId(name), ids.SkuId(of), ids.FeedId(on), row, nodes, limit_w)
+    return supply.RackPlan(
+        ids.RackId(name), ids.SkuId(of), ids.FeedId(on), row, nodes, limit_w, ids.BlockId(block)
+    )
 
 
 def hall(name: str, *racks: supply.RackPlan) -> supply.HallPlan:
@@ -76,6 +85,47 @@ def site(
     return supply.SitePlan(
         ids.SiteId(name), name.title(), "nordics", "FI", "Europe/Helsinki", feeds, tuple(halls)
     )
+
+
+def day(number: int) -> int:
+    """So many days after the start of the tests."""
+    return T0 + number * DAY_US
+
+
+def milestone(name: str, *after: str, on: int = 0, takes: int = 0, **terms: Any) -> blocks.MilestonePlan:
+    """Something to be done, planned on a day (counted from the start of the tests) or so many days after others."""
+    known: dict[str, Any] = {
+        "id": name, "after": after, "planned_at": day(on) if on else 0, "duration_p50_s": takes * 86_400,
+        "duration_p90_s": takes * 86_400,
+    }  # fmt: skip
+    return blocks.MilestonePlan(**(known | terms))
+
+
+def block(name: str, *after: str, racks: int = 1, of: str = "hgx") -> blocks.BlockPlan:
+    """Racks that come once these milestones are done."""
+    return blocks.BlockPlan(
+        ids.BlockId(name), ids.SkuId(of), racks, tuple(ids.MilestoneId(each) for each in after)
+    )
+
+
+def stage(name: str, watts: int, start: str, end: str = "", connected_w: int = 0) -> blocks.PowerStage:
+    """Power from one milestone on, and until another."""
+    kind = blocks.StageKind.BRIDGE if end else blocks.StageKind.GRID
+    return blocks.PowerStage(
+        ids.StageId(name), kind, watts, connected_w or watts, ids.MilestoneId(start), ids.MilestoneId(end)
+    )
+
+
+def schedule(*parts: Any, at: str = "north", pue_ppm: int = 1_000_000) -> blocks.SchedulePlan:
+    """What is to come at a site: milestones, blocks, stages and causes, in any order."""
+
+    def of(kind: type) -> Any:
+        return tuple(part for part in parts if isinstance(part, kind))
+
+    return blocks.SchedulePlan(
+        ids.SiteId(at), of(blocks.MilestonePlan), of(blocks.BlockPlan), of(blocks.PowerStage), of(blocks.Cause),
+        pue_ppm,
+    )  # fmt: skip
 
 
 def tranche(name: str = "t1", count: int = 1, **terms: Any) -> claims.TranchePlan:

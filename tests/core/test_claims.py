@@ -1,363 +1,150 @@
-"""Who may use how much: contracts are signed if they can be kept, bound to racks or nodes, and begin and end."""
+"""Promises as a whole: anything in any order, and the worked examples of the documentation."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from itertools import pairwise
-from typing import Any
+from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from forebay.core import claims, ids
-from forebay.core.claims import SignContract, Unit
-from forebay.core.ids import TenantId, TrancheId
-from forebay.core.placements.gang import Ending, Tier
-from forebay.core.timeline import INSTANT_MAX, Due, Interval
-from forebay.core.units import DAY_US, SECOND_US
-from tests.core import plant
-from tests.core.plant import FINANCE, LENT, T0, YEAR_US, Driver, contract, feed, hall, rack, site, tranche
+from forebay.core import timeline, units
+from forebay.core.claims import Unit, exercise, rights, shortfall
+from forebay.core.claims.rights import Cap, Life
+from forebay.core.ids import CapId, RightId, TrancheId
+from forebay.core.units import DAY_US, HOUR_US, MICROS, SECOND_US
+from tests.core.claims import market
+from tests.core.claims.market import day, hold, keep, late, life, offer, promise, refusal, sign, use, waiver
+from tests.core.claims.traders import Traders
+from tests.core.plant import T0, Driver, contract, tenant
+from tests.core.test_world import run_machine
 
-FULL: dict[str, Any] = {"tier": Tier.SPOT, "grace_s": 60}
-
-
-def runs(driver: Driver, name: str) -> list[tuple[int, int]]:
-    return list(driver.world.state.claims.tranches[TrancheId(name)].runs)
+PAGE = (Path(__file__).parents[2] / "docs/explanation/promises.md").read_text(encoding="utf-8")
 
 
-# Signing
+def test_promises_in_any_order() -> None:
+    run_machine(Traders, examples=25, steps=30)
 
 
-def test_signing_binds_and_begins() -> None:
-    driver = plant.plant()
-    signed = contract("c2", "acme", tranche("t1"), tranche("t2", start_at=T0 + DAY_US))
-    assert driver.ask(SignContract(signed), FINANCE) == {
-        "contract": "c2", "signed": True, "tranches": {"t1": [[0, 4]], "t2": [[4, 4]]},
-    }  # fmt: skip
-    held = driver.world.state.claims.tranches
-    assert [(each.standing.value, each.gpus) for each in held.values()] == [("live", 32), ("signed", 32)]
-    assert driver.ask(SignContract(signed)) == {"contract": "c2", "signed": False, "tranches": {}}
-    assert driver.count(claims.ContractSigned) == 2
+@pytest.mark.slow
+def test_promises_in_any_order_at_length() -> None:
+    run_machine(Traders, examples=150, steps=50)
 
 
-@pytest.mark.parametrize(
-    ("terms", "tranches", "code", "field"),
-    [
-        ({"id": "c1", "currency": "XXX"}, [], "contract_differs", ""),
-        ({"id": "a/b", "tenant": "!", "version": 2}, [], "bad_id", "id"),
-        ({"seller": "", "tenant": "", "version": 2}, [], "bad_id", "seller"),
-        ({"tenant": "", "version": 2}, [], "bad_id", "tenant"),
-        ({"tenant": "a.b", "version": 2}, [], "bad_id", "tenant"),
-        ({"version": 2, "currency": "XXX"}, [], "bad_quantity", "version"),
-        ({"currency": "XXX"}, [{"id": "!"}], "unknown_currency", "currency"),
-        ({}, [{"id": "!"}, {"id": "t1"}], "bad_id", "tranches[0].id"),
-        ({}, [{}, {"site": "?"}], "duplicate_id", "tranches[1].id"),
-        ({}, [{"id": "old", "site": "?"}], "duplicate_id", "tranches[0].id"),
-        ({}, [{"site": "?", "sku": "?"}], "unknown_site", "tranches[0].site"),
-        ({}, [{"sku": "?", "count": 0}], "unknown_sku", "tranches[0].sku"),
-        ({}, [{"count": 0, "end_at": T0}], "bad_quantity", "tranches[0].count"),
-        ({}, [{"end_at": T0, "price_micros_per_gpu_hour": -1}], "bad_term", "tranches[0].end"),
-        ({}, [{"start_at": T0 + 9, "end_at": T0 + 9}], "bad_term", "tranches[0].end"),
-        ({}, [{"start_at": T0 - 9, "end_at": T0}], "bad_term", "tranches[0].end"),
-        (
-            {}, [{"price_micros_per_gpu_hour": -1, "lending": claims.Lending(0, 0)}],
-            "bad_price", "tranches[0].price",
-        ),
-        ({}, [{"price_micros_per_gpu_hour": claims.PRICE_MICROS_MAX + 1}], "bad_price", "tranches[0].price"),
-        ({}, [{"lending": claims.Lending(0, 0), "count": 9}], "bad_lending", "tranches[0].lending"),
-        ({}, [{"end_at": INSTANT_MAX + 1}], "bad_term", "tranches[0].end"),
-        ({}, [{"lending": claims.Lending(claims.RECLAIM_S_MAX + 1, 0)}], "bad_lending", "tranches[0].lending"),
-        ({}, [{"lending": claims.Lending(60, -1)}], "bad_lending", "tranches[0].lending"),
-        ({}, [{"lending": claims.Lending(60, claims.PPM + 1)}], "bad_lending", "tranches[0].lending"),
-        ({}, [{"count": 2}, {"id": "t2", "count": 0}], "bad_quantity", "tranches[1].count"),
-        # One node of eight is taken: one whole rack is left.
-        ({}, [{"count": 2}], "oversold", "tranches[0].count"),
-        ({}, [{"unit": Unit.NODE, "count": 8}], "oversold", "tranches[0].count"),
-        ({}, [{"unit": Unit.NODE, "count": 6}, {"id": "t2"}], "oversold", "tranches[1].count"),
-        ({}, [{"unit": Unit.NODE, "count": 3}, {"id": "t2"}, {"id": "t3"}], "oversold", "tranches[2].count"),
-        ({}, [{"unit": Unit.NODE, "count": 4}, {"id": "t2", "count": 1}], "oversold", "tranches[1].count"),
-    ],
-)  # fmt: skip
-def test_what_is_not_signed(
-    terms: dict[str, Any], tranches: list[dict[str, Any]], code: str, field: str
-) -> None:
-    driver = plant.plant(contract(), contract("c0", "bravo", tranche("old", unit=Unit.NODE)))
-    plans = [tranche(**({"name": each.pop("id", "t1")} | each)) for each in map(dict, tranches)]
-    refusal = driver.refused(SignContract(replace(contract("c9", "acme", *plans), **terms)))
-    assert (refusal.code, refusal.field) == (code, field), refusal.detail
+# The worked examples of docs/explanation/promises.md
 
 
-def test_racks_that_are_begun_are_not_whole() -> None:
-    driver = plant.plant(contract("c0", "bravo", tranche("a", unit=Unit.NODE)), sites=(site(racks=3),))
-    nodes = tranche("b", unit=Unit.NODE, count=5)
-    driver.ask(SignContract(contract("c1", "acme", nodes)))
-    # What is begun is filled up first, so that whole racks stay whole.
-    assert runs(driver, "b") == [(1, 5)]
-    driver.ask(SignContract(contract("c2", "acme", tranche("c"), tranche("d", unit=Unit.NODE))))
-    assert (runs(driver, "c"), runs(driver, "d")) == ([(8, 4)], [(6, 1)])
+def written(*figures: str) -> None:
+    """The page says so."""
+    text = " ".join(PAGE.split())
+    for figure in figures:
+        assert figure in text, figure
 
 
-def test_enough_nodes_are_not_enough_racks() -> None:
-    racks = plant.hall("h", rack("r1"), rack("r2", nodes=3))
-    driver = plant.plant(contract("c0", "bravo", tranche("a", unit=Unit.NODE)), sites=(site(halls=(racks,)),))
-    refusal = driver.refused(SignContract(contract("c2", "acme", tranche("c"))))
-    assert (refusal.code, refusal.field) == ("no_whole_racks", "tranches[0].count")
+def money(micros: int) -> str:
+    whole, _, rest = units.decimal_text(micros).partition(".")
+    return f"{int(whole):,}.{rest}"
 
 
-def test_a_term_may_follow_on_another() -> None:
-    first = tranche("zz", count=2, end_at=T0 + DAY_US)
-    driver = plant.plant(contract("c1", "acme", first))
-    # Named so that it would come first by its id: ends come before starts all the same.
-    driver.ask(SignContract(contract("c2", "bravo", tranche("aa", count=2, start_at=T0 + DAY_US))))
-    driver.run("g", 32, tranche="zz", walltime_s=10 * 86_400)
-    driver.later(days=1)
-    assert driver.phase("g") == "stopping"
-    assert driver.gang("g").reason == "claim_ended"
-    assert driver.book("aa") == (0, 0, 32)
-    driver.end("g")
-    assert driver.book("aa") == (0, 0, 0)
-    driver.run("h", 64, tenant="bravo", tranche="aa")
-    assert driver.book("aa") == (64, 0, 0)
+def date(at: int) -> str:
+    return timeline.text(at)[:10]
 
 
-# Over time
-
-
-def test_a_tranche_begins_and_ends() -> None:
-    term = tranche("t1", start_at=T0 + DAY_US, end_at=T0 + 3 * DAY_US)
-    driver = plant.plant(contract("c1", "acme", term))
-    held = driver.world.state.claims.tranches
-    driver.later(days=1)
-    assert held[TrancheId("t1")].standing is claims.Standing.LIVE
-    driver.later(days=2)
-    assert held[TrancheId("t1")].standing is claims.Standing.ENDED
-    assert [at for at, event in driver.events if isinstance(event, (claims.TrancheStarted, claims.TrancheEnded))] == [
-        T0 + DAY_US, T0 + 3 * DAY_US,
-    ]  # fmt: skip
-    assert claims.due(held[TrancheId("t1")]) is None
-    assert not claims.meant(driver.world.state.claims, Due(T0 + DAY_US, "tranche_start", "t1", 0))
-
-
-def test_what_is_committed_at_any_instant() -> None:
-    driver = plant.plant(
-        contract("c1", "acme", tranche("a", end_at=T0 + DAY_US), tranche("b", unit=Unit.NODE, count=3)),
-        contract("c2", "bravo", tranche("c", start_at=T0 + DAY_US)),
-    )
+def test_a_tranche_that_is_late() -> None:
+    driver = market.market(stands=1, comes=0)
+    market.plan(driver, b1=(2, 30), b2=(2, 30))
+    terms = late(grace=10, damages=5, cap=12_000, longstop=60)
+    driver.ask(sign(contract("c1", "acme", promise("t1", 4, start=30, late=terms), promise("now", 1))))
+    market.slip(driver, 50, "b1")
+    market.slip(driver, 75, "b2")
+    for on, block in ((50, "b1"), (75, "b2")):
+        driver.until(day(on))
+        market.reach(driver, block)
+        market.come(driver, 2, block)
+    driver.later(days=20)
     state = driver.world.state
-
-    def nodes(start: int, end: int) -> int:
-        window = Interval(start, end)
-        return claims.committed(state.claims, state.supply, ids.SkuId("hgx"), ids.SiteId("north"), window)
-
-    assert nodes(T0, T0 + DAY_US) == 7
-    assert nodes(T0, T0 + YEAR_US) == 7
-    assert nodes(T0 - 10, T0) == 0
-    assert (
-        claims.committed(state.claims, state.supply, ids.SkuId("x"), ids.SiteId("north"), Interval(0, 1)) == 0
+    shorts = state.claims.shorts[market.STOCK]
+    assert market.shorts(driver) == [("t1", 16, 30, 50), ("t1", 8, 50, 75)]
+    tranche = state.claims.tranches[TrancheId("t1")]
+    cost = shortfall.cost(tranche, state.supply, shorts)
+    free = shortfall.cost(
+        tranche._replace(plan=promise("t1", 4, start=30, late=late(grace=10, damages=5))),
+        state.supply,
+        shorts,
     )
+    gpu_days = [64 * 10, 64 * 35]
+    assert free.damages_micros == sum(gpu_days) * 5 * MICROS
+    assert (cost.damages_micros, cost.capped, cost.longstop_at) == (12_000 * MICROS, True, 0)
+    written(
+        "due on 2026-01-31", f"{date(day(30))} to {date(day(50))} | 20 | 10 | 640 | 3,200.00",
+        f"{date(day(30))} to {date(day(75))} | 45 | 35 | 2,240 | 11,200.00",
+        f"Damages come to {money(free.damages_micros)}, of which the cap leaves {money(cost.damages_micros)}",
+        f"Fees of {money(cost.fees_micros)} cannot be charged: 4,160 GPU-days at 48.00",
+        f"longstop would have been on {date(day(90))}",
+    )  # fmt: skip
 
 
-def test_the_contract_for_use_without_a_claim_is_the_first_signed() -> None:
-    driver = plant.plant(
-        contract("c9", "acme", spot=False),
-        contract("c5", "acme"),
-        contract("c1", "acme"),
-        contract("c0", "bravo"),
-    )
-    state = driver.world.state.claims
-    acme = TenantId("acme")
-
-    def named(spot: bool) -> str:
-        plan = claims.contract_for(state, acme, spot=spot)
-        return plan.id if plan is not None else ""
-
-    assert (named(spot=False), named(spot=True)) == ("c9", "c5")
-    assert claims.contract_for(state, TenantId("carol"), spot=True) is None
+def offered(*granted: rights.RightPlan) -> Driver:
+    driver = market.market(contract("c1", "acme", rights=granted or (refusal(),)), stands=4, comes=0)
+    keep(driver, hold(nodes=8))
+    return driver
 
 
-@given(st.sets(st.integers(0, 30)))
-def test_runs_hold_their_nodes(nodes: set[int]) -> None:
-    made = claims.runs_of(list(nodes))
-    assert [node for first, count in made for node in range(first, first + count)] == sorted(nodes)
-    assert all(b > a + m for (a, m), (b, _) in pairwise(made))
+def test_first_refusal_at_the_last_second() -> None:
+    driver = offered()
+    offer(driver)
+    driver.until(T0 + HOUR_US - SECOND_US)
+    answer = driver.ask(use("rofr"), tenant("acme"))
+    written(f"64 GPUs for 479 hours and one second, {money(answer['drawn_micros'])}")
+    assert market.terms_of(driver).count == 8
+    assert driver.world.state.claims.holds == {}
 
 
-# What that means for who runs there
+def test_first_refusal_one_second_later() -> None:
+    driver = offered()
+    offer(driver)
+    driver.until(T0 + HOUR_US)
+    assert driver.refused(use("rofr"), tenant("acme")).code == "too_late"
+    # The seller knows that no other notice is under way, and waits for none.
+    market.policy(driver, notice_grace_s=0)
+    driver.later()
+    assert market.held_right(driver, "rofr").passed == (("h1", T0 + HOUR_US + DAY_US),)
+    written(f"until {timeline.text(T0 + HOUR_US + DAY_US).replace('T', ' ')[:-1]}")
+    driver.until(T0 + HOUR_US + DAY_US - 1)
+    cheaper = promise("t2", 2, end=20, price_micros_per_gpu_hour=1_990_000)
+    for plan in (cheaper, promise("t2", 9, end=20, unit=Unit.NODE)):
+        assert driver.refused(sign(contract("c2", "bravo", plan), "h1")).code == "first_refusal"
+    driver.ask(sign(contract("c2", "bravo", promise("t2", 2, end=20)), "h1"))
 
 
-def test_a_term_that_begins_evicts_whoever_is_there() -> None:
-    driver = plant.plant(contract("c1", "acme"), contract("c2", "bravo"))
-    driver.run("b1", 64, tenant="bravo")
-    starts = tranche("t1", start_at=T0 + 10 * SECOND_US)
-    later = tranche("t2", start_at=T0 + 10 * SECOND_US)
-    driver.ask(SignContract(contract("c3", "acme", starts, later)))
-    driver.submit("own", 32, tranche="t1")
-    driver.later(10)
-    assert (driver.phases("b1", "own"), driver.gang("b1").reason) == (
-        ["stopping", "pending"],
-        "claim_started",
-    )
-    # It stands on both: both owners' time is undeliverable until it is gone.
-    assert (driver.book("t1"), driver.book("t2")) == ((0, 0, 32), (0, 0, 32))
-    driver.fail(0)
-    assert driver.book("t1") == (0, 0, 32)
-    driver.later(30).end("b1", Ending.STOPPED)
-    assert (driver.book("t1"), driver.book("t2")) == ((0, 0, 8), (0, 0, 0))
-    driver.recover(0)
-    assert (driver.book("t1"), driver.book("t2")) == ((32, 0, 0), (0, 0, 0))
-    assert driver.phases("b1", "own") == ["pending", "placed"]
+def test_two_rights_on_one_scope() -> None:
+    driver = market.market(
+        contract("c1", "acme", rights=(refusal("junior", priority=2),)),
+        contract("c3", "carol", rights=(refusal("senior", priority=1),)), stands=4, comes=0,
+    )  # fmt: skip
+    keep(driver, hold(nodes=8))
+    early = driver.refused(rights.OfferSale(RightId("junior"), hold().id))
+    offer(driver, "senior")
+    driver.ask(waiver("senior"))
+    signing = sign(contract("c2", "bravo", promise("t2", 2, end=20)), "h1")
+    assert (early.code, driver.refused(signing).code) == ("higher_priority", "first_refusal")
+    offer(driver, "junior")
+    driver.ask(use("junior"))
+    assert (market.terms_of(driver).count, life(driver, "senior")) == (8, Life.DORMANT)
 
 
-def test_a_term_that_began_before_it_was_signed_begins_now() -> None:
-    driver = plant.plant(contract("c1", "bravo"))
-    driver.run("b1", 64, tenant="bravo")
-    driver.later(days=1)
-    driver.fail(7)
-    driver.ask(SignContract(contract("c2", "acme", tranche("t1", start_at=T0))))
-    assert driver.book("t1") == (0, 0, 32)
-    driver.later(10).end("b1", Ending.STOPPED)
-    assert driver.book("t1") == (0, 0, 0)
-
-
-def test_a_term_that_ends_ends_its_work_and_its_loans() -> None:
-    term = tranche("t1", 2, lending=LENT, end_at=T0 + DAY_US)
-    driver = plant.plant(contract("c1", "acme", term), contract("c2", "bravo"))
-    day: dict[str, Any] = {"walltime_s": 7 * 86_400}
-    driver.run("own", 16, tranche="t1", **day)
-    driver.run("moved", 8, tranche="t1", **day)
-    driver.run("leaves", 8, tranche="t1", **day)
-    driver.run("b1", 16, tenant="bravo", **FULL, **day)
-    driver.submit("waits", 32, tranche="t1")
-    driver.submit("b2", 32, tenant="bravo")
-    driver.cordon(2, drain=True)
-    driver.until(T0 + DAY_US - 1)
-    driver.cancel("leaves")
-    driver.later(1)
-    assert driver.phases("own", "moved", "leaves", "b1", "waits") == [
-        "stopping", "stopping", "stopping", "stopping", "ended",
-    ]  # fmt: skip
-    assert [driver.gang(name).again for name in ("own", "moved", "leaves", "b1")] == [
-        False,
-        False,
-        False,
-        True,
-    ]
-    assert driver.gang("leaves").reason == "cancelled"
-    for name in ("own", "moved", "leaves", "b1"):
-        driver.end(name, Ending.STOPPED)
-    assert driver.phases("own", "b1", "b2") == ["ended", "placed", "placed"]
-    assert driver.gang("b1").lender == ""
-
-
-def test_a_deadline_after_the_term() -> None:
-    term = tranche("t1", 2, lending=LENT, end_at=T0 + 100 * SECOND_US)
-    driver = plant.plant(contract("c1", "acme", term), contract("c2", "bravo"))
-    driver.run("b1", 64, tenant="bravo", **FULL)
-    driver.submit("own", 8, tranche="t1")
-    driver.later(100)
-    following = tranche("t2", 2, end_at=T0 + DAY_US, start_at=T0)
-    driver.ask(SignContract(contract("c3", "acme", replace(following, start_at=driver.at))))
-    assert driver.book("t2") == (0, 0, 64)
-    driver.later(300)
-    driver.end("b1", Ending.STOPPED)
-    assert driver.book("t2") == (0, 0, 0)
-
-
-# Power is promised with the nodes
-
-
-def test_what_there_is_no_power_for_is_not_promised() -> None:
-    """Two racks of 32 kW on a feed with room for 40 kW of work, and one on another."""
-    halls = (hall("h1", rack("r1"), rack("r2"), rack("r3", on="f2")),)
-    plan = site("north", (feed("f1", 42_000), feed("f2", 33_000)), halls)
-    driver = plant.plant(contract("c1", "acme", tranche("t1")), sites=(plan,))
-    assert driver.world.state.claims.tranches[TrancheId("t1")].runs == ((0, 4),)
-    # The next rack with power is on the other feed.
-    driver.ask(SignContract(contract("c2", "acme", tranche("t2"))))
-    assert driver.world.state.claims.tranches[TrancheId("t2")].runs == ((8, 4),)
-    refusal = driver.refused(SignContract(contract("c3", "acme", tranche("t3"))))
-    assert (refusal.code, refusal.field) == ("no_power", "tranches[0].count")
-    assert refusal.detail == (
-        "tranche t3 promises 4 nodes of hgx, 8000 W each; of those that are free over its term 0 have power that "
-        "nobody else is promised: feed f1 has no more"
-    )
-    two = tranche("t3", 2, unit=Unit.NODE)
-    assert "over its term 1 have power" in driver.refused(SignContract(contract("c3", "acme", two))).detail
-    driver.ask(SignContract(contract("c3", "acme", tranche("t3", unit=Unit.NODE))))
-    # After their terms there is power again.
-    after = tranche("t4", 1, start_at=T0 + plant.YEAR_US, end_at=T0 + 2 * plant.YEAR_US)
-    driver.ask(SignContract(contract("c4", "acme", after)))
-
-
-def _shared_feed(limit_w: int, *tranches: claims.TranchePlan) -> Driver:
-    """Two racks on one feed, without base loads of its own; the racks have 1 kW each."""
-    return plant.plant(
-        contract("c1", "acme", *tranches),
-        contract("c2", "bravo"),
-        sites=(site("north", (feed("f1", limit_w),)),),
-    )
-
-
-def test_work_on_the_pool_leaves_the_power_of_a_tranche_alone() -> None:
-    driver = _shared_feed(50_000, tranche("t1", lending=LENT))
-    driver.run("b1", 16, tenant="bravo")
-    driver.submit("b2", 8, tenant="bravo")
-    assert driver.phases("b1", "b2") == ["running", "pending"]
-    # What is lent draws from what is reserved; so does the owner.
-    driver.run("b3", 16, tenant="bravo", tier=Tier.SPOT, grace_s=60)
-    assert driver.gang("b3").lender == "t1"
-    driver.submit("own", 16, tranche="t1")
-    assert driver.phase("own") == "placed"
-    index = driver.world.placed.index
-    level = index.plant.level_of_feed["f1"]
-    assert (index.load_w[level], index.reserved_w[level]) == (50_000, 0)
-    driver.end("own")
-    assert (index.load_w[level], index.reserved_w[level], driver.phase("b2")) == (34_000, 16_000, "pending")
-
-
-def test_a_term_that_begins_takes_its_power_back() -> None:
-    """Spot goes first, then the latest placed, and no more than is needed; what left on its own is not asked."""
-    driver = _shared_feed(50_000, tranche("t1", start_at=T0 + 1000 * SECOND_US))
-    week: dict[str, Any] = {"tenant": "bravo", "walltime_s": 7 * 86_400}
-    driver.run("fill", 32, **week)
-    driver.run("spot", 8, tier=Tier.SPOT, **week)
-    driver.end("fill")
-    driver.cordon(0)
-    driver.cordon(1)
-    driver.cordon(2)
-    driver.cordon(3)
-    for name in ("a", "b", "c"):
-        driver.run(name, 8, **week)
-    assert [driver.nodes(name) for name in ("spot", "a", "b", "c")] == [[4], [5], [6], [7]]
-    for node in range(4):
-        driver.uncordon(node)
-    driver.cancel("b")
-    driver.later(1000)
-    # 32 kW are reserved and 16 kW are left: of a, c and spot, with b gone, one has to go.
-    assert driver.phases("a", "b", "c", "spot") == ["running", "stopping", "running", "stopping"]
-    assert (driver.gang("spot").reason, driver.gang("b").reason) == ("claim_power", "cancelled")
-    driver.submit("own", 32, tranche="t1")
-    # It must not draw before they have left.
-    assert driver.phase("own") == "pending"
-    driver.end("b", Ending.STOPPED)
-    driver.end("spot", Ending.STOPPED)
-    assert driver.phases("own", "spot", "a", "c") == ["placed", "pending", "running", "running"]
-
-
-# What `check` finds
-
-
-def test_damaged_books_are_found() -> None:
-    driver = plant.plant(contract("c1", "acme", tranche("a"), tranche("b")))
-    state = driver.world.state.claims.fork()
-    held = state.tranches[TrancheId("b")]
-    state.tranches[TrancheId("b")] = held._replace(runs=((3, 4),))
-    assert list(claims.check(state, driver.world.state.supply)) == [
-        "tranches a and b are bound to the same nodes",
-        "40000 W are promised on rack r1, which has room for 32000 W of work",
-    ]
-    state.tranches[TrancheId("b")] = held._replace(plan=replace(held.plan, count=2))
-    assert set(claims.check(state, driver.world.state.supply)) == {
-        "12 nodes of hgx are promised at north: more than stand there"
-    }
+def test_a_backstop_whose_money_ends_within_a_block() -> None:
+    put = market.backstop(cap=CapId("cap"))
+    cap = Cap(CapId("cap"), 46_079_990_000)
+    driver = market.market(contract("c1", "acme", rights=(put,), caps=(cap,)), stands=4, comes=0)
+    driver.until(day(10))
+    assert market.held_right(driver, "put").unsold == 4
+    answer = driver.ask(use("put"))
+    plan = market.terms_of(driver)
+    rack = exercise.cost_micros(promise("one", start=0, end=10), driver.world.state.supply)
+    assert (answer["count"], answer["drawn_micros"]) == (2, 2 * rack)
+    left = exercise.cap_left_micros(driver.world.state.claims, market.held_right(driver, "put"))
+    assert left is not None
+    written(
+        f"what stayed unsold on {date(day(10))}", f"for {money(cap.micros)} in all", f"= {money(rack)}.",
+        f"Three racks would cost {money(3 * rack)}", f"from {date(plan.start_at)} to {date(plan.end_at)}",
+        f"for {money(2 * rack)}. {money(left)} are left",
+    )  # fmt: skip

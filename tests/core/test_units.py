@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import operator
 from fractions import Fraction
 
 import pytest
@@ -71,3 +72,61 @@ def test_decimals_for_people(micros: int, text: str) -> None:
 
 def test_a_number_goes_with_its_noun() -> None:
     assert [units.counted(number, "GPU") for number in (0, 1, 8)] == ["0 GPUs", "1 GPU", "8 GPUs"]
+
+
+# Watts
+
+KINDS = (units.ContractedPower, units.ConnectedPower, units.FacilityPower, units.ItPower)
+kinds = st.sampled_from(KINDS)
+watts = st.integers(-(10**15), 10**15)
+
+
+@given(kinds, watts, watts, watts)
+def test_watts_of_one_kind_add_like_numbers(kind: type[units.Power], a: int, b: int, c: int) -> None:
+    one, two, three = kind(a), kind(b), kind(c)
+    assert (one + two).watts == a + b
+    assert (one - two).watts == a - b
+    assert type(one + two) is type(one - two) is kind
+    assert (one + two) + three == one + (two + three)
+    assert one + two == two + one
+    assert (one + two) - two == one
+    assert (one < two, one <= two, one == two) == (a < b, a <= b, a == b)
+    assert sorted([one, two, three]) == [kind(each) for each in sorted([a, b, c])]
+    assert len({one, kind(a)}) == 1
+
+
+@given(st.permutations(KINDS), watts, watts)
+def test_watts_of_two_kinds_are_two_quantities(order: list[type[units.Power]], a: int, b: int) -> None:
+    one, other = order[0](a), order[1](b)
+    for sign in (operator.add, operator.sub):
+        for left, right in ((one, other), (other, one)):
+            with pytest.raises(TypeError, match="are different quantities"):
+                sign(left, right)
+    for compared in (operator.lt, operator.ge):
+        with pytest.raises(TypeError):
+            compared(one, other)
+    assert one != order[1](a)
+
+
+def test_a_type_checker_refuses_them_as_well() -> None:
+    # An ignore that nothing needs is an error: so these are refused before anything runs.
+    with pytest.raises(TypeError):
+        units.ContractedPower(1) + units.ConnectedPower(1)  # type: ignore[operator]
+    with pytest.raises(TypeError):
+        units.FacilityPower(1) - units.ItPower(1)  # type: ignore[operator]
+    with pytest.raises(TypeError):
+        units.ItPower(1) + 1  # type: ignore[operator]
+    with pytest.raises(TypeError):
+        sum([units.ItPower(1)])  # type: ignore[list-item]
+
+
+def test_watts_stay_as_they_are() -> None:
+    with pytest.raises(AttributeError):
+        units.ItPower(1).watts = 2  # type: ignore[misc]
+
+
+@given(st.integers(0, 10**12), st.integers(1_000_000, 10_000_000))
+def test_power_for_racks_is_rounded_down(facility_w: int, pue_ppm: int) -> None:
+    power = units.it_power(units.FacilityPower(facility_w), pue_ppm)
+    assert power == units.ItPower(int(Fraction(facility_w * 1_000_000, pue_ppm)))
+    assert power.watts <= facility_w

@@ -7,14 +7,30 @@ from collections import Counter
 
 import pytest
 from hypothesis import HealthCheck, settings
-from hypothesis.stateful import run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from forebay.core import claims, money, supply, timeline, usage
 from forebay.core.claims import SignContract
-from forebay.core.ids import CLOCK, Asked, Command, GangId, NodeIndex, Principal, Refusal, Role, TenantId
+from forebay.core.ids import (
+    CLOCK,
+    Asked,
+    Command,
+    GangId,
+    HoldId,
+    MilestoneId,
+    NodeIndex,
+    Principal,
+    Refusal,
+    RightId,
+    Role,
+    SiteId,
+    SkuId,
+    TenantId,
+)
 from forebay.core.placements import gang as gangs
 from forebay.core.placements import state as placing
 from forebay.core.placements.gang import Ending, Policy, SubmitGang
+from forebay.core.supply import blocks
 from forebay.core.timeline import Dues
 from forebay.core.units import DAY_US, HOUR_US, SECOND_US
 from forebay.core.world import KEY_WINDOW_US, MAY, KeyUsed, OpenWorld, World, WorldState, body_digest
@@ -42,7 +58,21 @@ COMMANDS: list[Command] = [
     supply.ReportNodeHealth(NodeIndex(0), True, "", T0),
     supply.CordonNode(NodeIndex(0), ""),
     supply.UncordonNode(NodeIndex(0)),
+    blocks.ApplySchedule(blocks.SchedulePlan(SiteId("north"), (), ())),
+    blocks.ReportForecast(SiteId("north"), MilestoneId("grid"), T0),
+    blocks.ReportReached(SiteId("north"), MilestoneId("grid"), T0),
+    blocks.RecordForecast(SiteId("north"), 1, "planner", 1000, (), ()),
+    claims.ApplyPromisePolicy(claims.PromisePolicy()),
+    claims.AllocateShortfall(SiteId("north"), SkuId("hgx"), (), ""),
     SignContract(contract()),
+    claims.ProposeBinding(SiteId("north"), SkuId("hgx"), "", ()),
+    claims.HoldCapacity(
+        claims.Hold(HoldId("h1"), TenantId("acme"), SiteId("north"), SkuId("hgx"), 1, T0, T0 + 1, T0 + 1)
+    ),
+    claims.ReleaseHold(HoldId("h1")),
+    claims.rights.OfferSale(RightId("r1"), HoldId("h1")),
+    claims.rights.ExerciseRight(RightId("r1"), T0),
+    claims.rights.WaiveRight(RightId("r1"), T0),
     gangs.ApplyPolicy(Policy()),
     SubmitGang(spec()),
     gangs.CancelGang(GangId("g1")),
@@ -266,7 +296,7 @@ def test_a_stage_leaves_the_events_of_others_alone() -> None:
     placing.on_claims(driver.world.fork().placed, state.claims, event)
     placing.on_supply(driver.world.fork().placed, state.supply, event)
     usage.apply(state.usage, event, T0)
-    usage.on_gang(state.usage, state.placements, state.claims, state.supply, event, T0)
+    usage.meter_gang(state.usage, state.placements, state.claims, state.supply, event, T0)
     money.apply(state.money, Dues(), event, T0)
     assert repr(state) == before
 
@@ -337,7 +367,7 @@ def test_a_fork_is_another_future() -> None:
 # Anything in any order
 
 
-def run_machine(kind: type[machine.Machine], examples: int, steps: int) -> None:
+def run_machine(kind: type[RuleBasedStateMachine], examples: int, steps: int) -> None:
     run_state_machine_as_test(
         kind,
         settings=settings(

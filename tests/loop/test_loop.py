@@ -315,7 +315,7 @@ def test_a_command_that_sets_off_a_timer_that_raises_is_the_one_to_blame() -> No
 
 def test_a_world_that_does_nothing_of_what_is_due_is_not_woken_for_ever() -> None:
     class Sleepy(toy.World):
-        def wake(self, at: int) -> ids.Outcome:
+        def wake(self, at: int, seen_at: int = 0) -> ids.Outcome:
             return ids.Outcome([], [], {})
 
         def next_wake(self) -> int | None:

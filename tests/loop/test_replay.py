@@ -21,7 +21,9 @@ from tests.loop.test_loop import COMMANDS
 
 def encoded(world: toy.World) -> bytes:
     """Every piece of the state, in order, as a snapshot would hold it."""
-    return b"".join(snapshot._bytes(snapshot.Header(1, 0, "", ""), world.state, snapshot.parts(toy.State)))
+    return b"".join(
+        snapshot._bytes(snapshot.Header(1, 0, "", ""), world.state, snapshot.leaves_of(toy.State))
+    )
 
 
 def lived() -> Rig:

@@ -167,7 +167,7 @@ class World:
                 raise RuntimeError(text)
         raise AssertionError(asked)
 
-    def wake(self, at: int) -> ids.Outcome:
+    def wake(self, at: int, seen_at: int = 0) -> ids.Outcome:
         assert at >= self.now
         due, number = self._heap[0]
         reminder = self._state.reminders[number]

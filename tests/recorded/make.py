@@ -11,13 +11,17 @@ import hashlib
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from forebay.core import claims, ids, money, supply
+from forebay.core.claims import rights
+from forebay.core.claims.calendar import Stock
 from forebay.core.ids import Effect
 from forebay.core.placements import gang as gangs
 from forebay.core.placements.gang import Ending, Tier
+from forebay.core.supply import blocks
 from forebay.core.units import DAY_US, MICROS
 from forebay.core.world import World
 from forebay.journals.memory import MemoryJournal
@@ -41,7 +45,10 @@ def told() -> Driver:
     _reclaim_overdue(driver)
     _correct(driver)
     _use_names_again(driver)
-    return driver.later(days=40)
+    _promise(driver)
+    driver.later(days=40)
+    _offer(driver, "h3")
+    return driver
 
 
 def _sign(driver: Driver) -> None:
@@ -95,7 +102,109 @@ def _use_names_again(driver: Driver) -> None:
     driver.ask(supply.ApplyCatalogue((plant.sku("small", gpus_per_node=1),)), key="catalogue")
 
 
+EAST, HGX = ids.SiteId("east"), ids.SkuId("hgx")
+
+
+def _promise(driver: Driver) -> None:
+    """A third site is planned and slips; rights are granted, offered, let pass, used, and lapse."""
+    at, milestone = driver.at, ids.MilestoneId("ready")
+    halls = (plant.hall("east-h1", plant.rack("e1", on="fe"), plant.rack("e2", on="fe")),)
+    driver.ask(supply.ApplySite(plant.site("east", (plant.feed("fe"),), halls)))
+    cause = blocks.Cause(ids.CauseId("vendor"), 500_000, 100_000, 86_400)
+    planned = blocks.MilestonePlan(milestone, "racks", (), at + 10 * DAY_US, 86_400, 3600, 7200, (cause.id,))
+    coming = blocks.BlockPlan(ids.BlockId("b1"), HGX, 2, (milestone,))
+    plan = blocks.SchedulePlan(EAST, (planned,), (coming,), (), (cause,), 1_200_000)
+    driver.ask(blocks.ApplySchedule(plan))
+    quantiles = (
+        (blocks.MilestoneQuantile(milestone, at + 11 * DAY_US, at + 15 * DAY_US),),
+        (blocks.BlockQuantile(coming.id, at + 11 * DAY_US, at + 15 * DAY_US),),
+    )
+    driver.ask(blocks.RecordForecast(EAST, 1, "delays/1 seed 1", 2000, *quantiles), EDGE)
+    driver.ask(claims.ApplyPromisePolicy(claims.PromisePolicy(1, blocks.Confidence.P50)))
+    _rebind(driver)
+    _grant(driver)
+    driver.ask(blocks.ReportForecast(EAST, milestone, at + 20 * DAY_US, "the vendor is late"))
+    _offer(driver, "h1")
+    driver.ask(rights.WaiveRight(ids.RightId("erin-first")), plant.tenant("erin"))
+    _offer(driver, "h2")
+    driver.later(days=3)
+    driver.ask(rights.ExerciseRight(ids.RightId("erin-call"), 0, ids.TrancheId("erin-2"), 1))
+    driver.later(days=15).ask(blocks.ReportReached(EAST, milestone, driver.at - 60, "handed over"), EDGE)
+    later = plant.rack("e3", on="fe"), plant.rack("e4", on="fe")
+    came = plant.hall("east-h1", *(replace(each, block=coming.id) for each in later))
+    driver.ask(supply.ApplySite(plant.site("east", (plant.feed("fe"),), (came,))))
+
+
+def _grant(driver: Driver) -> None:
+    """One contract with a ramp, terms for lateness, and a right of every kind."""
+    at = driver.at
+    # It begins later, and has to give up the rack that it is bound to for now.
+    later = plant.tranche("finn-1", 1, site="east", start_at=at + 10 * DAY_US, end_at=at + 20 * DAY_US)
+    driver.ask(claims.SignContract(plant.contract("c6", "finn", later)))
+    parts = (claims.Delivery(at + DAY_US, 2), claims.Delivery(at + 16 * DAY_US, 2))
+    first = plant.tranche(
+        "erin-1", 4, site="east", start_at=at + DAY_US, end_at=at + 200 * DAY_US, deliveries=parts,
+        late=claims.Late(86_400, 5 * MICROS, 1000 * MICROS, 30 * 86_400),
+    )  # fmt: skip
+    shared = rights.Cap(ids.CapId("cap"), 10**6 * MICROS)
+    taken: dict[str, Any] = {
+        "site": EAST,
+        "sku": HGX,
+        "price_micros_per_gpu_hour": 2 * MICROS,
+        "cap": shared.id,
+    }
+
+    def right(kind: rights.RightKind, **terms: Any) -> rights.RightPlan:
+        return rights.RightPlan(ids.RightId(f"erin-{terms.pop('name', kind.value)}"), kind, **terms)
+
+    granted = (
+        right(rights.RightKind.REFUSAL, name="first", site=EAST, notice_s=3600, waiver_s=86_400),
+        right(
+            rights.RightKind.CALL, racks_max=1, notice_s=86_400, term_s=10 * 86_400,
+            expires_at=at + 30 * DAY_US, **taken,
+        ),
+        right(rights.RightKind.BACKSTOP, notice_s=86_400, term_s=86_400, measure_at=at + 25 * DAY_US, **taken),
+        right(rights.RightKind.EXTENSION, tranche=first.id, notice_s=86_400, term_s=86_400),
+        right(rights.RightKind.TERMINATION, tranche=first.id, ends_order=True),
+    )  # fmt: skip
+    driver.ask(
+        claims.SignContract(
+            plant.contract("c5", "erin", first, rights=granted, caps=(shared,)), "two racks are still to come"
+        )
+    )
+
+
+def _rebind(driver: Driver) -> None:
+    """A plan gives a tranche that is yet to begin another rack."""
+    at, name = driver.at, ids.TrancheId("gina-1")
+    later = plant.tranche(name, 1, site="east", start_at=at + 300 * DAY_US, end_at=at + 400 * DAY_US)
+    driver.ask(claims.SignContract(plant.contract("c7", "gina", later)))
+    state = driver.world.state
+    (has,) = state.claims.tranches[name].runs
+    wanted = next(
+        (rack.first_node, rack.nodes)
+        for rack in state.supply.racks.values()
+        if rack.site == EAST and rack.first_node != has[0]
+    )
+    version = claims.rebinding.version(state.claims, state.supply, Stock(EAST, HGX))
+    driver.ask(claims.ProposeBinding(EAST, HGX, version, (claims.Rebinding(name, (wanted,)),)))
+
+
+def _offer(driver: Driver, name: str) -> None:
+    """A sale to somebody else is held, and offered to the holder of a refusal."""
+    held = claims.Hold(
+        ids.HoldId(name), ids.TenantId("bravo"), EAST, HGX, 1, driver.at + 205 * DAY_US, driver.at + 210 * DAY_US,
+        driver.at + DAY_US, 3 * MICROS,
+    )  # fmt: skip
+    driver.ask(claims.HoldCapacity(held), plant.FINANCE)
+    driver.ask(rights.OfferSale(ids.RightId("erin-first"), held.id), plant.FINANCE)
+
+
 # The recording
+
+
+#: In the end forebay is down for so long: clocks that ran out meanwhile are resumed.
+DOWN_US = 7 * DAY_US
 
 
 class _Idle:
@@ -123,6 +232,8 @@ def recorded(driver: Driver) -> tuple[list[ports.Stored], World]:
         clock.advance_to(at)
         twin.step(asked)
     twin.run_until(driver.at + 1)
+    clock.advance_to(driver.at + DOWN_US)
+    twin.step()
     return list(twin.journal.read()), twin.world
 
 

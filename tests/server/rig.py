@@ -72,6 +72,55 @@ tranches:
 """
 
 
+SCHEDULE = """\
+forebay: 1
+kind: Schedule
+site: lpp
+zone: UTC
+milestones: [{id: grid, planned: 2027-06-01}, {id: shell, planned: 2027-05-01}]
+blocks: [{id: lpp-b1, sku: gb300-nvl72, racks: 6, after: [grid, shell]}]
+"""
+
+
+def promise(tenant: str) -> str:
+    """Six racks in a year, with terms for lateness, and rights of every kind that a tenant may use."""
+    return f"""\
+forebay: 1
+kind: Contract
+id: {tenant}-2
+seller: us
+tenant: {tenant}
+currency: USD
+zone: UTC
+tranches:
+  - id: {tenant}-far
+    site: lpp
+    sku: gb300-nvl72
+    count: 6
+    start: 2027-07-01
+    term: 365d
+    price_per_gpu_hour: 2.35
+    late: {{grace: 10d, damages_per_gpu_day: 10, cap: 50000, longstop: 60d}}
+rights:
+  - {{id: {tenant}-ends, kind: termination, tranche: {tenant}-far}}
+  - {{id: {tenant}-longer, kind: extension, tranche: {tenant}-far, notice: 5d, term: 30d}}
+"""
+
+
+def refusal(tenant: str) -> str:
+    """A right of first refusal on everything."""
+    return f"""\
+forebay: 1
+kind: Contract
+id: {tenant}-3
+seller: us
+tenant: {tenant}
+currency: USD
+rights:
+  - {{id: {tenant}-first, kind: refusal, notice: 5d, waiver: 10d}}
+"""
+
+
 def gang(tenant: str, name: str, **fields: Any) -> dict[str, Any]:
     spec = {
         "name": name,
@@ -82,6 +131,14 @@ def gang(tenant: str, name: str, **fields: Any) -> dict[str, Any]:
         "walltime": "30d",
     }
     return spec | fields
+
+
+def held(name: str, tenant: str) -> dict[str, Any]:
+    """A rack for a week."""
+    return {
+        "id": name, "tenant": tenant, "site": "lpp", "sku": "gb300-nvl72", "nodes": 18, "start": "2026-12-02",
+        "end": "2026-12-09", "expires": "2026-12-08", "price_per_gpu_hour": "3.5",
+    }  # fmt: skip
 
 
 class PaperLogs:
@@ -150,6 +207,20 @@ class Rig:
                 assert answer.status_code == 201, answer.text
         self.pass_time(HOUR)
         assert self.operator.post("/v1/periods/close").status_code == 200
+
+    def promise(self) -> None:
+        """Two tenants who go short by another's share, a hold for each, and a refusal on offer to the first."""
+        assert self.apply(SCHEDULE, promise("acme")).status_code == 200
+        more = {"documents": [{"name": "b.yaml", "text": promise("birch")}], "override": "a test"}
+        assert self.operator.post("/v1/contracts", json=more).status_code == 200
+        assert self.apply(refusal("acme"), refusal("birch")).status_code == 200
+        for tenant in ("acme", "birch"):
+            body = held(f"{tenant}-hold", tenant)
+            assert self.operator.post("/v1/holds", json=body).status_code == 201
+        for tenant, other in (("acme", "birch"), ("birch", "acme")):
+            posted = {"hold": f"{other}-hold"}
+            answer = self.operator.post(f"/v1/rights/{tenant}-first/offer", json=posted)
+            assert answer.status_code == 200, answer.text
 
     def pass_time(self, length: int) -> None:
         """Let so much time pass, stopping at everything that happens meanwhile."""

@@ -46,7 +46,8 @@ def matches(expected: str, printed: str) -> bool:
 def checkout(tmp_path: Path) -> Shell:
     """A folder as one has it after a checkout; the example's times are shortened."""
     shell = Shell(tmp_path)
-    shutil.copytree(ROOT / "examples" / "one_site", tmp_path / "examples" / "one_site")
+    for name in ("one_site", "deal"):
+        shutil.copytree(ROOT / "examples" / name, tmp_path / "examples" / name)
     for name, changes in QUICKER.items():
         path = tmp_path / "examples" / "one_site" / name
         text = path.read_text()

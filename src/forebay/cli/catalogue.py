@@ -50,6 +50,11 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
                 "forebay.cli.apply:apply_command",
                 "Apply documents: sites, contracts, prices, policies, gangs.",
             ),
+            (
+                "import",
+                "forebay.cli.import_tables:import_command",
+                "Apply sites, schedules and contracts from tables: CSV and XLSX.",
+            ),
             ("node", "forebay.cli.node:node_group", "List nodes; cordon, drain, fail or restore one."),
             (
                 "drain",
@@ -60,6 +65,49 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
                 "invoice",
                 "forebay.cli.invoice:invoice_group",
                 "List and print invoices; close the billing period.",
+            ),
+        ),
+    ),
+    (
+        "Capacity and promises",
+        (
+            (
+                "capacity",
+                "forebay.cli.capacity:capacity_command",
+                "What can still be promised: site by kind of rack by month.",
+            ),
+            (
+                "schedule",
+                "forebay.cli.schedule:schedule_command",
+                "What is to come at a site, and when: milestones, blocks, power.",
+            ),
+            (
+                "slip",
+                "forebay.cli.schedule:slip_command",
+                "A milestone comes at another date: who goes short?",
+            ),
+            ("reached", "forebay.cli.schedule:reached_command", "A milestone is done."),
+            (
+                "quote",
+                "forebay.cli.offer:quote_command",
+                "Where and from when on a request fits; hold an offer.",
+            ),
+            ("hold", "forebay.cli.offer:hold_group", "List what is held for customers; release it."),
+            ("sign", "forebay.cli.sign:sign_command", "Sign contracts of files, if they can be kept."),
+            (
+                "shortfall",
+                "forebay.cli.shortfall:shortfall_command",
+                "Who goes short, by how many GPUs, until when, for how much.",
+            ),
+            (
+                "rights",
+                "forebay.cli.rights:rights_group",
+                "What may still be asked for; offer, exercise, waive.",
+            ),
+            (
+                "what-if",
+                "forebay.cli.what_if:what_if_group",
+                "What a slip or a signature would change; records nothing.",
             ),
         ),
     ),

@@ -135,7 +135,8 @@ class Client:
             else ""
         )
         errors = told.get("errors")
-        raise Failed(detail, outcome, hint=hint, code=code, errors=errors if isinstance(errors, list) else [])
+        listed = errors if isinstance(errors, list) else []
+        raise Failed(detail, outcome, hint=hint, code=code, errors=listed, body=told)
 
 
 def escaped(part: str) -> str:

@@ -20,8 +20,12 @@ _INVOICE = re.compile(r"INV-[0-9]+", re.IGNORECASE)
 #: What tells about things that are no gangs.
 INSTEAD = {
     "invoice": "`forebay invoice show {name}` prints it, `forebay explain {name}:1` tells what line 1 adds up",
-    "tranche": "`forebay status` tells what the GPUs of a tranche do",
+    "tranche": "`forebay status` tells what the GPUs of a tranche do, `forebay shortfall` whether it goes short",
     "contract": "`forebay status` tells what the tranches of a contract do",
+    "right": "`forebay rights` tells what may still be asked for by it",
+    "hold": "`forebay hold list` tells what is kept, and until when",
+    "milestone": "`forebay schedule` tells its dates, and what waits for it",
+    "block": "`forebay schedule` tells its dates, and what it waits for",
     "tenant": "`forebay jobs --tenant {name}` lists the gangs of a tenant",
     "site": "`forebay status` tells what a site has and uses",
     "rack": "`forebay node list` tells what the nodes of a rack do",

@@ -40,23 +40,91 @@ MEANING = {
     Status.BROKEN_PIPE: "nobody reads the output any more",
 }
 
-#: Refusals for want of capacity or power.
-_INFEASIBLE = frozenset({"never_fits", "no_power", "no_whole_racks", "over_limit", "oversold"})
-#: Refusals because something else is recorded already.
+#: Refusals for want of capacity, of power, or of what may still be promised.
+_INFEASIBLE = frozenset(
+    {
+        "block_full",
+        "cap_reached",
+        "first_refusal",
+        "never_fits",
+        "no_power",
+        "no_whole_racks",
+        "nothing_unsold",
+        "over_limit",
+        "oversold",
+    }
+)
+#: Refusals because something else is recorded already, or is not yet.
 _CONFLICT = frozenset(
     {
         "already_ended",
+        "already_offered",
         "already_open",
+        "block_delivered",
+        "block_differs",
         "contract_differs",
         "duplicate_id",
         "empty_period",
+        "higher_priority",
         "key_reused",
+        "milestone_reached",
+        "not_exercisable",
+        "not_in_order",
+        "not_late",
+        "not_open",
+        "on_offer",
         "policy_version",
         "price_version",
         "prices_differ",
         "site_differs",
         "sku_differs",
+        "stale_forecast",
         "stale_generation",
+        "stale_plan",
+        "too_early",
+        "too_late",
+        "tranche_over",
+    }
+)
+#: Refusals because what was asked for does not exist or is not well-formed.
+_MISTAKE = frozenset(
+    {
+        "bad_allocation",
+        "bad_binding",
+        "bad_id",
+        "bad_late",
+        "bad_lending",
+        "bad_price",
+        "bad_quantity",
+        "bad_scope",
+        "bad_term",
+        "bad_tier",
+        "duplicate_price",
+        "feed_cycle",
+        "future_fact",
+        "incomplete_forecast",
+        "milestone_cycle",
+        "no_contract",
+        "no_date",
+        "no_price",
+        "no_reason",
+        "own_notice",
+        "own_sale",
+        "sku_not_promised",
+        "unknown_block",
+        "unknown_cap",
+        "unknown_cause",
+        "unknown_contract",
+        "unknown_currency",
+        "unknown_feed",
+        "unknown_gang",
+        "unknown_hold",
+        "unknown_milestone",
+        "unknown_node",
+        "unknown_right",
+        "unknown_site",
+        "unknown_sku",
+        "unknown_tranche",
     }
 )
 
@@ -65,7 +133,7 @@ class Failed(Exception):
     """A command ends here: `message` says what is wrong, `hint` what to do about it.
 
     `errors` are places in documents: {file, line, column, pointer, detail}, as far as they are known; for what was
-    said on the command line {option, pointer, detail}.
+    said on the command line {option, pointer, detail}, and of tables {file, sheet, row, column_name, cell, detail}.
     """
 
     def __init__(
@@ -76,6 +144,7 @@ class Failed(Exception):
         hint: str = "",
         code: str = "",
         errors: list[dict[str, Any]] | None = None,
+        body: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -83,6 +152,8 @@ class Failed(Exception):
         self.hint = hint
         self.code = code or status.name.lower()
         self.errors = errors or []
+        #: The whole problem that the server answered with.
+        self.body = body or {}
 
     def lines(self) -> list[str]:
         """What is printed for people."""
@@ -97,9 +168,11 @@ class Failed(Exception):
 
 
 def place_of(error: dict[str, Any]) -> str:
-    """`site.yaml:12:7: ` as far as it is known, or the option that it is about; "" when nothing is."""
+    """`site.yaml:12:7: ` as far as it is known, the cell of a table, or the option that it is about; else ""."""
     if option := error.get("option"):
         return f"{option}: "
+    if words := error.get("cell"):
+        return f"{words}: "
     parts = [str(error[name]) for name in ("file", "line", "column") if error.get(name)]
     place = ":".join(parts)
     pointer = str(error.get("pointer") or "")
@@ -114,6 +187,8 @@ def status_of_refusal(code: str, http_status: int) -> Status:
         return Status.AUTH
     if code in _INFEASIBLE:
         return Status.INFEASIBLE
+    if code in _MISTAKE:
+        return Status.FAILED
     if code in _CONFLICT or http_status in (409, 412):
         return Status.CONFLICT
     return Status.FAILED

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from forebay.cli import paper
-from forebay.core import units
+from forebay.core import timeline, units
 
 Body = dict[str, Any]
 
@@ -108,7 +108,75 @@ class Narrator:
     def _uncordoned(self, body: Body) -> list[str]:
         return [f"{self.node(body['node'])} takes work again"]
 
+    # What is to come
+
+    def _planned(self, body: Body) -> list[str]:
+        plan = body["plan"]
+        racks = [f"{paper.count(block['racks'], 'rack')} of {block['sku']}" for block in plan["blocks"]]
+        told = [f"{plan['site']} is to have {' and '.join(racks)}"] if racks else []
+        if plan["stages"]:
+            stages = [f"{stage['id']} {paper.power(stage['connected_w'])}" for stage in plan["stages"]]
+            told.append(f"  power in {paper.count(len(stages), 'stage')}: {', '.join(stages)}")
+        return told
+
+    def _expected(self, body: Body) -> list[str]:
+        if body["reason"] == "overdue":
+            return [f"{body['milestone']} at {body['site']} is overdue: its date counts no more"]
+        why = f" ({body['reason']})" if body["reason"] else ""
+        return [f"{body['milestone']} at {body['site']} is now expected on {_day(body['forecast_at'])}{why}"]
+
+    def _reached(self, body: Body) -> list[str]:
+        return [f"{body['milestone']} at {body['site']} is done since {_day(body['effective_at'])}"]
+
+    def _forecast(self, body: Body) -> list[str]:
+        dates = [
+            f"{block['block']} by {_day(block['p50_at'])}, or {_day(block['p90_at'])} in nine cases of ten"
+            for block in body["blocks"]
+        ]
+        return [f"{body['site']}: {dates[0]}", *(f"  {each}" for each in dates[1:])] if dates else []
+
+    def _short(self, body: Body) -> list[str]:
+        if not body["shorts"]:
+            return [f"nobody goes short of {body['sku']} at {body['site']} any more"]
+        tranches = sorted({short["tranche"] for short in body["shorts"]})
+        since = _day(min(short["start_at"] for short in body["shorts"]))
+        go = "goes" if len(tranches) == 1 else "go"
+        return [
+            f"more {body['sku']} at {body['site']} is promised than there will be from {since} on",
+            f"  {', '.join(tranches)} {go} short",
+        ]
+
     # Claims and prices
+
+    def _held(self, body: Body) -> list[str]:
+        hold = body["hold"]
+        what = f"{paper.count(hold['nodes'], 'node')} of {hold['sku']} at {hold['site']}"
+        return [f"{what} are held for {hold['tenant']} until {_day(hold['expires_at'])}"]
+
+    def _let_go(self, body: Body) -> list[str]:
+        return [f"hold {body['hold']} is over ({body['reason']})"]
+
+    def _offered(self, body: Body) -> list[str]:
+        return [
+            f"right {body['right']}: a sale is offered to its holder until {paper.moment(body['deadline_at'])}"
+        ]
+
+    def _exercised(self, body: Body) -> list[str]:
+        return [f"right {body['right']} is used: tranche {body['tranche']}"]
+
+    def _waived(self, body: Body) -> list[str]:
+        return [f"right {body['right']}: the holder lets it pass"]
+
+    def _lapsed(self, body: Body) -> list[str]:
+        return [f"right {body['right']}: nobody answered in time, it lapses"]
+
+    def _added(self, body: Body) -> list[str]:
+        plan = body["plan"]
+        size = f"{paper.count(plan['count'], plan['unit'])} of {plan['sku']}"
+        return [
+            f"{body['contract']} has one more tranche, {plan['id']}",
+            f"  {size} at {plan['site']} from {_day(plan['start_at'])} on",
+        ]
 
     def _signed(self, body: Body) -> list[str]:
         plan = body["plan"]
@@ -129,6 +197,9 @@ class Narrator:
                     f"  idle parts may be lent, back within {paper.span(lending['reclaim_deadline_s'])}; "
                     f"{lending['owner_share_ppm'] / 10_000:g} % of the price is {plan['tenant']}'s"
                 )
+        lines += [f"  right {right['id']} ({right['kind']})" for right in plan.get("rights", ())]
+        if body.get("override"):
+            lines.append(f"  signed beyond what can be promised: {body['override']}")
         if may:
             lines.append(f"  {plan['tenant']} may run {' and '.join(may)}")
         return lines
@@ -268,6 +339,18 @@ class Narrator:
         "NodeHealthChanged": _health,
         "NodeCordoned": _cordoned,
         "NodeUncordoned": _uncordoned,
+        "SchedulePlanned": _planned,
+        "MilestoneForecast": _expected,
+        "MilestoneReached": _reached,
+        "ForecastRecorded": _forecast,
+        "ShortfallAssessed": _short,
+        "CapacityHeld": _held,
+        "HoldReleased": _let_go,
+        "SaleOffered": _offered,
+        "RightExercised": _exercised,
+        "RightWaived": _waived,
+        "RightLapsed": _lapsed,
+        "TrancheAdded": _added,
         "ContractSigned": _signed,
         "TrancheStarted": _tranche_started,
         "TrancheEnded": _tranche_ended,
@@ -284,3 +367,8 @@ class Narrator:
         "PeriodClosed": _closed,
         "InvoiceIssued": _invoiced,
     }
+
+
+def _day(at: int) -> str:
+    """A date as people say it; the end of all dates is none."""
+    return "no date" if at >= timeline.INSTANT_MAX else timeline.text(at)[:10]

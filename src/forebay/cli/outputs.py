@@ -10,7 +10,7 @@ import types
 import typing
 from typing import Any
 
-from forebay.server import bodies
+from forebay.server import bodies, promise_bodies
 
 _JSON = {str: "string", int: "integer", bool: "boolean", type(None): "null"}
 
@@ -83,7 +83,8 @@ def _list(item: dict[str, Any]) -> dict[str, Any]:
 
 
 _BEARER = _table(id=str, role=str, tenant=str, actor=str)
-#: Where something is wrong in a document, as far as that is known; or in which option of the command line.
+#: Where something is wrong in a document, as far as that is known; or in which option of the command line; or, for
+#: tables, in which sheet, row and column, with `cell` for all of it in words.
 _PLACE = {
     "type": "object",
     "properties": {
@@ -93,20 +94,29 @@ _PLACE = {
         "line": {"type": "integer"},
         "column": {"type": "integer"},
         "option": {"type": "string"},
+        "sheet": {"type": "string"},
+        "row": {"type": "integer"},
+        "column_name": {"type": "string"},
+        "cell": {"type": "string"},
     },
 }
 
+#: A hold as it was asked for.
+_HELD = _table(**promise_bodies.PostedHold.__annotations__)
 _SERVER = {"anyOf": [_table(address=str, version=str), {"type": "null"}]}
 
 _DOCUMENTS: dict[str, dict[str, Any]] = {
-    "error": {"code": str, "message": str, "hint": str, "errors": _list(_PLACE)},
     "version": {"version": str, "python": str, "server": _SERVER},
     "doctor": {"healthy": bool, "checks": _list(_table(check=str, result=str, detail=str, advice=str))},
+    "import.written": {"files": _list(_table(file=str, kind=str, id=str, changed=bool))},
     "jobs": {"items": list[bodies.GangBody]},
     "cancel": {"items": list[bodies.Cancelled]},
     "logs": {"gang": str, "rank": int, "text": str, "next_offset": int, "ended": bool, "generation": int},
     "submit": {"gangs": list[str], "dry_run": bool},
     "node.list": {"items": list[bodies.NodeBody]},
+    "schedule": {"items": list[promise_bodies.ScheduleBody]},
+    "hold.list": {"items": list[promise_bodies.HoldBody]},
+    "rights.list": {"items": list[promise_bodies.RightBody]},
     "invoice.list": {"items": list[bodies.InvoiceSummary]},
     "journal.verify": {"records": int, "digest": str, "path": str, "passed_at": int},
     "journal.digest": {"seq": int, "digest": str},
@@ -130,6 +140,8 @@ _DOCUMENTS: dict[str, dict[str, Any]] = {
 _BODIES: dict[str, Any] = {
     "status": bodies.StatusBody,
     "apply": bodies.DocumentsBody,
+    "import": bodies.DocumentsBody,
+    "import.diff": bodies.DifferencesBody,
     "explain.gang": bodies.GangExplanation,
     "explain.line": bodies.LineExplanation,
     "node.cordon": bodies.NodeAnswer,
@@ -139,12 +151,38 @@ _BODIES: dict[str, Any] = {
     "node.restore": bodies.NodeAnswer,
     "invoice": bodies.InvoiceBody,
     "invoice.close": bodies.PeriodClosedBody,
+    "capacity": promise_bodies.CapacityBody,
+    "slip": promise_bodies.MilestoneReport,
+    "reached": promise_bodies.MilestoneReport,
+    "hold.release": promise_bodies.HoldAnswer,
+    "sign": promise_bodies.SigningBody,
+    "shortfall": promise_bodies.ShortfallsBody,
+    "rights.offer": promise_bodies.SaleOffer,
+    "rights.exercise": promise_bodies.RightUsed,
+    "rights.waive": promise_bodies.RightPassed,
+    "what-if": promise_bodies.WhatIfBody,
 }
 
 #: Name -> JSON Schema.
 OUTPUTS: dict[str, dict[str, Any]] = {
     **{name: _document(name, members) for name, members in _DOCUMENTS.items()},
     **{name: _body(name, kind) for name, kind in _BODIES.items()},
+    "quote": _document(
+        "quote",
+        typing.get_type_hints(promise_bodies.QuoteBody) | {"hold": _HELD},
+        ("hold",),
+    ),
+    "error": _document(
+        "error",
+        {
+            "code": str,
+            "message": str,
+            "hint": str,
+            "errors": _list(_PLACE),
+            "offers": list[promise_bodies.OfferBody],
+        },
+        ("offers",),
+    ),
     "token.created": _document(
         "token.created",
         {"id": str, "role": str, "tenant": str, "actor": str, "token": str, "file": str},

@@ -24,6 +24,9 @@ COLORS = {
     "cordoned": "yellow",
     "draining": "yellow",
     "warn": "yellow",
+    "provisional": "yellow",
+    "short": "red",
+    "overdrawn": "red",
     "failed": "red",
     "fail": "red",
 }
@@ -37,26 +40,32 @@ def width() -> int:
 def table(
     headers: Sequence[str], rows: Iterable[Sequence[object]], *, right: str = "", color: bool = False
 ) -> str:
-    """Columns under headers, two spaces apart. `right` has an "r" in the place of each column of numbers."""
+    """Columns under headers, two spaces apart. `right` has an "r" in the place of each column of numbers, and an "R"
+    where a negative one is bad news.
+    """
     body = [[str(cell) for cell in row] for row in rows]
     widths = [max([len(header), *(len(row[place]) for row in body)]) for place, header in enumerate(headers)]
     sides = right.ljust(len(headers))
 
     def line(cells: Sequence[str], head: bool) -> str:
         padded = [
-            cell.rjust(size) if side == "r" else cell.ljust(size)
+            cell.rjust(size) if side in "rR" else cell.ljust(size)
             for cell, size, side in zip(cells, widths, sides, strict=True)
         ]
         if color and head:
             return "  ".join(click.style(cell, bold=True) for cell in padded)
         if color:
-            padded = [
-                click.style(cell, fg=COLORS[plain]) if (plain := cell.strip()) in COLORS else cell
-                for cell in padded
-            ]
+            padded = [_painted(cell, side) for cell, side in zip(padded, sides, strict=True)]
         return "  ".join(padded).rstrip()
 
     return "\n".join([line(headers, True), *(line(row, False) for row in body)])
+
+
+def _painted(cell: str, side: str) -> str:
+    plain = cell.strip()
+    if side == "R" and plain.startswith("-"):
+        return click.style(cell, fg="red", bold=True)
+    return click.style(cell, fg=COLORS[plain]) if plain in COLORS else cell
 
 
 def facts(pairs: Iterable[tuple[str, object]]) -> str:
@@ -111,6 +120,11 @@ def moment(at: int | str | None) -> str:
     return when.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def day(at: int | str | None) -> str:
+    """An instant as a date where it is midnight UTC, else as `moment`; "" for none."""
+    return moment(at).removesuffix("T00:00:00Z")
+
+
 def amount(amount_minor: int, currency: str) -> str:
     """Minor units as an amount: `1,234.50 USD`."""
     digits = units.MINOR_DIGITS.get(currency, 2)
@@ -127,6 +141,19 @@ def count(number: int, noun: str) -> str:
 def charge(given: dict[str, str] | None) -> str:
     """An amount as the server gives it, to the last digit: `12.50 USD`, `0.067219 USD`; "" for none."""
     return f"{given['amount']} {given['currency']}" if given else ""
+
+
+def money(given: dict[str, str] | None) -> str:
+    """An amount as the server gives it, to the currency's minor unit: `134,369,280.00 USD`; "" for none."""
+    if given is None:
+        return ""
+    return f"{Decimal(given['amount']):,.{units.MINOR_DIGITS.get(given['currency'], 2)}f} {given['currency']}"
+
+
+def extent(nodes: int, gpus: int, nodes_per_rack: int) -> str:
+    """How much: `34,560 GPUs (480 racks)`, or in nodes where racks are not whole."""
+    racks, rest = divmod(nodes, nodes_per_rack)
+    return f"{gpus:,} GPUs ({count(nodes, 'node') if rest else count(racks, 'rack')})"
 
 
 def gpu_hours(texts: Iterable[str]) -> list[str]:

@@ -3,11 +3,15 @@
     forebay: 1
     kind: Scenario
     title: ...
+    as_of: 2026-11-22T00:00:00Z            # for a world that only plans: the date at which it begins
     steps:
-      - submit: gangs/train.yaml           # exactly one of submit, apply, kill, cordon, uncordon, close, wait
+      - submit: gangs/train.yaml           # exactly one of submit, apply, kill, cordon, uncordon, close, wait, run
         say: What a reader should know.    # printed before it
         after: 5s                          # pause since the step before
         when: {gang: acme.train, is: running}      # and not before this holds
+
+`run` is a forebay command as one would type it, such as `capacity --months 12`; with `expect: refused` it has to be
+refused. Files are those of the folder.
 
 `when` and `wait` know gangs that are `running`, `pending`, `ended`, ... or that have `checkpointed`, and give up
 after `within` (5 minutes unless told otherwise). A gang that has ended is past every state.
@@ -28,7 +32,7 @@ from typing import Any
 from forebay.cli.failure import Failed
 from forebay.feeds import quantities, tree
 
-ACTIONS = ("submit", "apply", "kill", "cordon", "uncordon", "close", "wait")
+ACTIONS = ("submit", "apply", "kill", "cordon", "uncordon", "close", "wait", "run")
 STATES = ("pending", "placed", "running", "stopping", "ended", "checkpointed", "lent")
 WITHIN_S = 300
 
@@ -57,6 +61,8 @@ class Step:
     wait: Condition | None = None
     gang: str = ""
     rank: int = 0
+    #: For run: whether it has to be refused.
+    refused: bool = False
 
 
 @dataclass(slots=True)
@@ -66,6 +72,8 @@ class Scenario:
     title: str
     steps: list[Step]
     digest: str
+    #: The date at which its world begins, microseconds since the Unix epoch; 0 for today.
+    as_of: int = 0
 
 
 def load(path: Path) -> Scenario:
@@ -97,14 +105,23 @@ class _Reader:
         return tree.DocumentError([tree.Problem(detail, path, place.line, place.column, self._file)])
 
     def scenario(self, root: tree.Node, digest: str) -> Scenario:
-        fields = self._fields(root, "", ("forebay", "kind", "title", "steps"))
+        fields = self._fields(root, "", ("forebay", "kind", "title", "as_of", "steps"))
         if self._text(fields, "kind", "") != "Scenario":
             raise self._no("kind: Scenario is meant", "kind", root.place)
         found = fields.get("steps")
         if not isinstance(found, tree.Sequence):
             raise self._no("a list of steps is meant", "steps", root.place)
         steps = [self._step(node, place) for place, node in enumerate(found.items)]
-        return Scenario(self._text(fields, "title", ""), steps, digest)
+        return Scenario(self._text(fields, "title", ""), steps, digest, self._as_of(fields))
+
+    def _as_of(self, fields: dict[str, tree.Node]) -> int:
+        text = self._text(fields, "as_of", "")
+        if not text:
+            return 0
+        try:
+            return quantities.instant_us(text, "UTC")
+        except quantities.Malformed as error:
+            raise self._no(str(error), "as_of", fields["as_of"].place) from None
 
     def _fields(self, node: tree.Node, path: str, known: tuple[str, ...]) -> dict[str, tree.Node]:
         if not isinstance(node, tree.Mapping):
@@ -125,7 +142,7 @@ class _Reader:
 
     def _step(self, node: tree.Node, place: int) -> Step:
         path = f"steps[{place}]"
-        fields = self._fields(node, path, ("say", "after", "when", *ACTIONS))
+        fields = self._fields(node, path, ("say", "after", "when", "expect", *ACTIONS))
         actions = [name for name in ACTIONS if name in fields]
         if len(actions) != 1:
             raise self._no(f"exactly one of {', '.join(ACTIONS)} is meant", path, node.place)
@@ -133,6 +150,10 @@ class _Reader:
         step.after_s = self._seconds(fields, "after", path, 0)
         if "when" in fields:
             step.when = self._condition(fields["when"], f"{path}.when")
+        if "expect" in fields:
+            if step.action != "run" or self._text(fields, "expect", f"{path}.") != "refused":
+                raise self._no("only a run may say 'expect: refused'", f"{path}.expect", node.place)
+            step.refused = True
         value = fields[step.action]
         if step.action == "wait":
             step.wait = self._condition(value, f"{path}.wait")

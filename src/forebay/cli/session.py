@@ -61,6 +61,8 @@ class Session:
                 "message": failure.message,
             }
             told |= {"hint": failure.hint, "errors": failure.errors}
+            if "offers" in failure.body:
+                told["offers"] = failure.body["offers"]
             click.echo(json.dumps(told, ensure_ascii=False), err=True)
         else:
             for line in failure.lines():

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -66,6 +69,14 @@ class Teller:
             for line in paper.wrapped(f"       {text}", 4):
                 line = f"       {line.strip()}"
                 click.echo(click.style(line, bold=True) if self._said.colors() else line)
+
+    def show(self, text: str) -> None:
+        """What a command printed, as it is."""
+        if self._said.json:
+            line = {"event": "output", "elapsed_s": round(self.elapsed_s, 3), "text": text.rstrip()}
+            self._said.emit_line("up", line)
+        elif not self._said.quiet:
+            click.echo(text.rstrip())
 
     def listen(self, wait_s: float) -> None:
         """Tell what was recorded meanwhile; wait up to `wait_s` for the first of it."""
@@ -158,6 +169,7 @@ class Player:
         self._client = teller.client
         self._project = project
         self._folders = gang_folders.GangFolders(engine)
+        self._state = engine.parent
         self._progress = progress
 
     def play(self) -> None:
@@ -198,7 +210,21 @@ class Player:
             case "wait":
                 assert step.wait is not None, "the reader makes a condition of it"
                 self._await(step.wait)
+            case "run":
+                self._run(step)
         self._teller.listen(0)
+
+    def _run(self, step: scenario.Step) -> None:
+        """A command of forebay, as one would type it in the project's folder, shown with what it says."""
+        self._teller.listen(0)
+        self._teller.say(f"$ forebay {step.subject}", "command")
+        words = [sys.executable, "-P", "-m", "forebay.cli.main", *shlex.split(step.subject)]
+        env = os.environ | {"FOREBAY_STATE": str(self._state)}
+        done = subprocess.run(words, cwd=self._project, env=env, capture_output=True, text=True, check=False)
+        self._teller.show(done.stdout + done.stderr)
+        if (done.returncode != 0) is not step.refused:
+            wanted = "to be refused" if step.refused else "to go through"
+            raise Failed(f"`forebay {step.subject}` was {wanted}: the story cannot go on", code="story_stuck")
 
     def _kill(self, gang: str, rank: int) -> None:
         pid = self._pid(gang, rank)

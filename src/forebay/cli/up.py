@@ -12,6 +12,7 @@ import click
 
 from forebay.cli import apply, client, command, hosting, invoice, paper, places, scenario, session, story
 from forebay.cli.failure import Failed, Status
+from forebay.loop import clocks
 from forebay.server import listening
 from forebay.server.composition import Permissions
 
@@ -78,6 +79,8 @@ def up_command(
             said.say(f"the state so far is kept in {aside}")
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     progress = scenario.Progress(state / "scenario.json", told) if told is not None else None
+    if told is not None and told.as_of and not (state / "journal.sqlite").exists():
+        clocks.shift(state / "clock.json", told.as_of)
     flags: list[tuple[str, object]] = [
         ("--state", said.state),
         ("--host", host if host != "127.0.0.1" else ""),
@@ -210,15 +213,25 @@ class _Session:
         program = self._again.split()[0]
         rows = [
             (f"{self._again} --stay", "serve it; then, in another terminal:"),
-            (f"  {program} explain INV-000001:1", "what a line of an invoice rests on, down to the seconds"),
-            (f"  {program} status", "what there is, and what it is used for"),
+            *(_QUESTIONS_PLANNED if self._progress.scenario.as_of else _QUESTIONS_RUN),
             (f"{program} journal tail", "every record, with or without a server"),
             (f"{self._again} --fresh", "the same story from the start"),
         ]
+        rows = [(left.replace("PROGRAM", program), right) for left, right in rows]
         size = max(len(left) for left, _ in rows)
         self._said.say("\nThat was the whole story. To look around in what came of it:")
         for left, right in rows[3:] if stay else rows:
             self._said.say(f"  {left:<{size}}  {right}")
+
+
+_QUESTIONS_RUN = [
+    ("  PROGRAM explain INV-000001:1", "what a line of an invoice rests on, down to the seconds"),
+    ("  PROGRAM status", "what there is, and what it is used for"),
+]
+_QUESTIONS_PLANNED = [
+    ("  PROGRAM capacity", "what there will be, what is promised, and what can still be promised"),
+    ("  PROGRAM schedule", "every milestone, with its dates and how sure they are"),
+]
 
 
 class _Terminated(KeyboardInterrupt):

@@ -324,9 +324,9 @@ def _tranche_line(
         )
     start, end = _service(closed, line.period_start)
     if not late:
-        # A tranche that was signed after its term began is entitled from then on.
-        end = min(closed.end, tranche.plan.end_at)
-        start = end - line.entitled_gpu_us // tranche.gpus
+        # A tranche that was signed after its term began is entitled from then on, and one that was ended until then.
+        end = min(closed.end, tranche.ended_at or closed.end)
+        start = max(closed.start, tranche.started_at)
     own = (used for used in closed.lines if used.tier is Tier.DEDICATED and used.claim == line.tranche)
     energy_uj = sum(used.energy_uj for used in own if used.period_start == line.period_start)
     amount_micros = gpu_time_cost_micros(billed_us, rate)

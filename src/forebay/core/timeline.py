@@ -5,15 +5,19 @@ Instants are microseconds since the Unix epoch; intervals are half-open `[start,
 
 from __future__ import annotations
 
+import bisect
 import datetime
 import heapq
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from forebay.core.units import SECOND_US
 
 #: The end of the year 9999: the last instant that people's calendars can say.
 INSTANT_MAX = 253_402_300_799 * SECOND_US
+
+#: After every instant.
+_NEVER = 1 << 64
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
@@ -42,6 +46,119 @@ def peak(loads: Iterable[tuple[Interval, int]], window: Interval) -> int:
         level += change
         highest = max(highest, level)
     return highest
+
+
+class Steps:
+    """A whole number that changes at instants: `values[i]` from `starts[i]` on, until the next. The first start is 0,
+    and before that it was the same.
+    """
+
+    __slots__ = ("starts", "values")
+
+    def __init__(self, starts: Sequence[int] = (0,), values: Sequence[int] = (0,)) -> None:
+        self.starts = starts
+        self.values = values
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Steps) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        """Each change: from when, and to which value."""
+        return zip(self.starts, self.values, strict=True)
+
+    def at(self, instant: int) -> int:
+        """The value at an instant."""
+        return self.values[_place(self, instant)]
+
+    def least(self, window: Interval) -> int:
+        """The lowest value within a window that is not empty."""
+        return min(self._within(window))
+
+    def most(self, window: Interval) -> int:
+        """The highest value within a window that is not empty."""
+        return max(self._within(window))
+
+    def below(self, need: int, window: Interval) -> Interval | None:
+        """The first stretch that begins within a window where the value is under `need`; None when there is none. It
+        is told to its end, also where that lies behind the window; one without an end goes on to the end of time.
+        """
+        if window.end <= window.start:
+            return None
+        first = _place(self, window.start)
+        for place in range(first, bisect.bisect_left(self.starts, window.end, first + 1)):
+            if self.values[place] < need:
+                start = window.start if place == first else self.starts[place]
+                while place < len(self.starts) and self.values[place] < need:
+                    place += 1
+                return Interval(start, self.starts[place] if place < len(self.starts) else INSTANT_MAX)
+        return None
+
+    def plus(self, other: Steps) -> Steps:
+        """The sum with another at every instant: quick where one of the two has few steps."""
+        few, many = (self, other) if len(self.starts) < len(other.starts) else (other, self)
+        return _joined((shift, 1, many, span) for span, shift in _spans(few))
+
+    def minus(self, *others: Steps) -> Steps:
+        """This less all the others, at every instant."""
+        left = self
+        for other in others:
+            if len(other.starts) < len(left.starts):
+                left = _joined((-shift, 1, left, span) for span, shift in _spans(other))
+            else:
+                left = _joined((shift, -1, other, span) for span, shift in _spans(left))
+        return left
+
+    def _within(self, window: Interval) -> Sequence[int]:
+        first = _place(self, window.start)
+        return self.values[first : bisect.bisect_left(self.starts, window.end, first + 1)]
+
+
+def _place(steps: Steps, instant: int) -> int:
+    """Which step holds at an instant."""
+    return (bisect.bisect_right(steps.starts, instant) or 1) - 1
+
+
+def _spans(steps: Steps) -> Iterator[tuple[Interval, int]]:
+    """Where a value holds, and the value; the last has no end."""
+    ends = [*steps.starts[1:], _NEVER]
+    return (
+        (Interval(start, end), value)
+        for start, end, value in zip(steps.starts, ends, steps.values, strict=True)
+    )
+
+
+def _joined(pieces: Iterable[tuple[int, int, Steps, Interval]]) -> Steps:
+    """Pieces that follow on each other as one: of each, `shift + sign * value` over a span of its steps. Neighbours
+    that are equal are one step.
+    """
+    starts: list[int] = []
+    values: list[int] = []
+    for shift, sign, steps, span in pieces:
+        first = _place(steps, span.start)
+        end = bisect.bisect_left(steps.starts, span.end, first + 1)
+        more = [shift + sign * value for value in steps.values[first:end]]
+        at = [span.start, *steps.starts[first + 1 : end]]
+        same = bool(values) and values[-1] == more[0]
+        starts += at[same:]
+        values += more[same:]
+    return Steps(starts, values)
+
+
+def summed(changes: Iterable[tuple[int, int]]) -> Steps:
+    """From changes (when, by how much) to the running sum. What changes at 0 or before was so from the beginning."""
+    by_instant: dict[int, int] = {}
+    for start, change in changes:
+        by_instant[max(start, 0)] = by_instant.get(max(start, 0), 0) + change
+    level = by_instant.pop(0, 0)
+    starts, values = [0], [level]
+    for start in sorted(by_instant):
+        if by_instant[start]:
+            level += by_instant[start]
+            starts.append(start)
+            values.append(level)
+    return Steps(starts, values)
 
 
 class Due(NamedTuple):
@@ -84,6 +201,12 @@ def month_end(at: int) -> int:
     moment = _EPOCH + datetime.timedelta(microseconds=at)
     year, month = (moment.year + 1, 1) if moment.month == 12 else (moment.year, moment.month + 1)
     return instant(datetime.datetime(year, month, 1, tzinfo=datetime.UTC))
+
+
+def month_start(at: int) -> int:
+    """The first instant of the UTC calendar month that holds `at`."""
+    moment = _EPOCH + datetime.timedelta(microseconds=at)
+    return instant(datetime.datetime(moment.year, moment.month, 1, tzinfo=datetime.UTC))
 
 
 def instant(moment: datetime.datetime) -> int:

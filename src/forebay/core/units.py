@@ -6,6 +6,9 @@ of a currency (1 USD = 1,000,000). Python integers never overflow, so products s
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Self
+
 SECOND_US = 1_000_000
 MINUTE_US = 60 * SECOND_US
 HOUR_US = 3600 * SECOND_US
@@ -50,6 +53,58 @@ def decimal_text(micros: int) -> str:
     whole, rest = divmod(abs(micros), MICROS)
     digits = f"{rest:06d}".rstrip("0")
     return f"{'-' if micros < 0 else ''}{whole}.{digits:0<2}"
+
+
+# Megawatts of four kinds. A campus contracts for more than its grid connects, the grid feeds more than the racks get,
+# and only the last is what computes: a sum over two kinds is a number that means nothing, so there is none.
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Power:
+    """Watts of one kind. Two of the same kind add; two of different kinds do not."""
+
+    watts: int
+
+    def __add__(self, other: Self) -> Self:
+        return type(self)(self.watts + _same_kind(self, other))
+
+    def __sub__(self, other: Self) -> Self:
+        return type(self)(self.watts - _same_kind(self, other))
+
+
+class ContractedPower(Power):
+    """What a utility or a plant owes by contract, energised or not."""
+
+    __slots__ = ()
+
+
+class ConnectedPower(Power):
+    """What is energised at the site's boundary."""
+
+    __slots__ = ()
+
+
+class FacilityPower(Power):
+    """What the site may draw, cooling and losses included."""
+
+    __slots__ = ()
+
+
+class ItPower(Power):
+    """What reaches the racks."""
+
+    __slots__ = ()
+
+
+def _same_kind(one: Power, other: Power) -> int:
+    if type(one) is not type(other):
+        raise TypeError(f"{type(one).__name__} and {type(other).__name__} are different quantities")
+    return other.watts
+
+
+def it_power(power: FacilityPower, pue_ppm: int) -> ItPower:
+    """What reaches the racks at a power usage effectiveness of so many parts per million, rounded down."""
+    return ItPower(power.watts * 1_000_000 // pue_ppm)
 
 
 def counted(number: int, noun: str) -> str:

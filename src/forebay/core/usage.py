@@ -15,7 +15,7 @@ Energy is GPU-time at the SKU's watts (source "profile"); readings come later an
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -357,7 +357,7 @@ def _shift(state: State, key: Key, gpus: int, since: int, at: int, starts: int =
             return
 
 
-def on_gang(
+def meter_gang(
     state: State, placements: Placements, claimed: claims.State, supplied: supply.State, event: Event, at: int
 ) -> None:
     """What an event about a gang does to the books; `placements` is still as it was before the event."""
@@ -438,28 +438,89 @@ def on_tranche(
     match event:
         case claims.TrancheStarted():
             tranche = claimed.tranches[event.tranche]
-            gpus = supplied.skus[tranche.plan.sku].gpus_per_node
-            missing = 0
-            for node in _nodes_of(tranche):
-                taken = 0
-                for name, here in held_on(held, placements, node):
-                    # Whoever is there now has no right to be, until it has left.
-                    if event.tranche not in state.overdue.get(name, ()):
-                        _mark_overdue(state, name, event.tranche)
-                    taken += here
-                out = (node in supplied.failed, node in supplied.cordoned)
-                missing += _split(gpus, 0, 0, taken, *out).undeliverable
-                _keep_back(state, node, at, _split(gpus, 0, 0, taken, False, out[1]).undeliverable)
-            state.books[event.tranche] = TrancheBook(tranche.gpus, at, undeliverable=missing)
-        case claims.TrancheEnded():
+            state.books[event.tranche] = TrancheBook(0, at)
+            _deliver(state, held, placements, supplied, tranche, tranche.runs, at)
+        case claims.TrancheBound():
+            tranche = claimed.tranches[event.tranche]
+            if tranche.standing is not claims.Standing.LIVE:
+                return
+            state.books.setdefault(event.tranche, TrancheBook(0, at))
+            _deliver(state, held, placements, supplied, tranche, event.runs, at)
+        case claims.TrancheRebound():
+            tranche = claimed.tranches[event.tranche]
+            if tranche.standing is not claims.Standing.LIVE:
+                return
+            state.books.setdefault(event.tranche, TrancheBook(0, at))
+            _count(state, held, placements, supplied, tranche, event.gave, at, -1)
+            for node in _each(event.gave):
+                # What is nobody's now is not kept back; what another has already, by the same plan, may be.
+                if node in state.kept and not claims.owner_of(claimed, node):
+                    _keep_back(state, node, at, 0)
+            _deliver(state, held, placements, supplied, tranche, event.took, at)
+        case claims.TrancheEnded() if event.tranche in state.books:
             book = settled_book(state.books[event.tranche], at)
             state.books[event.tranche] = book._replace(gpus=0, used=0, lent=0, undeliverable=0)
-            for node in _nodes_of(claimed.tranches[event.tranche]):
+            for node in _each(claimed.tranches[event.tranche].runs):
                 _keep_back(state, node, at, 0)
 
 
-def _nodes_of(tranche: claims.Tranche) -> Iterator[NodeIndex]:
-    return (NodeIndex(node) for first, count in tranche.runs for node in range(first, first + count))
+def _deliver(
+    state: State, held: Held, placements: Placements, supplied: supply.State, tranche: claims.Tranche,
+    runs: Iterable[tuple[int, int]], at: int,
+) -> None:  # fmt: skip
+    """These nodes pass to a tranche whose term runs. Whoever is there now has no right to be, until it has left."""
+    name = tranche.plan.id
+    for node in _each(runs):
+        for other, _ in held_on(held, placements, node):
+            gang = placements.gangs[other]
+            own = name in (gang.lender, gang.spec.tranche)
+            if not own and name not in state.overdue.get(other, ()):
+                _mark_overdue(state, other, name)
+    for node, kept in _count(state, held, placements, supplied, tranche, runs, at, +1):
+        _keep_back(state, node, at, kept)
+
+
+def _count(
+    state: State, held: Held, placements: Placements, supplied: supply.State, tranche: claims.Tranche,
+    runs: Iterable[tuple[int, int]], at: int, sign: int,
+) -> list[tuple[NodeIndex, int]]:  # fmt: skip
+    """From `at` on, a tranche's book counts these nodes and what they do (1), or counts them no more (-1). Tells how
+    many GPUs of each are kept back from it.
+    """
+    name = tranche.plan.id
+    gpus = supplied.skus[tranche.plan.sku].gpus_per_node
+    entitled = used = lent = missing = 0
+    kept = []
+    for node in _each(runs):
+        shares = _shares(state, name, ((placements.gangs[o], n) for o, n in held_on(held, placements, node)))
+        out = (node in supplied.failed, node in supplied.cordoned)
+        split = _split(gpus, *shares, *out)
+        entitled += gpus
+        used, lent, missing = used + split.used, lent + split.lent, missing + split.undeliverable
+        kept.append((node, _split(gpus, *shares, False, out[1]).undeliverable))
+    book = settled_book(state.books[name], at)
+    state.books[name] = book._replace(
+        gpus=book.gpus + sign * entitled, used=book.used + sign * used, lent=book.lent + sign * lent,
+        undeliverable=book.undeliverable + sign * missing,
+    )  # fmt: skip
+    return kept
+
+
+def _shares(state: State, name: TrancheId, here: Iterable[tuple[Gang, int]]) -> tuple[int, int, int]:
+    """Of the GPUs that gangs hold on a node of a tranche: its own, those it lent, and those without a right."""
+    own = lent = overdue = 0
+    for gang, gpus in here:
+        if name in state.overdue.get(gang.spec.id, ()):
+            overdue += gpus
+        elif gang.lender == name:
+            lent += gpus
+        elif gang.spec.tranche == name:
+            own += gpus
+    return own, lent, overdue
+
+
+def _each(runs: Iterable[tuple[int, int]]) -> Iterator[NodeIndex]:
+    return (NodeIndex(node) for first, count in runs for node in range(first, first + count))
 
 
 def holds(tranche: claims.Tranche, node: int) -> bool:
@@ -515,8 +576,10 @@ def on_node(
         return
     for tranche in claimed.tranches.values():
         until = tranche.ended_at or at
-        since = max(event.effective_at, tranche.started_at)
-        if tranche.started_at and since < until and holds(tranche, event.node):
+        if not tranche.started_at or not holds(tranche, event.node):
+            continue
+        since = max(event.effective_at, claims.held_since(tranche, event.node))
+        if since < until:
             gpus = supplied.skus[tranche.plan.sku].gpus_per_node
             late = _Late(tranche.plan.id, event.node, gpus, since, until, event.healthy)
             _move_late(state, late, stays if tranche.plan.id == owner else [])
@@ -670,18 +733,13 @@ def _fates(
     """Each node of a live tranche, what its GPUs are by what is placed and failed, and how many are kept back."""
     name = tranche.plan.id
     gpus = supplied.skus[tranche.plan.sku].gpus_per_node
-    for node in _nodes_of(tranche):
-        own = borrowed = overdue = 0
-        for gang in placements.gangs.values():
-            if gang.phase not in HOLDING and not gang.returns_at:
-                continue
-            here = sum(mask.bit_count() for n, mask in each_node(gang.runs) if n == node)
-            if name in state.overdue.get(gang.spec.id, ()):
-                overdue += here
-            elif gang.lender == name:
-                borrowed += here
-            elif gang.spec.tranche == name:
-                own += here
+    for node in _each(tranche.runs):
+        here = (
+            (gang, sum(mask.bit_count() for n, mask in each_node(gang.runs) if n == node))
+            for gang in placements.gangs.values()
+            if gang.phase in HOLDING or gang.returns_at
+        )
+        shares = _shares(state, name, here)
         failed, cordoned = node in supplied.failed, node in supplied.cordoned
-        kept = _split(gpus, own, borrowed, overdue, False, cordoned).undeliverable
-        yield node, _split(gpus, own, borrowed, overdue, failed, cordoned), kept
+        kept = _split(gpus, *shares, False, cordoned).undeliverable
+        yield node, _split(gpus, *shares, failed, cordoned), kept

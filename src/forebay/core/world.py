@@ -24,6 +24,8 @@ from enum import Enum
 from typing import Any, ClassVar
 
 from forebay.core import claims, money, supply, usage
+from forebay.core.claims import binding, exercise, rebinding, refusals, rights, shortfall, signing
+from forebay.core.claims.calendar import Calendar, Stock, stock_of
 from forebay.core.ids import (
     Answer,
     Asked,
@@ -32,16 +34,20 @@ from forebay.core.ids import (
     Event,
     FeedId,
     GangId,
+    MilestoneId,
     Outcome,
     Principal,
     Refusal,
     Role,
+    SiteId,
     TrancheId,
     refuse_name,
 )
 from forebay.core.placements import explain, schedule
 from forebay.core.placements import gang as gangs
 from forebay.core.placements import state as placing
+from forebay.core.supply import blocks
+from forebay.core.supply import schedule as plans
 from forebay.core.timeline import INSTANT_MAX, Due, Dues, Interval
 from forebay.core.units import DAY_US
 
@@ -113,7 +119,19 @@ MAY: dict[type[Command], frozenset[Role]] = {
     supply.ReportNodeHealth: frozenset({Role.OPERATOR, Role.EDGE}),
     supply.CordonNode: frozenset({Role.OPERATOR}),
     supply.UncordonNode: frozenset({Role.OPERATOR}),
+    blocks.ApplySchedule: frozenset({Role.OPERATOR}),
+    blocks.ReportForecast: frozenset({Role.OPERATOR, Role.EDGE}),
+    blocks.ReportReached: frozenset({Role.OPERATOR, Role.EDGE}),
+    blocks.RecordForecast: frozenset({Role.OPERATOR, Role.EDGE}),
+    claims.ApplyPromisePolicy: frozenset({Role.OPERATOR}),
+    claims.AllocateShortfall: frozenset({Role.OPERATOR}),
     claims.SignContract: frozenset({Role.OPERATOR, Role.FINANCE}),
+    claims.ProposeBinding: frozenset({Role.OPERATOR}),
+    claims.HoldCapacity: frozenset({Role.OPERATOR, Role.FINANCE}),
+    claims.ReleaseHold: frozenset({Role.OPERATOR, Role.FINANCE}),
+    rights.OfferSale: frozenset({Role.OPERATOR, Role.FINANCE}),
+    rights.ExerciseRight: frozenset({Role.OPERATOR, Role.FINANCE, Role.TENANT}),
+    rights.WaiveRight: frozenset({Role.OPERATOR, Role.FINANCE, Role.TENANT}),
     gangs.ApplyPolicy: frozenset({Role.OPERATOR}),
     gangs.SubmitGang: frozenset({Role.OPERATOR, Role.TENANT}),
     gangs.CancelGang: frozenset({Role.OPERATOR, Role.TENANT}),
@@ -133,6 +151,7 @@ class World:
         self.state = state or WorldState()
         self._events: list[Event] = []
         self._effects: list[Effect] = []
+        self._seen_at = 0
         self._derive()
 
     @classmethod
@@ -154,6 +173,7 @@ class World:
         state = self.state
         self._held = placing.derive_held(state.placements)
         self._placed: placing.Derived | None = None
+        self._calendar: Calendar | None = None
         self._claim_dues = claims.dues(state.claims)
         self._money_dues = money.dues(state.money)
 
@@ -164,6 +184,13 @@ class World:
             state = self.state
             self._placed = placing.derive(state.placements, state.supply, state.claims, self._held)
         return self._placed
+
+    @property
+    def calendar(self) -> Calendar:
+        """What is there, promised and left over time: made at the first question, and then kept up."""
+        if self._calendar is None:
+            self._calendar = Calendar(self.state.supply, self.state.claims)
+        return self._calendar
 
     @property
     def now(self) -> int:
@@ -186,9 +213,12 @@ class World:
         known = self.state.keys.get((key_scope(asked.by), asked.key)) if asked.key else None
         if known is not None and known.at + KEY_WINDOW_US > at:
             return self._outcome(_again(known, asked))
+        calendar = self.calendar  # made before anything changes, for it follows the events
         answer = self._refuse_foreign(asked.command, asked.by) or self._decide(asked, at)
         if not isinstance(answer, Refusal):
-            self._run_pass(at)
+            self._settle(calendar, _effective(asked.command, at), at)
+            if isinstance(asked.command, claims.SignContract) and answer["signed"]:
+                answer["tranches"] = signing.bound_runs(self.state.claims, asked.command.plan)
             if asked.key:
                 # Also where nothing changed: asked again, it must answer the same, and stand for nothing else.
                 self._emit(KeyUsed(key_scope(asked.by), asked.key, body_digest(asked.command), answer), at)
@@ -220,6 +250,13 @@ class World:
                 gang = self.state.placements.gangs.get(command.gang)
                 if gang is None or gang.spec.tenant != by.tenant:
                     return Refusal("unknown_gang", f"there is no gang {command.gang}", "gang")
+            case rights.ExerciseRight() | rights.WaiveRight():
+                right = self.state.claims.rights.get(command.right)
+                if right is None or right.tenant != by.tenant or rights.holder(right) is rights.Side.SELLER:
+                    return Refusal("unknown_right", f"there is no right {command.right}", "right")
+                if command.effective_at:
+                    told = "a notice that its sender enters is received then: leave its time out"
+                    return Refusal("own_notice", told, "effective_at")
         return None
 
     def _decide(self, asked: Asked, at: int) -> Answer | Refusal:
@@ -236,6 +273,38 @@ class World:
                 return supply.apply_catalogue(state.supply, command, emit)
             case supply.ApplySite():
                 return supply.apply_site(state.supply, command, self._held_by(at), emit)
+            case blocks.ApplySchedule():
+                return plans.apply_schedule(state.supply, command, at, emit)
+            case blocks.ReportForecast():
+                return plans.report_forecast(state.supply, command, emit)
+            case blocks.ReportReached():
+                return plans.report_reached(state.supply, command, at, emit)
+            case blocks.RecordForecast():
+                return plans.record_forecast(state.supply, command, emit)
+            case claims.ApplyPromisePolicy():
+                return signing.apply_promise_policy(state.claims, command.policy, emit)
+            case claims.AllocateShortfall():
+                answer = shortfall.allocate(state.claims, state.supply, self.calendar, command, at, emit)
+                if not isinstance(answer, Refusal):
+                    # Racks that are not handed over yet are bound as was agreed.
+                    self.calendar.touched.add(Stock(command.site, command.sku))
+                return answer
+            case claims.ProposeBinding():
+                return self._rebind(command, at)
+            case claims.HoldCapacity():
+                return signing.hold_capacity(state.claims, state.supply, self.calendar, command, at, emit)
+            case claims.ReleaseHold():
+                return signing.release_hold(state.claims, command.hold, emit)
+            case rights.OfferSale():
+                return refusals.offer_sale(state.claims, command, at, emit)
+            case rights.WaiveRight():
+                return exercise.waive(state.claims, command, at, emit)
+            case rights.ExerciseRight():
+                answer = exercise.exercise(state.claims, state.supply, self.calendar, command, at, emit)
+                if not isinstance(answer, Refusal):
+                    for name in answer.get("ended", ()):
+                        schedule.end_tranche(self._desk(at), TrancheId(name))
+                return answer
             case supply.ReportNodeHealth():
                 answer = supply.report_health(state.supply, command, at, emit)
                 if not command.healthy and not isinstance(answer, Refusal):
@@ -249,11 +318,11 @@ class World:
             case supply.UncordonNode():
                 return supply.uncordon(state.supply, command, emit)
             case claims.SignContract():
-                answer = claims.sign(state.claims, state.supply, command, at, emit)
+                answer = signing.sign(state.claims, state.supply, self.calendar, command, at, emit)
                 if not isinstance(answer, Refusal) and answer["signed"]:
                     for plan in command.plan.tranches:
                         if plan.start_at <= at:
-                            schedule.start_tranche(self._desk(at), plan.id)
+                            schedule.take_over(self._desk(at), state.claims.tranches[plan.id].runs)
                 return answer
             case gangs.ApplyPolicy():
                 return schedule.apply_policy(self._desk(at), command.policy)
@@ -295,33 +364,74 @@ class World:
                     return no
         return schedule.submit(self._desk(at), spec, made_id)
 
+    def _rebind(self, command: claims.ProposeBinding, at: int) -> Answer | Refusal:
+        """Nodes change hands by a plan: in a tranche whose term runs, work moves with them."""
+        state = self.state
+        changes: list[claims.TrancheRebound] = []
+
+        def emit(event: Event) -> None:
+            assert isinstance(event, claims.TrancheRebound)
+            changes.append(event)
+            self._emit(event, at)
+
+        answer = rebinding.rebind(state.claims, state.supply, command, self.work(), at, emit)
+        schedule.move_over(self._desk(at), changes)
+        if changes:
+            # What was given up may be what others miss.
+            self.calendar.touched.add(Stock(command.site, command.sku))
+        return answer
+
     # 2. Time passes: what fell due is done, in order of (due, stage, id).
 
     def next_wake(self) -> int | None:
         """When something falls due next; it may be earlier than `now`, and is then due at once."""
         found = [
-            due.at for due in (self._due_claim(), self._due_gang(), self._due_money()) if due is not None
+            due.at
+            for due in (self._due_supply(), self._due_claim(), self._due_gang(), self._due_money())
+            if due is not None
         ]
         return min(found) if found else None
 
-    def wake(self, at: int) -> Outcome:
-        """Do everything that is due by `at` (not before `now`)."""
+    def wake(self, at: int, seen_at: int = 0) -> Outcome:
+        """Do everything that is due by `at` (not before `now`). `seen_at` is what the clock shows, when it is later:
+        what fell due while nobody looked is done at its own time.
+        """
         assert at >= self.now, "time never decreases"
+        self._seen_at = max(at, seen_at)
+        calendar, since, moved = self.calendar, at, False
         while True:
             stages = [
                 (due.at, stage, due)
-                for stage, due in enumerate((self._due_claim(), self._due_gang(), self._due_money()))
+                for stage, due in enumerate(
+                    (self._due_supply(), self._due_claim(), self._due_gang(), self._due_money())
+                )
                 if due is not None and due.at <= at
             ]
             if not stages:
                 break
-            _, stage, due = min(stages)
-            (self._wake_claim, self._wake_gang, self._wake_money)[stage](due, at)
-        self._run_pass(at)
+            due_at, stage, due = min(stages)
+            if stage == 0:
+                # A date of supply that passed while nobody looked counts from when it passed.
+                since, moved = min(since, due_at), True
+            elif moved:
+                # Who goes short of it is known before a term begins, and somebody has what others miss.
+                self._share(calendar, since, at)
+                moved = False
+            (self._wake_supply, self._wake_claim, self._wake_gang, self._wake_money)[stage](due, at)
+        self._settle(calendar, since, at)
         return self._outcome({})
 
+    def _due_supply(self) -> Due | None:
+        found = self.calendar.next_expected() if self.state.supply.schedules else None
+        return None if found is None else Due(found[0], found[1], found[2], 0)
+
     def _due_claim(self) -> Due | None:
-        return _first_meant(self._claim_dues, lambda due: claims.meant(self.state.claims, due))
+        def meant(due: Due) -> bool:
+            # A delivery leaves no record of its own: one that lies behind us was looked at, also before a restart.
+            passed = due.what == "tranche_delivery" and due.at < self.now
+            return not passed and claims.meant(self.state.claims, due)
+
+        return _first_meant(self._claim_dues, meant)
 
     def _due_gang(self) -> Due | None:
         return _first_meant(self.placed.dues, lambda due: placing.meant(self.state.placements, due))
@@ -329,11 +439,33 @@ class World:
     def _due_money(self) -> Due | None:
         return _first_meant(self._money_dues, lambda due: money.meant(self.state.money, due))
 
+    def _wake_supply(self, due: Due, at: int) -> None:
+        outlook = self.calendar.outlook(SiteId(due.what))
+        assert outlook is not None, "what falls due is planned"
+        plans.overdue(outlook, MilestoneId(due.about), at, lambda event: self._emit(event, at))
+
     def _wake_claim(self, due: Due, at: int) -> None:
         self._claim_dues.pop()
-        claims.wake(due, lambda event: self._emit(event, at))
-        change = schedule.start_tranche if due.what == "tranche_start" else schedule.end_tranche
-        change(self._desk(at), TrancheId(due.about))
+        state = self.state
+
+        def emit(event: Event) -> None:
+            self._emit(event, at)
+
+        if due.what in ("deadline", "measure"):
+            exercise.fall_due(state.claims, state.supply, self.calendar, due, self._seen_at, emit)
+            return
+        tranche = TrancheId(due.about)
+        if due.what == "tranche_delivery":
+            self.calendar.touched.add(stock_of(state.claims.tranches[tranche].plan))
+            return
+        claims.wake(state.claims, due, emit)
+        if due.what == "tranche_start":
+            self.calendar.touched.add(stock_of(state.claims.tranches[tranche].plan))
+            schedule.take_over(self._desk(at), state.claims.tranches[tranche].runs)
+        elif due.what == "tranche_end":
+            # Its racks are free: others may miss some.
+            self.calendar.touched.add(stock_of(state.claims.tranches[tranche].plan))
+            schedule.end_tranche(self._desk(at), tranche)
 
     def _wake_gang(self, due: Due, at: int) -> None:
         self.placed.dues.pop()
@@ -346,10 +478,30 @@ class World:
         else:
             money.close(self._books(), "", at, lambda event: self._emit(event, at))
 
-    # 3. Whatever can be placed now is placed.
+    # 3. Who goes short is recorded, what came is bound, and whatever can be placed now is placed.
 
-    def _run_pass(self, at: int) -> None:
+    def _settle(self, calendar: Calendar, since: int, at: int) -> None:
+        self._share(calendar, since, at)
         schedule.run_pass(self._desk(at))
+
+    def _share(self, calendar: Calendar, since: int, at: int) -> None:
+        """What was decided or reported took effect at `since`: now, or before."""
+        claimed, supplied = self.state.claims, self.state.supply
+
+        def emit(event: Event) -> None:
+            self._emit(event, at)
+
+        while calendar.touched:
+            stocks = shortfall.reassess(claimed, supplied, calendar, since, emit)
+            for event in binding.bind_more(claimed, supplied, calendar, stocks, at):
+                emit(event)
+                tranche = claimed.tranches[event.tranche]
+                if isinstance(event, claims.TrancheUnbound) and stock_of(tranche.plan) not in stocks:
+                    calendar.touched.add(stock_of(tranche.plan))
+                if isinstance(event, claims.TrancheBound) and tranche.standing is claims.Standing.LIVE:
+                    schedule.take_over(self._desk(at), event.runs)
+                    # What has passed to a tranche stays with it: others go short first.
+                    calendar.touched.add(stock_of(tranche.plan))
 
     # 4. Every event passes here, live and on replay: supply first, money last.
 
@@ -364,19 +516,23 @@ class World:
         if isinstance(event, (supply.NodeHealthChanged, supply.NodeCordoned, supply.NodeUncordoned)):
             usage.on_node(state.usage, self._held, state.placements, state.claims, state.supply, event, at)
         supply.apply(state.supply, event)
+        if self._calendar is not None:
+            self._calendar.follow(event)
         if self._placed is not None:
             placing.on_supply(self._placed, state.supply, event)
 
     def _apply_claims(self, event: Event, at: int) -> None:
         state = self.state
         claims.apply(state.claims, state.supply, self._claim_dues, event, at)
+        if self._calendar is not None:
+            self._calendar.follow(event)
         usage.on_tranche(state.usage, self._held, state.placements, state.claims, state.supply, event, at)
         if self._placed is not None:
             placing.on_claims(self._placed, state.claims, event)
 
     def _apply_gang(self, event: placing.GangEvent, at: int) -> None:
         state = self.state
-        usage.on_gang(state.usage, state.placements, state.claims, state.supply, event, at)
+        usage.meter_gang(state.usage, state.placements, state.claims, state.supply, event, at)
         placing.apply(state.placements, self._held, state.supply, event, at, state.seq)
         if self._placed is not None:
             placing.reindex(self._placed, state.placements, state.supply, event)
@@ -432,6 +588,12 @@ class World:
 
     # 5. Questions.
 
+    def work(self) -> rebinding.Work:
+        """Where work is to run on: what a plan about racks has to know."""
+        known = self.state.placements
+        any_work = placing.AtWork(known, self._held, *gangs.Tier)
+        return rebinding.Work(any_work, placing.AtWork(known, self._held, gangs.Tier.ON_DEMAND))
+
     def desired(self) -> list[Effect]:
         """The whole desired state for the engines."""
         gangs_in_order = sorted(self.state.placements.gangs.values(), key=lambda gang: gang.order)
@@ -449,12 +611,18 @@ class World:
             return Refusal("unknown_gang", f"there is no gang {name}", "gang")
         return explain.explain(self._desk(self.state.now), gang, principal)
 
+    def open_offers(self, principal: Principal) -> list[dict[str, Any]]:
+        """What a tenant may take at the moment by its rights of first refusal; nothing for anybody else."""
+        return refusals.open_offers(self.state.claims, principal.tenant) if principal.tenant else []
+
     def check(self) -> None:
         """Assert every invariant that the state can show. Costs O(state): for tests, the twin and the doctor."""
         state = self.state
         wrong = [
             *supply.check(state.supply),
             *claims.check(state.claims, state.supply),
+            *rebinding.check_bound(state.claims, state.supply),
+            *shortfall.check_shorts(state.claims, state.supply, self.calendar, state.now),
             *placing.check(state.placements, self.placed, state.supply, state.claims),
             *schedule.check(self._desk(state.now)),
             *usage.check(state.usage, state.placements, state.claims, state.supply, state.now),
@@ -470,6 +638,11 @@ class World:
 
     def _books(self) -> money.Books:
         return money.Books(self.state.money, self.state.usage, self.state.claims, self.state.supply)
+
+
+def _effective(command: Command, at: int) -> int:
+    """Since when what a command says counts for who went short: a fact that is reported late, since it was so."""
+    return min(at, command.effective_at) if isinstance(command, blocks.ReportReached) else at
 
 
 def _first_meant(heap: Dues, meant: Callable[[Due], bool]) -> Due | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple
 
 from forebay.core import claims, ids, money, supply
 from forebay.core.placements import gang
+from forebay.core.supply import blocks
 from forebay.core.units import SECOND_US
 from forebay.feeds import kinds, quantities, reading, tree
 
@@ -90,7 +92,7 @@ def _site(document: reading.Document, setting: Setting) -> Wanted:
                 racks.append(
                     supply.RackPlan(
                         ids.RackId(name), ids.SkuId(entry.sku), ids.FeedId(entry.feed), entry.row, entry.nodes,
-                        entry.limit,
+                        entry.limit, ids.BlockId(entry.block),
                     )
                 )  # fmt: skip
         halls.append(supply.HallPlan(ids.HallId(hall.id), tuple(racks)))
@@ -134,6 +136,81 @@ def _policy(document: reading.Document, setting: Setting) -> Wanted:
     return Wanted(document, gang.ApplyPolicy(policy), str(body.version), {})
 
 
+def _schedule(document: reading.Document, setting: Setting) -> Wanted:
+    body: kinds.ScheduleDocument = document.body
+    milestones = tuple(_milestone(entry, body.zone, place) for place, entry in enumerate(body.milestones))
+    stages = tuple(
+        blocks.PowerStage(
+            ids.StageId(entry.id), entry.kind, entry.contracted,
+            entry.contracted if entry.connected is None else entry.connected, ids.MilestoneId(entry.start),
+            ids.MilestoneId(entry.end),
+        )
+        for entry in body.power
+    )  # fmt: skip
+    causes = tuple(
+        blocks.Cause(ids.CauseId(entry.id), entry.share, entry.chance, entry.delay) for entry in body.causes
+    )
+    planned = tuple(
+        blocks.BlockPlan(
+            ids.BlockId(entry.id), ids.SkuId(entry.sku), entry.racks, tuple(map(ids.MilestoneId, entry.after))
+        )
+        for entry in body.blocks
+    )
+    plan = blocks.SchedulePlan(ids.SiteId(body.site), milestones, planned, stages, causes, body.pue)
+    return Wanted(document, blocks.ApplySchedule(plan), body.site, {"stages": ("power",)})
+
+
+def _milestone(entry: kinds.MilestoneEntry, zone: str | None, place: int) -> blocks.MilestonePlan:
+    here: reading.Path = ("milestones", place)
+    planned_at = 0 if entry.planned is None else _instant(entry.planned, zone, (*here, "planned"))
+    p50_s, p90_s = _duration(entry.duration, (*here, "duration"))
+    return blocks.MilestonePlan(
+        ids.MilestoneId(entry.id), entry.kind, tuple(map(ids.MilestoneId, entry.after)), planned_at,
+        entry.late_p90, p50_s, p90_s, tuple(map(ids.CauseId, entry.causes)),
+        0 if entry.reached is None else _instant(entry.reached, zone, (*here, "reached")),
+    )  # fmt: skip
+
+
+def _duration(entry: kinds.DurationEntry | int, path: reading.Path) -> tuple[int, int]:
+    """Seconds in even odds and in nine cases of ten; of three points, those of their triangular distribution."""
+    if isinstance(entry, int):
+        return entry, entry
+    if entry.p50 is not None and entry.low is entry.likely is entry.high is None:
+        return entry.p50, entry.p50 if entry.p90 is None else entry.p90
+    points = [each for each in (entry.low, entry.likely, entry.high) if each is not None]
+    if entry.p50 is entry.p90 is None and len(points) == 3 and points == sorted(points):
+        return triangular_s(*points)
+    raise _Mistake(path, "either p50 and p90 are meant, or low, likely and high in this order")
+
+
+def triangular_s(low: int, likely: int, high: int) -> tuple[int, int]:
+    """The quantiles at one half and nine tenths of a triangular distribution, rounded up to seconds.
+
+    Below the mode x = a + sqrt(q (b - a) (c - a)), above it x = b - sqrt((1 - q) (b - a) (b - c)), with a the least,
+    c the mode and b the most (Kotz and van Dorp, Beyond Beta, 2004, chapter 1).
+    """
+    width = high - low
+
+    def at(tenths: int) -> int:
+        if tenths * width <= 10 * (likely - low):
+            return low + math.isqrt(max(0, tenths * width * (likely - low) // 10 - 1)) + 1 if width else low
+        return high - math.isqrt((10 - tenths) * width * (high - likely) // 10)
+
+    return min(at(5), high), min(at(9), high)
+
+
+def _promise_policy(document: reading.Document, setting: Setting) -> Wanted:
+    body: kinds.PromisePolicyDocument = document.body
+    policy = claims.PromisePolicy(
+        body.version,
+        body.confidence,
+        body.shorting,
+        tuple(map(ids.ContractId, body.protected)),
+        body.notice_grace,
+    )
+    return Wanted(document, claims.ApplyPromisePolicy(policy), str(body.version), {})
+
+
 def _price_list(document: reading.Document, setting: Setting) -> Wanted:
     body: kinds.PriceListDocument = document.body
     # 0 is at once: the core keeps no date for such a list, so that the same text again changes nothing.
@@ -149,9 +226,11 @@ def _contract(document: reading.Document, setting: Setting) -> Wanted:
     body: kinds.ContractDocument = document.body
     tranches = tuple(_tranche(entry, body, setting, place) for place, entry in enumerate(body.tranches))
     clauses = tuple(claims.Clause(clause.title, clause.coverage) for clause in body.clauses)
+    rights = tuple(_right(entry, body.zone, place) for place, entry in enumerate(body.rights))
+    caps = tuple(claims.rights.Cap(ids.CapId(cap.id), cap.amount) for cap in body.caps)
     plan = claims.ContractPlan(
         ids.ContractId(body.id), body.version, body.seller, ids.TenantId(body.tenant), body.currency, tranches,
-        body.on_demand, body.spot, clauses,
+        body.on_demand, body.spot, clauses, rights, caps,
     )  # fmt: skip
     return Wanted(document, claims.SignContract(plan), body.id, {})
 
@@ -170,11 +249,33 @@ def _tranche(
         end_at = start_at + entry.term * SECOND_US
     else:
         end_at = _instant(entry.end or "", body.zone, (*here, "end"))
-    lending = entry.lending
+    lending, late = entry.lending, entry.late
     return claims.TranchePlan(
         ids.TrancheId(entry.id), ids.SiteId(entry.site), ids.SkuId(entry.sku), entry.unit, entry.count, start_at,
         end_at, entry.price_per_gpu_hour,
         None if lending is None else claims.Lending(lending.reclaim_deadline, lending.owner_share),
+        tuple(
+            claims.Delivery(
+                start_at if each.at == "now" else _instant(each.at, body.zone, (*here, "deliveries", number, "at")),
+                each.count,
+            )
+            for number, each in enumerate(entry.deliveries)
+        ),
+        None
+        if late is None
+        else claims.Late(late.grace, late.damages_per_gpu_day, late.cap, late.longstop),
+    )  # fmt: skip
+
+
+def _right(entry: kinds.RightEntry, zone: str | None, place: int) -> claims.rights.RightPlan:
+    def when(text: str | None, field: str) -> int:
+        return 0 if text is None else _instant(text, zone, ("rights", place, field))
+
+    return claims.rights.RightPlan(
+        ids.RightId(entry.id), entry.kind, ids.SiteId(entry.site), ids.SkuId(entry.sku),
+        ids.TrancheId(entry.tranche), entry.racks, entry.racks_min, ids.CapId(entry.cap), entry.priority,
+        entry.price_per_gpu_hour, entry.notice, when(entry.opens, "opens"), when(entry.expires, "expires"),
+        entry.term, entry.waiver, when(entry.measured, "measured"), entry.ends_order,
     )  # fmt: skip
 
 
@@ -255,7 +356,9 @@ def _folder(said: str, gang_id: str, setting: Setting) -> str:
 _MAKERS: dict[str, Callable[[reading.Document, Setting], Wanted]] = {
     "Catalogue": _catalogue,
     "Site": _site,
+    "Schedule": _schedule,
     "Policy": _policy,
+    "PromisePolicy": _promise_policy,
     "PriceList": _price_list,
     "Contract": _contract,
     "Gang": _gang,
@@ -263,7 +366,12 @@ _MAKERS: dict[str, Callable[[reading.Document, Setting], Wanted]] = {
 
 #: Last word of a field as the core calls it -> as documents call it.
 _SPELLINGS = {"price": "price_per_gpu_hour", "price_micros_per_gpu_hour": "price_per_gpu_hour", "start_at": "start",
-              "end_at": "end", "restarts_max": "restarts", "effective_at": "effective"}  # fmt: skip
+              "end_at": "end", "restarts_max": "restarts", "effective_at": "effective",
+              "planned_at": "planned", "opens_at": "opens", "expires_at": "expires", "measure_at": "measured",
+              "racks_max": "racks", "reached_at": "reached", "micros": "amount", "strike_ppm": "chance",
+              "damages_micros_per_gpu_day": "damages_per_gpu_day", "cap_micros": "cap", "rack_w": "rack_power",
+              "rack_base_w": "base_power", "gpu_w": "gpu_power", "healthy_nodes_min": "healthy_nodes",
+              "backoff_s_max": "backoff_max", "interruptions_max": "interruptions"}  # fmt: skip
 _STEP = re.compile(r"([^.\[\]]+)|\[([0-9]+)\]")
 
 
@@ -274,8 +382,13 @@ def _back(where: str, places: Mapping[str, reading.Path]) -> reading.Path:
             return places[prefix] + _back(where[len(prefix) :].lstrip("."), {})
     steps: list[str | int] = []
     for word, number in _STEP.findall(where):
-        steps.append(int(number) if number else _SPELLINGS.get(word, re.sub(r"_(?:s|w|us)$", "", word)))
+        steps.append(int(number) if number else document_field(word))
     return tuple(steps)
+
+
+def document_field(word: str) -> str:
+    """What documents call a field of the core: by another name, or without the unit at its end."""
+    return _SPELLINGS.get(word, re.sub(r"_(?:s|w|us|ppm)$", "", word))
 
 
 def answer_changed(kind: str, answer: Mapping[str, Any]) -> bool:

@@ -158,6 +158,13 @@ Price = Annotated[
         "a price, such as '2.85'",
     ),
 ]  # fmt: skip
+Amount = Annotated[
+    int,
+    Form(
+        quantities.amount_micros, _NUMERIC, _number_or(r"[0-9]{1,18}(?:\.[0-9]{1,6})?", "number"),
+        "an amount of money, such as '15000000000'",
+    ),
+]  # fmt: skip
 Share = Annotated[
     int,
     Form(
@@ -172,6 +179,13 @@ Processors = Annotated[
         "a number of processors, such as '0.5'",
     ),
 ]  # fmt: skip
+Ratio = Annotated[
+    int,
+    Form(
+        quantities.ratio_ppm, _NUMERIC, _number_or(r"[0-9]{1,3}(?:\.[0-9]{1,6})?", "number"),
+        "a ratio, such as '1.15'",
+    ),
+]  # fmt: skip
 
 
 class Count(NamedTuple):
@@ -184,5 +198,6 @@ class Count(NamedTuple):
 Few = Annotated[int, Count(1, 10_000)]
 Many = Annotated[int, Count(1, 10**7)]
 Version = Annotated[int, Count(1, 2**31 - 1)]
+ManyOrNone = Annotated[int, Count(0, 10**7)]
 Times = Annotated[int, Count(0, 10**6)]
 FewOrNone = Annotated[int, Count(0, 10_000)]

@@ -12,6 +12,7 @@ import msgspec
 
 from forebay.core import claims
 from forebay.core.placements import gang
+from forebay.core.supply import blocks
 from forebay.feeds import forms
 
 
@@ -78,6 +79,8 @@ class RackEntry(DocumentPart, kw_only=True, frozen=True):
     nodes: forms.FewOrNone = 0
     #: Most that it may draw; left out for the kind's nameplate.
     limit: forms.Watts = 0
+    #: The block of the site's schedule that it came with.
+    block: forms.Name = ""
 
 
 class HallEntry(DocumentPart, kw_only=True, frozen=True):
@@ -107,6 +110,143 @@ class SiteDocument(DocumentPart, kw_only=True, frozen=True):
     feeds: list[FeedEntry]
     #: Halls with their racks.
     halls: list[HallEntry]
+
+
+class DurationEntry(DocumentPart, kw_only=True, frozen=True):
+    """How long something takes: in even odds and in nine cases of ten, or as three points."""
+
+    #: In even odds.
+    p50: forms.Seconds | None = None
+    #: In nine cases of ten.
+    p90: forms.Seconds | None = None
+    #: The least, of three points.
+    low: forms.Seconds | None = None
+    #: What is most likely, of three points.
+    likely: forms.Seconds | None = None
+    #: The most, of three points.
+    high: forms.Seconds | None = None
+
+
+class CauseEntry(DocumentPart, kw_only=True, frozen=True):
+    """Something that delays several milestones at once: one utility, one vendor, one moratorium."""
+
+    #: What milestones call it; sites that name the same cause are late together.
+    id: forms.Name
+    #: How much of the scatter of a milestone comes from it.
+    share: forms.Share = 0
+    #: The chance that it strikes.
+    chance: forms.Share = 0
+    #: How late a milestone is if it strikes.
+    delay: forms.Seconds = 0
+
+
+class MilestoneEntry(DocumentPart, kw_only=True, frozen=True):
+    """Something that has to be done before capacity is there."""
+
+    #: What others call it.
+    id: forms.Name
+    #: Free word: permit, grid, bridge power, shell, cooling, racks, network, acceptance.
+    kind: forms.Words = ""
+    #: Milestones that have to be done before it.
+    after: list[forms.Name] = []
+    #: Its date in the plan; left out where it follows from what it waits for.
+    planned: forms.When | None = None
+    #: How late it is against that date in one case of ten.
+    late_p90: forms.Seconds = 0
+    #: How long it takes once all that it waits for is done.
+    duration: DurationEntry | forms.Seconds = 0
+    #: What may delay it together with others.
+    causes: list[forms.Name] = []
+    #: Since when it is done; left out while it is not.
+    reached: forms.When | None = None
+
+
+class PowerEntry(DocumentPart, kw_only=True, frozen=True):
+    """A stage of the site's power."""
+
+    #: Its name.
+    id: forms.Name
+    #: Where it comes from.
+    kind: blocks.StageKind
+    #: What is owed by contract.
+    contracted: forms.Watts
+    #: What is energised at the boundary of the site; left out for all that is contracted.
+    connected: forms.Watts | None = None
+    #: The milestone from which on it is there.
+    start: forms.Name
+    #: The milestone at which it ends; left out where it stays.
+    end: forms.Name = ""
+
+
+class BlockEntry(DocumentPart, kw_only=True, frozen=True):
+    """Racks that are delivered together."""
+
+    #: What racks call it once they stand.
+    id: forms.Name
+    #: Which kind of rack.
+    sku: forms.Name
+    #: How many.
+    racks: forms.Many
+    #: Milestones that it waits for.
+    after: list[forms.Name]
+
+
+class ScheduleDocument(DocumentPart, kw_only=True, frozen=True):
+    """What is to come at a site, and when. What was reported and reached stays when the plan changes."""
+
+    KIND: ClassVar = "Schedule"
+    #: The site.
+    site: forms.Name
+    #: In which dates without an offset are meant; left out for offsets with every date.
+    zone: forms.Zone | None = None
+    #: Facility power over IT power, such as '1.15'.
+    pue: forms.Ratio = 1_000_000
+    #: What may delay several milestones at once.
+    causes: list[CauseEntry] = []
+    #: What has to be done.
+    milestones: list[MilestoneEntry]
+    #: Stages of power; left out where power is not counted.
+    power: list[PowerEntry] = []
+    #: What is delivered.
+    blocks: list[BlockEntry]
+
+
+class PromisePolicyDocument(DocumentPart, kw_only=True, frozen=True):
+    """How sure supply must be to be promised, and who goes short where contracts do not say: the seller's own."""
+
+    KIND: ClassVar = "PromisePolicy"
+    #: Grows with each change.
+    version: forms.Version
+    #: How sure the dates of supply must be.
+    confidence: blocks.Confidence = blocks.Confidence.P90
+    #: Who goes short first.
+    shorting: claims.Shorting = claims.Shorting.PRO_RATA
+    #: Contracts that go short last, the most protected first.
+    protected: list[forms.Name] = []
+    #: How long after a deadline a notice may be entered that was received in time.
+    notice_grace: forms.Seconds = 24 * 3600
+
+
+class DeliveryEntry(DocumentPart, kw_only=True, frozen=True):
+    """A part of a tranche that is due at an instant of its own."""
+
+    #: When it is due.
+    at: forms.When
+    #: How much, in the units of the tranche.
+    count: forms.Many
+
+
+class LateEntry(DocumentPart, kw_only=True, frozen=True):
+    """What follows when a part of a tranche is late."""
+
+    #: For so long nothing follows.
+    grace: forms.Seconds = 0
+    #: After that, for each GPU that is missing and each day.
+    damages_per_gpu_day: forms.Price = 0
+    #: The most that may fall due for the tranche; left out for no cap.
+    cap: forms.Amount = 0
+    #: After so long the customer may end the tranche, by a right that says so; left out for never.
+    longstop: forms.Seconds = 0
 
 
 class LendingEntry(DocumentPart, kw_only=True, frozen=True):
@@ -141,6 +281,59 @@ class TrancheEntry(DocumentPart, kw_only=True, frozen=True):
     price_per_gpu_hour: forms.Price
     #: Left out where idle capacity must not be lent.
     lending: LendingEntry | None = None
+    #: Its parts with their dates, the first at its start; left out when all of it is due then.
+    deliveries: list[DeliveryEntry] = []
+    #: What follows when it is late; left out where the contract is silent.
+    late: LateEntry | None = None
+
+
+class CapEntry(DocumentPart, kw_only=True, frozen=True):
+    """Money that rights may draw on together."""
+
+    #: What rights call it.
+    id: forms.Name
+    #: How much, in the currency of the contract.
+    amount: forms.Amount
+
+
+class RightEntry(DocumentPart, kw_only=True, frozen=True):
+    """What one side may still ask for: the seller with a backstop, the customer with every other."""
+
+    #: Its name.
+    id: forms.Name
+    #: A refusal is offered a sale first; a call takes more; a backstop takes what stayed unsold; an extension lets a
+    #: term go on; a termination ends a tranche that is too late.
+    kind: claims.rights.RightKind
+    #: The site that it is about; left out for any (a refusal only).
+    site: forms.Name = ""
+    #: The kind of rack that it is about; left out for any (a refusal only).
+    sku: forms.Name = ""
+    #: The tranche that is extended or ended.
+    tranche: forms.Name = ""
+    #: Racks that may be taken in all; left out for as many as the cap pays for.
+    racks: forms.ManyOrNone = 0
+    #: The fewest racks at once.
+    racks_min: forms.Many = 1
+    #: The cap that it draws on.
+    cap: forms.Name = ""
+    #: Between rights of one scope, the lowest goes first.
+    priority: forms.Times = 0
+    #: What a GPU-hour costs; left out for the price of the offer, or of the tranche that goes on.
+    price_per_gpu_hour: forms.Price = 0
+    #: To answer an offer, or between the notice and the start of what is taken.
+    notice: forms.Seconds = 0
+    #: When it opens; left out for at once.
+    opens: forms.When | None = None
+    #: From when on it is no more; left out where it lasts with the contract.
+    expires: forms.When | None = None
+    #: How long what is taken lasts.
+    term: forms.Seconds = 0
+    #: How long an offer that was let pass may be sold to somebody else.
+    waiver: forms.Seconds = 0
+    #: When it is measured what stayed unsold, for a backstop.
+    measured: forms.When | None = None
+    #: Whether a termination ends the whole order, as for its first tranche, or its own tranche only.
+    ends_order: bool = False
 
 
 class ClauseEntry(DocumentPart, kw_only=True, frozen=True):
@@ -176,6 +369,10 @@ class ContractDocument(DocumentPart, kw_only=True, frozen=True):
     spot: bool = False
     #: Clauses outside the model, and what is done about each.
     clauses: list[ClauseEntry] = []
+    #: What one side may still ask for.
+    rights: list[RightEntry] = []
+    #: Money that rights draw on.
+    caps: list[CapEntry] = []
 
 
 class PriceEntry(DocumentPart, kw_only=True, frozen=True):
@@ -283,7 +480,9 @@ class GangDocument(DocumentPart, kw_only=True, frozen=True):
 KINDS: dict[str, type[DocumentPart]] = {
     "Catalogue": CatalogueDocument,
     "Site": SiteDocument,
+    "Schedule": ScheduleDocument,
     "Policy": PolicyDocument,
+    "PromisePolicy": PromisePolicyDocument,
     "PriceList": PriceListDocument,
     "Contract": ContractDocument,
     "Gang": GangDocument,

@@ -33,6 +33,8 @@ SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 YEAR_MIN, YEAR_MAX = 2000, 2199
 #: Largest number that any quantity may come out as: what JSON readers everywhere keep exact.
 QUANTITY_MAX = 2**53
+#: A trillion of any currency.
+AMOUNT_MICROS_MAX = 10**18
 
 
 class Malformed(ValueError):
@@ -61,7 +63,15 @@ def seconds(text: str) -> int:
 
 def price_micros(text: str) -> int:
     """`2.85` as micro-units: at most six decimals."""
-    meant = "a price, such as '2.85'"
+    return _micros(text, "a price, such as '2.85'", QUANTITY_MAX)
+
+
+def amount_micros(text: str) -> int:
+    """`15000000000` as micro-units: at most six decimals, and as large as the largest contracts."""
+    return _micros(text, "an amount of money, such as '15000000000'", AMOUNT_MICROS_MAX)
+
+
+def _micros(text: str, meant: str, most: int) -> int:
     found = _WITH_UNIT.fullmatch(text)
     if not found or found[2]:
         raise Malformed(f"{text!r} is not {meant}")
@@ -69,7 +79,7 @@ def price_micros(text: str) -> int:
         raise Malformed(
             f"{text!r} is money with more digits than a micro-unit: at most six decimals are kept"
         )
-    return _bounded(_whole(Decimal(text) * MICROS, text, meant), text, meant)
+    return _bounded(_whole(Decimal(text) * MICROS, text, meant), text, meant, most)
 
 
 def share_ppm(text: str) -> int:
@@ -82,6 +92,15 @@ def share_ppm(text: str) -> int:
     if ppm > 1_000_000:
         raise Malformed(f"{text!r} is more than the whole: at most '100 %' is meant")
     return ppm
+
+
+def ratio_ppm(text: str) -> int:
+    """`1.15` as parts per million: at most six decimals."""
+    meant = "a ratio with at most six decimals, such as '1.15'"
+    found = _WITH_UNIT.fullmatch(text)
+    if not found or found[2]:
+        raise Malformed(f"{text!r} is not {meant}")
+    return _bounded(_whole(Decimal(text) * 1_000_000, text, meant), text, meant)
 
 
 def cpu_millis(text: str) -> int:
@@ -102,7 +121,7 @@ def instant_us(text: str, zone: str = "") -> int:
     date, clock, offset = found.groups() if found else (text, "00:00:00", None)
     if offset is None and not zone:
         raise Malformed(
-            f"{text!r} has no zone: write an offset ('{date}T{clock}+02:00', or 'Z'), or a 'zone:' in the document"
+            f"{text!r} has no zone: write an offset ('{date}T{clock}+02:00', or 'Z'), or say the 'zone'"
         )
     suffix = "+00:00" if offset in ("Z", "z") else offset or ""
     try:
@@ -149,7 +168,7 @@ def _whole(value: Decimal, text: str, meant: str) -> int:
     return int(value)
 
 
-def _bounded(value: int, text: str, meant: str) -> int:
-    if value > QUANTITY_MAX:
+def _bounded(value: int, text: str, meant: str, most: int = QUANTITY_MAX) -> int:
+    if value > most:
         raise Malformed(f"{text!r} is too large: {meant} is meant")
     return value

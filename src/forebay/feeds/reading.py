@@ -158,7 +158,7 @@ class _Reader:
         for member in known.values():
             if member.required and member.name not in values:
                 values[member.name] = self._no(
-                    path, node.place, f"{member.name!r} is missing: {_meant(member.hint)} is meant"
+                    path, node.place, f"{member.name!r} is missing: {meant_by(member.hint)} is meant"
                 )
         return _WRONG if any(value is _WRONG for value in values.values()) else kind(**values)
 
@@ -178,7 +178,7 @@ class _Reader:
         if issubclass(hint, msgspec.Struct):
             return self.struct(hint, node, path)
         if not isinstance(node, tree.Scalar):
-            return self._no(path, node.place, f"{_meant(hint)} is meant here, not several values")
+            return self._no(path, node.place, f"{meant_by(hint)} is meant here, not several values")
         if issubclass(hint, enum.Enum):
             words = [member.value for member in hint]
             if node.text not in words:
@@ -197,7 +197,11 @@ class _Reader:
         lists = [each for each in rest if typing.get_origin(each) is list]
         if isinstance(node, tree.Sequence) and lists:
             return self.value(lists[0], node, path)
-        return self.value(next(each for each in rest if each not in lists), node, path)
+        groups = [each for each in rest if isinstance(each, type) and issubclass(each, msgspec.Struct)]
+        if isinstance(node, tree.Mapping) and groups:
+            return self.value(groups[0], node, path)
+        single = [each for each in rest if each not in lists and each not in groups]
+        return self.value((single or groups)[0], node, path)
 
     def _table(self, hint: Any, node: tree.Node, path: Path) -> Any:
         if not isinstance(node, tree.Mapping):
@@ -232,12 +236,13 @@ def _count_meant(count: forms.Count) -> str:
     return f"a whole number from {count.least} to {count.most}"
 
 
-def _meant(hint: Any) -> str:
+def meant_by(hint: Any) -> str:
+    """What kind of value is meant, in words."""
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin is typing.Annotated:
         return _count_meant(args[1]) if isinstance(args[1], forms.Count) else str(args[1].meant)
     if origin in (typing.Union, types.UnionType):
-        return _meant(args[0])
+        return meant_by(args[0])
     if origin is list:
         return "a list"
     if origin is dict:

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from forebay.feeds import forms, kinds, quantities, reading, schemas
+from forebay.feeds import columns, forms, kinds, quantities, reading, schemas
 
 BEGIN, END = "<!-- generated: begin -->", "<!-- generated: end -->"
 
@@ -23,6 +23,38 @@ def documents_markdown() -> str:
         for inner in _inner(kind):
             sections += _section(f"### {name}: {_words(inner)}", inner)
     return "\n".join(sections)
+
+
+def tables_markdown() -> str:
+    """A section for each table, with its columns."""
+    lines: list[str] = []
+    for name, table in columns.TABLES.items():
+        lines += [f"## {name}", "", f"Each row is {_table_row(table)}.", ""]
+        lines += ["| column | value | also called | meaning |", "| --- | --- | --- | --- |"]
+        for column in columns.columns_of_table(table):
+            needed = " (required)" if column.required else ""
+            others = ", ".join(
+                f"`{each}`" for each in column.synonyms if columns.match(name, each) is not None
+            )
+            value = f"{_said(column.hint)}{needed}"
+            lines.append(f"| `{column.name}` | {value} | {others} | {_column_meaning(column)} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _table_row(table: columns.Table) -> str:
+    more = ", or one delivery of it" if table.optional is columns.DELIVERY else ""
+    inside = "" if table.own is table.levels[0] else f" of a {table.document}"
+    return f"one {table.own.word}{inside}{more}"
+
+
+def _column_meaning(column: columns.Column) -> str:
+    kind, said = column.level.kind, []
+    for step in column.path:
+        member = next(each for each in reading.members(kind) if each.name == step)
+        said.append(schemas.comments(kind)[step])
+        kind = next(iter(_parts(member.hint)), kind)
+    return said[-1] if len(said) == 1 else f"{said[0]} {said[-1]}"
 
 
 def _section(heading: str, kind: type) -> list[str]:

@@ -185,7 +185,7 @@ class Loop(Generic[W]):
         world = self.world
         while (due := world.next_wake()) is not None and due <= at:
             moment = max(due, world.now)
-            outcome = world.wake(moment)
+            outcome = world.wake(moment, at)
             if not outcome.events and world.next_wake() == due:
                 raise AssertionError(f"woken at {moment}, the World did nothing of what was due at {due}")
             self._take(batch, outcome, moment, ids.CLOCK, 0)

@@ -152,8 +152,8 @@ class Machine(Protocol):
         """Decide; events are applied when it returns."""
         ...
 
-    def wake(self, at: int) -> ids.Outcome:
-        """Do what is due at `at`."""
+    def wake(self, at: int, seen_at: int = 0) -> ids.Outcome:
+        """Do what is due at `at`; `seen_at` is what the clock shows, when it is later."""
         ...
 
     def next_wake(self) -> int | None:

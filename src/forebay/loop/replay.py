@@ -37,7 +37,7 @@ class Replay(Generic[W]):
         self.codec = codec.Codec(world.EVENTS, upcasters)
         self.snapshots = snapshots
         self._world = world
-        snapshot.parts(world.STATE)  # refuses at start what could not be stored later
+        snapshot.leaves_of(world.STATE)  # refuses at start what could not be stored later
 
     def latest(self, journal: ports.Journal, *, cut: bool = False) -> Folded[W]:
         """The World after the journal's last record, or with `cut` after its last whole command.

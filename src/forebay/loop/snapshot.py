@@ -6,12 +6,12 @@ snapshot later than the journal's end: then records are missing.
 
     forebay snapshot\\n
     {"format":1,"seq":...,"digest":"...","schema":"..."}\\n
-    zlib( frames: part (4 bytes), length (8 bytes), JSON )
+    zlib( frames: leaf (4 bytes), length (8 bytes), JSON )
     SHA-256 of all bytes before (32 bytes)
 
-State is split into *parts*, the fields of nested dataclasses that are not dataclasses themselves, and large
+State is split into *leaves*, the fields of nested dataclasses that are not dataclasses themselves, and large
 containers into pieces, so that no single call holds the interpreter for long while the loop waits for it. JSON, not
-MessagePack, because sums of money and energy are Python integers and may pass 64 bits; a dict in a part is stored as
+MessagePack, because sums of money and energy are Python integers and may pass 64 bits; a dict in a leaf is stored as
 pairs, so that its keys may be tuples.
 """
 
@@ -60,7 +60,7 @@ class Unfit(Exception):
     """This snapshot cannot be used; the message says why."""
 
 
-class Part(NamedTuple):
+class Leaf(NamedTuple):
     """One leaf of the state: where it is, and how its pieces are read."""
 
     path: tuple[str, ...]
@@ -69,27 +69,27 @@ class Part(NamedTuple):
     decoder: msgspec.json.Decoder[Any]
 
 
-def parts(kind: type) -> list[Part]:
+def leaves_of(kind: type) -> list[Leaf]:
     """The leaves of a state type, in order. Raises `schema.Unstorable`."""
     schema.describe(kind)
-    return list(_parts(kind, ()))
+    return list(_leaves(kind, ()))
 
 
-def _parts(kind: type, path: tuple[str, ...]) -> Iterator[Part]:
+def _leaves(kind: type, path: tuple[str, ...]) -> Iterator[Leaf]:
     for name, declared in schema.fields(kind):
         leaf = schema.plain(declared)
         here = (*path, name)
         if dataclasses.is_dataclass(leaf) and isinstance(leaf, type):
-            yield from _parts(leaf, here)
+            yield from _leaves(leaf, here)
             continue
         origin, args = typing.get_origin(leaf), typing.get_args(leaf)
         if origin is dict:
             pairs = list[tuple[args]]  # type: ignore[valid-type]
-            yield Part(here, dict, msgspec.json.Decoder(pairs))
+            yield Leaf(here, dict, msgspec.json.Decoder(pairs))
         elif origin is list:
-            yield Part(here, list, msgspec.json.Decoder(leaf))
+            yield Leaf(here, list, msgspec.json.Decoder(leaf))
         else:
-            yield Part(here, None, msgspec.json.Decoder(leaf))
+            yield Leaf(here, None, msgspec.json.Decoder(leaf))
 
 
 def write(folder: Path, world: ports.Machine, digest: bytes) -> Path:
@@ -101,7 +101,7 @@ def write(folder: Path, world: ports.Machine, digest: bytes) -> Path:
     try:
         with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             seal = sha256()
-            for data in _bytes(header, world.state, parts(world.STATE)):
+            for data in _bytes(header, world.state, leaves_of(world.STATE)):
                 seal.update(data)
                 file.write(data)
             file.write(seal.digest())
@@ -176,14 +176,14 @@ def _header(line: bytes) -> Header:
     return header
 
 
-def _bytes(header: Header, root: Any, leaves: list[Part]) -> Iterator[bytes]:
+def _bytes(header: Header, root: Any, leaves: list[Leaf]) -> Iterator[bytes]:
     yield MAGIC
     yield msgspec.json.encode(header) + b"\n"
     # Level 1: a third of the bytes, for less time than a slow disk needs to write the rest.
     packer = zlib.compressobj(1)
     encode = msgspec.json.Encoder().encode
-    for number, part in enumerate(leaves):
-        for piece in _pieces(reduce(getattr, part.path, root), part.container):
+    for number, leaf in enumerate(leaves):
+        for piece in _pieces(reduce(getattr, leaf.path, root), leaf.container):
             data = encode(piece)
             yield packer.compress(_FRAME.pack(number, len(data)) + data)
     yield packer.flush()
@@ -199,19 +199,19 @@ def _pieces(value: Any, container: type | None) -> Iterator[Any]:
 
 
 def _state(data: bytes, kind: type) -> Any:
-    leaves = parts(kind)
-    values: list[Any] = [part.container() if part.container else None for part in leaves]
+    leaves = leaves_of(kind)
+    values: list[Any] = [leaf.container() if leaf.container else None for leaf in leaves]
     view, at = memoryview(data), 0
     while at < len(data):
         number, length = _FRAME.unpack_from(data, at)
         at += _FRAME.size
-        part, piece = leaves[number], view[at : at + length]
+        leaf, piece = leaves[number], view[at : at + length]
         at += length
-        read_piece = part.decoder.decode(piece)
-        if part.container is None:
+        read_piece = leaf.decoder.decode(piece)
+        if leaf.container is None:
             values[number] = read_piece
         else:
-            (values[number].update if part.container is dict else values[number].extend)(read_piece)
+            (values[number].update if leaf.container is dict else values[number].extend)(read_piece)
     return _build(kind, iter(values))
 
 

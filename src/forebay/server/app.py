@@ -26,6 +26,8 @@ from forebay.server import (
     money_routes,
     plant_routes,
     problems,
+    promise_bodies,
+    promise_routes,
     work_routes,
 )
 from forebay.server.composition import Forebay
@@ -38,8 +40,12 @@ ROUTERS = (
     work_routes.router,
     plant_routes.router,
     money_routes.router,
+    promise_routes.router,
     journal_routes.router,
 )
+
+#: Where the types of bodies are.
+BODIES = (bodies, promise_bodies)
 
 _log = logging.getLogger(__name__)
 
@@ -175,7 +181,7 @@ def _described(document: dict[str, Any]) -> dict[str, Any]:
                 content = {"application/json": {"schema": _reference(takes)}}
                 operation["requestBody"] = {
                     "content": content,
-                    "required": takes in ("Gang", "PostedDocuments"),
+                    "required": takes == "Gang" or bool(components[takes].get("required")),
                 }
             if operation["x-roles"]:
                 operation["security"] = [{"bearer": []}]
@@ -189,8 +195,9 @@ def _described(document: dict[str, Any]) -> dict[str, Any]:
 def _components() -> dict[str, Any]:
     named = [
         each
-        for each in vars(bodies).values()
-        if isinstance(each, type) and each.__module__ == bodies.__name__
+        for module in BODIES
+        for each in vars(module).values()
+        if isinstance(each, type) and each.__module__ == module.__name__
     ]
     template = "#/components/schemas/{name}"
     _, components = msgspec.json.schema_components([*named, problems.ProblemBody], ref_template=template)

@@ -6,20 +6,23 @@ applying the same files again changes only what is not as they say.
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 from pathlib import Path
 from typing import NamedTuple
 
 from forebay.core import claims, ids
-from forebay.core.ids import ContractId, GangId
+from forebay.core.ids import ContractId, GangId, HoldId
 from forebay.core.placements import gang
+from forebay.core.supply import blocks
 from forebay.core.world import World, key_scope
-from forebay.feeds import commands, folder, reading, tree
-from forebay.server import bodies, problems
+from forebay.feeds import commands, folder, kinds, reading, tree
+from forebay.server import bodies, forecasting, problems
 from forebay.server.calls import Call
 
 #: Kinds of documents that each role may apply.
 KINDS_FOR = {
-    ids.Role.OPERATOR: frozenset({"Catalogue", "Site", "Policy", "PriceList", "Contract", "Gang"}),
+    ids.Role.OPERATOR: frozenset(kinds.KINDS),
     ids.Role.FINANCE: frozenset({"PriceList", "Contract"}),
     ids.Role.TENANT: frozenset({"Gang"}),
 }
@@ -39,9 +42,16 @@ class _Recorded(NamedTuple):
 
 async def apply(call: Call, posted: bodies.PostedDocuments) -> bodies.DocumentsBody:
     """Apply the files, or with `dry_run` say what would come of it."""
-    wanted = await _wanted(call, posted)
+    wanted = await asked_for(call, posted)
     if posted.dry_run:
-        return {"applied": await _tried(call, wanted), "dry_run": True}
+        at = call.forebay.clock.now()
+        applied = await call.read(lambda world: try_on(world.fork(), call, wanted, at))
+        return {"applied": applied, "dry_run": True}
+    return {"applied": await decide_all(call, wanted), "dry_run": False}
+
+
+async def decide_all(call: Call, wanted: list[One]) -> list[bodies.Applied]:
+    """Have each decided in turn; the first that is refused ends it."""
     applied: list[bodies.Applied] = []
     for number, one in enumerate(wanted):
         if one.command is None:
@@ -50,8 +60,32 @@ async def apply(call: Call, posted: bodies.PostedDocuments) -> bodies.DocumentsB
         answer = await call.submit(one.command, _key(call, number))
         if isinstance(answer, ids.Refusal):
             raise _refused(call, one.want, answer, applied)
+        if isinstance(one.command, blocks.ApplySchedule):
+            # What is signed next is checked against how sure these dates are.
+            await asyncio.to_thread(call.forebay.forecaster.settle)
         applied.append(_applied(one.want, answer, commands.answer_changed(one.want.document.kind, answer)))
-    return {"applied": applied, "dry_run": False}
+    return applied
+
+
+async def contracts_to_sign(
+    call: Call, documents: list[bodies.PostedDocument], hold: str, override: str
+) -> list[One]:
+    """The contracts of files as commands that use up a hold, or go beyond what can be promised for a reason."""
+    wanted = await asked_for(call, bodies.PostedDocuments(documents))
+    strange = [each for each in wanted if each.want.document.kind != "Contract"]
+    if strange or not wanted:
+        where = strange[0].want.document if strange else None
+        told = f"a {where.kind} is not a contract" if where else "there is no contract to sign"
+        wrong = tree.Problem(told) if where is None else where.problem(("kind",), told)
+        raise problems.unreadable(tree.DocumentError([wrong]))
+    if hold and len(wanted) > 1:
+        raise problems.Failure("bad_body", f"a hold is used up by one contract, and here are {len(wanted)}")
+    return [
+        one._replace(command=dataclasses.replace(one.command, hold=HoldId(hold), override=override))
+        if isinstance(one.command, claims.SignContract)
+        else one
+        for one in wanted
+    ]
 
 
 def _key(call: Call, number: int) -> str:
@@ -60,13 +94,16 @@ def _key(call: Call, number: int) -> str:
     return f"{key}#{number}" if key else ""
 
 
-class _One(NamedTuple):
+class One(NamedTuple):
+    """A document and what is to be asked."""
+
     want: commands.Wanted
     #: None for a gang or a contract that is recorded already, word for word.
     command: ids.Command | None
 
 
-async def _wanted(call: Call, posted: bodies.PostedDocuments) -> list[_One]:
+async def asked_for(call: Call, posted: bodies.PostedDocuments) -> list[One]:
+    """What the files ask for, in the order in which it can be applied; all of them are read and checked."""
     if len(posted.documents) > FILES_MAX:
         raise problems.Failure("too_large", f"at most {FILES_MAX} files at once")
     found: list[tuple[reading.Document, str]] = []
@@ -84,7 +121,7 @@ async def _wanted(call: Call, posted: bodies.PostedDocuments) -> list[_One]:
     documents = [document for document, _ in found]
     keys = [_key(call, number) for number in range(len(documents))]
     recorded = await call.glance(lambda world: _recorded(world, documents, call.principal, keys))
-    made: list[_One] = []
+    made: list[One] = []
     first: dict[tuple[str, str], commands.Wanted] = {}
     for number, (document, where) in enumerate(found):
         try:
@@ -99,7 +136,7 @@ async def _wanted(call: Call, posted: bodies.PostedDocuments) -> list[_One]:
             continue
         # One whose key was used is asked again all the same: the World answers as it did then.
         same = _is_recorded(want.command, recorded) and keys[number] not in recorded.keys
-        made.append(_One(want, None if same else want.command))
+        made.append(One(want, None if same else want.command))
     if wrong:
         raise problems.unreadable(tree.DocumentError(wrong))
     return made
@@ -187,30 +224,18 @@ def _recorded(
     )
 
 
-async def _tried(call: Call, wanted: list[_One]) -> list[bodies.Applied]:
-    """Decide about everything on a copy of the World."""
-    at = call.forebay.clock.now()
-    principal = call.principal
-
-    def decide(world: World) -> list[ids.Answer | ids.Refusal]:
-        copy = world.fork()
-        answers: list[ids.Answer | ids.Refusal] = []
-        for one in wanted:
-            if one.command is None:
-                answers.append({})
-                continue
-            outcome = copy.handle(ids.Asked(one.command, principal), max(at, copy.now))
-            answers.append(outcome.answer)
-            if isinstance(outcome.answer, ids.Refusal):
-                break
-        return answers
-
+def try_on(copy: World, call: Call, wanted: list[One], at: int) -> list[bodies.Applied]:
+    """Decide about everything on a copy of the World. Raises `problems.Failure` for what is refused."""
     applied: list[bodies.Applied] = []
-    for one, answer in zip(wanted, await call.read(decide), strict=False):
+    for one in wanted:
+        if one.command is None:
+            applied.append(_applied(one.want, {}, False))
+            continue
+        answer = copy.handle(ids.Asked(one.command, call.principal), max(at, copy.now)).answer
         if isinstance(answer, ids.Refusal):
             raise _refused(call, one.want, answer, applied)
-        changed = one.command is not None and commands.answer_changed(one.want.document.kind, answer)
-        applied.append(_applied(one.want, answer, changed))
+        forecasting.settle_copy(copy, max(at, copy.now))
+        applied.append(_applied(one.want, answer, commands.answer_changed(one.want.document.kind, answer)))
     return applied
 
 

@@ -261,7 +261,7 @@ class EngineBody(TypedDict):
 class NameBody(TypedDict):
     """What is called so, as far as the caller may see it.
 
-    Of: gang, tranche, contract, invoice, tenant, site, rack, node.
+    Of: gang, tranche, contract, invoice, tenant, right, hold, milestone, block, site, rack, node.
     """
 
     name: str
@@ -534,6 +534,47 @@ class DocumentsBody(TypedDict):
 
     applied: list[Applied]
     dry_run: bool
+
+
+class FieldChange(TypedDict):
+    """A field that is recorded otherwise than a document says; "" where nothing is said."""
+
+    thing: str
+    field: str
+    old: str
+    new: str
+
+
+class RefusedDocument(TypedDict):
+    """Why a document would be refused, and where in its file that is; 0 where the place is not known."""
+
+    code: str
+    detail: str
+    pointer: str
+    line: int
+    column: int
+
+
+class Difference(TypedDict):
+    """A document beside what is recorded. `state` is `new`, `same` or `differs`; things are told as `rack r01`."""
+
+    name: str
+    kind: str
+    id: str
+    state: str
+    added: list[str]
+    #: Recorded, and gone once the document is applied.
+    removed: list[str]
+    #: How many things are recorded word for word.
+    equal: int
+    changed: list[FieldChange]
+    refused: RefusedDocument | None
+
+
+class DifferencesBody(TypedDict):
+    """Documents in the order in which they would be applied."""
+
+    documents: list[Difference]
 
 
 class GangTaken(TypedDict):

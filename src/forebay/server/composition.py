@@ -5,6 +5,7 @@
     STATE/engine/          what the local engine keeps of its gangs: logs, checkpoints, outcomes
     STATE/tokens.json      who may ask (see `auth`); operator.token is for the command line
     STATE/server.json      where it listens, while it does (see `listening`)
+    STATE/clock.json       how far its clock is shifted, for a world that only plans
 
 `open_state` puts a real one together; the tests and the twin put others together from other parts.
 """
@@ -26,12 +27,12 @@ from forebay.engines.local import LocalEngine
 from forebay.feeds import commands, reading
 from forebay.journals.sqlite import SqliteJournal
 from forebay.loop import ports
-from forebay.loop.clocks import SystemClock
+from forebay.loop.clocks import SystemClock, read_clock
 from forebay.loop.follower import Follower
 from forebay.loop.inbox import LoopError
 from forebay.loop.loop import Loop
 from forebay.loop.replay import Replay
-from forebay.server import auth
+from forebay.server import auth, forecasting
 from forebay.server.tail import Tail
 
 #: Who opens a journal and applies the shipped catalogue.
@@ -104,6 +105,7 @@ class Forebay:
             self.replay, self.clock, journal, self.edge, [self.follower.publish, self.tail.publish]
         )
         self._thread = threading.Thread(target=self.loop.run, name="loop", daemon=True)
+        self.forecaster = forecasting.Forecaster(self.loop, self.clock, self.tail)
 
     def start(self, world: str = "") -> None:
         """Begin to decide. The World is called what its journal says, or `world` where the journal is empty.
@@ -118,6 +120,7 @@ class Forebay:
             if not self.world:
                 self.world = world or "forebay"
                 self._begin(self.world)
+            self.forecaster.start()
         except LoopError as error:
             raise StartError(str(error)) from error
 
@@ -131,6 +134,7 @@ class Forebay:
         if isinstance(self.edge, LocalEngine):
             self.edge.close()
         if self._started:
+            self.forecaster.stop()
             self.loop.stop()
             self._thread.join()
             self.follower.stop()
@@ -205,6 +209,10 @@ def open_state(
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     tokens = auth.Tokens(state)
     tokens.known()
+    try:
+        clock = read_clock(state / "clock.json")
+    except ValueError as error:
+        raise StartError(str(error)) from None
     journal = SqliteJournal(state / "journal.sqlite")
     engine_state = state / "engine"
     engines: list[LocalEngine] = []
@@ -219,7 +227,7 @@ def open_state(
 
     try:
         forebay = Forebay(
-            journal, tokens, engine, snapshots=state / "snapshots",
+            journal, tokens, engine, clock=clock, snapshots=state / "snapshots",
             work_folder=lambda gang_id: str(engine_state / "gangs" / gang_id / "home"), permissions=permissions,
         )  # fmt: skip
     except BaseException:

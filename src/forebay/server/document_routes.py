@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 import forebay
 from forebay.feeds import kinds, schemas
-from forebay.server import applying, bodies
+from forebay.server import applying, bodies, differing
 from forebay.server.calls import EVERYBODY, NOBODY_ASKED, Caller, address
 
 router = APIRouter()
@@ -18,6 +18,19 @@ router = APIRouter()
 async def apply_documents(call: Caller) -> Response:
     """Apply files of documents; all are read and checked before the first is applied."""
     return call.answer(await applying.apply(call, await call.posted(bodies.PostedDocuments)))
+
+
+@address(
+    router,
+    "POST",
+    "/v1/documents/differences",
+    EVERYBODY,
+    bodies.DifferencesBody,
+    takes=bodies.PostedDocuments,
+)
+async def compare_documents(call: Caller) -> Response:
+    """What files of documents would add and change, field by field, and whether it would be refused."""
+    return call.answer(await differing.differences(call, await call.posted(bodies.PostedDocuments)))
 
 
 @address(router, "GET", "/v1/schemas", EVERYBODY, bodies.SchemasBody)

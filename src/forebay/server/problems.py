@@ -19,27 +19,81 @@ from forebay.loop.inbox import LoopError
 MEDIA_TYPE = "application/problem+json"
 TYPE = "urn:forebay:problem:"
 
-#: Status of each reason for which the World refuses; any other is 422.
+#: Status of each reason for which the World refuses: not for this role, unknown, against what is recorded, wrong.
 STATUS_OF_REFUSAL = {
     "forbidden": 403,
     "unknown_gang": 404,
+    "unknown_right": 404,
     "already_ended": 409,
+    "already_offered": 409,
     "already_open": 409,
-    "not_open": 409,
-    "duplicate_id": 409,
-    "sku_differs": 409,
-    "site_differs": 409,
+    "block_delivered": 409,
+    "block_differs": 409,
+    "block_full": 409,
+    "cap_reached": 409,
     "contract_differs": 409,
-    "prices_differ": 409,
-    "price_version": 409,
-    "policy_version": 409,
-    "oversold": 409,
-    "no_whole_racks": 409,
-    "no_power": 409,
-    "over_limit": 409,
-    "tranche_over": 409,
+    "duplicate_id": 409,
     "empty_period": 409,
+    "first_refusal": 409,
+    "higher_priority": 409,
+    "milestone_reached": 409,
+    "no_power": 409,
+    "no_whole_racks": 409,
+    "not_exercisable": 409,
+    "not_in_order": 409,
+    "not_late": 409,
+    "not_open": 409,
+    "nothing_unsold": 409,
+    "on_offer": 409,
+    "over_limit": 409,
+    "oversold": 409,
+    "policy_version": 409,
+    "price_version": 409,
+    "prices_differ": 409,
+    "site_differs": 409,
+    "sku_differs": 409,
+    "stale_forecast": 409,
+    "stale_generation": 409,
+    "stale_plan": 409,
+    "too_early": 409,
+    "too_late": 409,
+    "tranche_over": 409,
+    "bad_allocation": 422,
+    "bad_binding": 422,
+    "bad_id": 422,
+    "bad_late": 422,
+    "bad_lending": 422,
+    "bad_price": 422,
+    "bad_quantity": 422,
+    "bad_scope": 422,
+    "bad_term": 422,
+    "bad_tier": 422,
+    "duplicate_price": 422,
+    "feed_cycle": 422,
+    "future_fact": 422,
+    "incomplete_forecast": 422,
     "key_reused": 422,
+    "milestone_cycle": 422,
+    "never_fits": 422,
+    "no_contract": 422,
+    "no_date": 422,
+    "no_price": 422,
+    "no_reason": 422,
+    "own_notice": 422,
+    "own_sale": 422,
+    "sku_not_promised": 422,
+    "unknown_block": 422,
+    "unknown_cap": 422,
+    "unknown_cause": 422,
+    "unknown_contract": 422,
+    "unknown_currency": 422,
+    "unknown_feed": 422,
+    "unknown_hold": 422,
+    "unknown_milestone": 422,
+    "unknown_node": 422,
+    "unknown_site": 422,
+    "unknown_sku": 422,
+    "unknown_tranche": 422,
 }
 #: Reasons that the server itself gives, with their status and title.
 OWN = {
@@ -61,6 +115,7 @@ OWN = {
 #: Titles of what the World refuses, where the code does not speak for itself.
 TITLES = {
     "key_reused": "The idempotency key was used for something else",
+    "first_refusal": "Somebody else comes first",
     "oversold": "More than there is",
     "never_fits": "It can never fit",
 }
@@ -90,6 +145,8 @@ class ProblemBody(TypedDict):
     may_have_landed: NotRequired[bool]
     #: With documents: what was applied before this one was refused.
     applied: NotRequired[list[dict[str, Any]]]
+    #: With a contract that does not fit: offers (OfferBody) for the tranche that was refused.
+    offers: NotRequired[list[dict[str, Any]]]
 
 
 class Failure(Exception):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import types
 from typing import Any
 
 from fastapi import FastAPI
 
 from forebay.feeds import schemas
 from forebay.server import app as application
-from forebay.server import bodies, problems
+from forebay.server import problems
 
 
 def http_markdown(app: FastAPI) -> str:
@@ -50,7 +51,7 @@ def _named(content: dict[str, Any] | None) -> str:
 def _bodies(document: dict[str, Any]) -> list[str]:
     lines = ["## Bodies", "", "A field with `?` may be missing.", ""]
     ours = [
-        *vars(bodies).items(),
+        *(item for module in application.BODIES for item in _own_types(module)),
         ("ProblemBody", problems.ProblemBody),
         ("ProblemError", problems.ProblemError),
     ]
@@ -67,6 +68,14 @@ def _bodies(document: dict[str, Any]) -> list[str]:
             lines.append(f"| `{field}`{mark} | {_shape(shape)} | {said.get(field, '')} |")
         lines.append("")
     return lines
+
+
+def _own_types(module: types.ModuleType) -> list[tuple[str, Any]]:
+    return [(name, each) for name, each in vars(module).items() if _module_of(each) == module.__name__]
+
+
+def _module_of(value: Any) -> str:
+    return str(getattr(value, "__module__", ""))
 
 
 def _shape(schema: dict[str, Any]) -> str:

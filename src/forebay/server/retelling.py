@@ -174,16 +174,21 @@ class Retelling:
 
     def _term(self, event: Event, at: int) -> None:
         if isinstance(event, claims.TrancheStarted):
-            tranche = self.claims.tranches[event.tranche]
             self._opened[event.tranche] = at
-            for placement in self._placements:
-                nodes = [node for node, _ in each_node(placement.runs)]
-                if not placement.freed_at and any(usage.holds(tranche, node) for node in nodes):
-                    self._overdue.add((placement.spec.id, event.tranche))
+            self._pass_over(event.tranche, self.claims.tranches[event.tranche].runs)
+        elif isinstance(event, claims.TrancheBound) and self._live(event.tranche):
+            self._pass_over(event.tranche, event.runs)
         elif isinstance(event, claims.TrancheEnded):
             for placement in self._placements:
                 if placement.tranche == event.tranche:
                     placement.set_rate(0, at)
+
+    def _pass_over(self, tranche: TrancheId, runs: tuple[tuple[int, int], ...]) -> None:
+        """Whoever is on these nodes now holds them beyond its right."""
+        nodes = {node for first, count in runs for node in range(first, first + count)}
+        for placement in self._placements:
+            if not placement.freed_at and any(node in nodes for node, _ in each_node(placement.runs)):
+                self._overdue.add((placement.spec.id, tranche))
 
     def _health(self, event: supply.NodeHealthChanged, at: int) -> None:
         """A failed node's GPUs leave the sums of its tranche, since when the fact took effect."""
@@ -198,7 +203,7 @@ class Retelling:
         if owner is None:
             return
         name, sign = owner.plan.id, 1 if event.healthy else -1
-        since = max(event.effective_at, self._opened[name])
+        since = max(event.effective_at, self._opened[name], claims.held_since(owner, event.node))
         for placement in self._placements:
             here = 0 if placement.freed_at else placement.gpus_on(event.node)
             if here and placement.tranche == name and (placement.spec.id, name) not in self._overdue:

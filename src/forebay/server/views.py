@@ -10,7 +10,17 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from forebay.core import claims, supply
-from forebay.core.ids import ContractId, GangId, InvoiceId, NodeIndex, Principal, Refusal, Role, TrancheId
+from forebay.core.ids import (
+    ContractId,
+    GangId,
+    InvoiceId,
+    NodeIndex,
+    Principal,
+    Refusal,
+    RightId,
+    Role,
+    TrancheId,
+)
 from forebay.core.placements import gang as gangs
 from forebay.core.placements.index import each_node
 from forebay.core.usage import TrancheBook
@@ -127,8 +137,17 @@ def named(world: World, principal: Principal, name: str) -> list[str]:
         "contract": contract.tenant if contract else "",
         "invoice": invoice.tenant if invoice else "",
         "tenant": name if any(each.tenant == name for each in state.claims.contracts.values()) else "",
+        "right": state.claims.rights[RightId(name)].tenant if name in state.claims.rights else "",
     }
     kinds = [kind for kind, tenant in whose.items() if tenant and sight.owns(principal, tenant)]
+    if principal.role in (Role.OPERATOR, Role.FINANCE):
+        planned = [known.plan for known in state.supply.schedules.values()]
+        to_come = {
+            "hold": name in state.claims.holds,
+            "milestone": any(name == each.id for plan in planned for each in plan.milestones),
+            "block": any(name == each.id for plan in planned for each in plan.blocks),
+        }
+        kinds += [kind for kind, there in to_come.items() if there]
     if principal.role is Role.OPERATOR:
         plant = {
             "site": name in state.supply.sites,

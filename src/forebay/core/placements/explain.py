@@ -32,6 +32,7 @@ REASONS = {
     "reclaim": "lent capacity went back to its owner",
     "node_failed": "a node failed",
     "drain": "a node is being drained",
+    "rebound": "its claim was given other nodes",
     "start_timeout": "the engine did not start it in time",
 }
 

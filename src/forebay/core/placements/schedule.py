@@ -17,7 +17,7 @@ A pass over everybody runs only when capacity was freed; else only new arrivals 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import NamedTuple
@@ -128,10 +128,15 @@ def _refuse_claim(desk: Desk, spec: Spec) -> Refusal | None:
 
 
 def never_fits(desk: Desk, spec: Spec) -> Refusal | None:
-    """Whether no state of this plant could hold the gang: with the level and the number that rule it out."""
+    """Whether no state of this plant could hold the gang: with the level and the number that rule it out. What is yet
+    to come to a tranche counts as far as it is known: by its number and the shape of its racks.
+    """
     sku, plant = desk.supplied.skus[spec.sku], desk.derived.index.plant
     if spec.tier is Tier.DEDICATED:
         tranche = desk.claimed.tranches[spec.tranche]
+        promised = claims.nodes_promised(tranche.plan, desk.supplied)
+        if claims.nodes_bound(tranche) < promised:
+            return _never_fits_later(spec, sku, promised)
         sites, most, where = [tranche.plan.site], tranche.gpus, f"tranche {spec.tranche}"
     else:
         sites, most, where = _sites(desk, spec), 10**9, "the largest site"
@@ -159,6 +164,19 @@ def never_fits(desk: Desk, spec: Spec) -> Refusal | None:
         text = f"{work} are asked for; the feeds of one {spec.within} have room for {best_w} W of work"
         return Refusal("never_fits", text, "gpus", told)
     return None
+
+
+def _never_fits_later(spec: Spec, sku: supply.Sku, promised: int) -> Refusal | None:
+    """The same for a tranche whose racks are still to come."""
+    most, where = promised * sku.gpus_per_node, f"tranche {spec.tranche}, once all of it has come,"
+    if spec.within is Level.NODE:
+        most, where = sku.gpus_per_node, "a node"
+    elif spec.within is Level.RACK:
+        most, where = min(most, sku.gpus_per_node * sku.nodes_per_rack), "a rack"
+    if spec.gpus <= most:
+        return None
+    told = f"{spec.gpus} GPUs of {spec.sku} are asked for; {where} has {most}"
+    return Refusal("never_fits", told, "gpus")
 
 
 def cancel(desk: Desk, name: GangId) -> Answer | Refusal:
@@ -277,9 +295,9 @@ def clear_nodes(desk: Desk, nodes: set[NodeIndex], reason: str) -> None:
             desk.emit(gangs.GangStopping(name, gang.generation, reason, again=True))
 
 
-def start_tranche(desk: Desk, tranche: TrancheId) -> None:
-    """The nodes and their power pass to the tranche: whoever runs there by another right goes back to the queue."""
-    clear_nodes(desk, _nodes(desk, tranche), "claim_started")
+def take_over(desk: Desk, runs: Iterable[tuple[int, int]]) -> None:
+    """These nodes and their power passed to a tranche: whoever runs there by another right goes back to the queue."""
+    clear_nodes(desk, _nodes(runs), "claim_started")
     _shed(desk)
 
 
@@ -308,6 +326,17 @@ def _shed(desk: Desk) -> None:
                 desk.emit(gangs.GangStopping(gang.spec.id, gang.generation, "claim_power", again=True))
 
 
+def move_over(desk: Desk, changes: Iterable[claims.TrancheRebound]) -> None:
+    """Tranches whose term runs have other nodes now: whoever is left on nodes without a right to them moves."""
+    live = [
+        change for change in changes if desk.claimed.tranches[change.tranche].standing is claims.Standing.LIVE
+    ]
+    for change in live:
+        clear_nodes(desk, _nodes(change.gave), "rebound")
+    for change in live:
+        take_over(desk, change.took)
+
+
 def end_tranche(desk: Desk, tranche: TrancheId) -> None:
     """The nodes pass back: the tranche's own gangs are over, its borrowers go back to the queue."""
     for name in sorted(desk.state.gangs):
@@ -320,11 +349,11 @@ def end_tranche(desk: Desk, tranche: TrancheId) -> None:
             desk.emit(gangs.GangStopping(name, gang.generation, "claim_ended", again=False))
         elif gang.spec.tranche == tranche and gang.phase is Phase.PENDING:
             desk.emit(gangs.GangWithdrawn(name, "claim_ended"))
-    clear_nodes(desk, _nodes(desk, tranche), "claim_ended")
+    if desk.claimed.tranches[tranche].started_at:
+        clear_nodes(desk, _nodes(desk.claimed.tranches[tranche].runs), "claim_ended")
 
 
-def _nodes(desk: Desk, tranche: TrancheId) -> set[NodeIndex]:
-    runs = desk.claimed.tranches[tranche].runs
+def _nodes(runs: Iterable[tuple[int, int]]) -> set[NodeIndex]:
     return {NodeIndex(node) for first, count in runs for node in range(first, first + count)}
 
 

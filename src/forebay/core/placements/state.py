@@ -268,7 +268,7 @@ def _push_dues(derived: Derived, gang: Gang, policy: Policy) -> None:
 #: Stops that the engine made, or that it made necessary: neither the gang's doing nor ours.
 INTERRUPTIONS = frozenset({"stopped", "start_timeout"})
 #: Stops that are not the gang's own doing, or failures it may recover from: it goes before those that wait.
-IN_FRONT = frozenset({"failed", "lost", "node_failed", "drain"}) | INTERRUPTIONS
+IN_FRONT = frozenset({"failed", "lost", "node_failed", "drain", "rebound"}) | INTERRUPTIONS
 
 
 def _enqueue(derived: Derived, gang: Gang) -> None:
@@ -344,12 +344,38 @@ def on_supply(derived: Derived, supplied: supply.State, event: Event) -> None:
 def on_claims(derived: Derived, claimed: claims.State, event: Event) -> None:
     """What a change of claims does to the index: nodes change their owner."""
     match event:
+        case claims.TrancheBound() if claimed.tranches[event.tranche].standing is claims.Standing.LIVE:
+            derived.index.set_owner(event.runs, event.tranche)
+            derived.stirred = True
         case claims.TrancheStarted():
             derived.index.set_owner(claimed.tranches[event.tranche].runs, event.tranche)
             derived.stirred = True
-        case claims.TrancheEnded():
+        case claims.TrancheRebound() if claimed.tranches[event.tranche].standing is claims.Standing.LIVE:
+            # A node that it gave up may be another tranche's already, by the same plan.
+            nodes = (n for first, count in event.gave for n in range(first, first + count))
+            given = [(n, 1) for n in nodes if derived.index.owner[n] == event.tranche]
+            derived.index.set_owner(given, POOL)
+            derived.index.set_owner(event.took, event.tranche)
+            derived.stirred = True
+        case claims.TrancheEnded() if claimed.tranches[event.tranche].started_at:
             derived.index.set_owner(claimed.tranches[event.tranche].runs, POOL)
             derived.stirred = True
+
+
+class AtWork:
+    """Nodes where gangs of these tiers are to run on, as things stand when it is asked: `node in AtWork(...)`."""
+
+    __slots__ = ("_held", "_state", "_tiers")
+
+    def __init__(self, state: State, held: Held, *tiers: Tier) -> None:
+        self._state = state
+        self._held = held
+        self._tiers = tiers
+
+    def __contains__(self, node: object) -> bool:
+        assert isinstance(node, int)
+        here = (self._state.gangs[name] for name in self._held.on_node.get(node, ()))
+        return any(gang.spec.tier in self._tiers and gang.phase is not Phase.STOPPING for gang in here)
 
 
 #: Far more than any engine remembers.

@@ -1,4 +1,4 @@
-"""What exists, and when: sites, feeds, halls, racks and nodes, with watts and health.
+"""What stands: sites, feeds, halls, racks and nodes, with watts and health.
 
 Two trees over one plant. *Fabric*: site > hall > rack (one NVLink domain) > node > GPU. *Electrical*: feed > ... >
 feed > rack, with a limit and a base load at every level. A rack hangs on one place in each. There is no object per
@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from forebay.core.ids import (
     Answer,
+    BlockId,
     Command,
     Event,
     FeedId,
@@ -27,6 +28,7 @@ from forebay.core.ids import (
     SkuId,
     refuse_name,
 )
+from forebay.core.supply.blocks import BlockPlan, Schedule
 
 Emit = Callable[[Event], None]
 
@@ -76,6 +78,8 @@ class RackPlan:
     row: str = ""
     nodes: int = 0
     limit_w: int = 0
+    #: The block that it came with; "" for none.
+    block: BlockId = BlockId("")
 
 
 @dataclass(slots=True)
@@ -197,6 +201,8 @@ class RackAdded(Event):
     nodes: int
     limit_w: int
     base_w: int
+    #: The block that it came with; "" for none.
+    block: BlockId = BlockId("")
 
 
 @dataclass(slots=True)
@@ -272,11 +278,12 @@ class Rack:
     nodes: int
     limit_w: int
     base_w: int
+    block: BlockId = BlockId("")
 
 
 @dataclass(slots=True)
 class State:
-    """Everything that exists. Racks lie in order of their first node."""
+    """Everything that stands, and what is to come. Racks lie in order of their first node."""
 
     skus: dict[SkuId, Sku] = field(default_factory=dict)
     sites: dict[SiteId, Site] = field(default_factory=dict)
@@ -293,6 +300,8 @@ class State:
     cordoned: dict[NodeIndex, str] = field(default_factory=dict)
     #: Since when the nodes whose health ever changed are as they are: older news cannot reach back over it.
     health_since: dict[NodeIndex, int] = field(default_factory=dict)
+    #: What is to come at each site.
+    schedules: dict[SiteId, Schedule] = field(default_factory=dict)
 
     def fork(self) -> State:
         """A copy whose containers are its own; the records in them are never changed in place."""
@@ -308,6 +317,7 @@ class State:
             self.failed.copy(),
             self.cordoned.copy(),
             self.health_since.copy(),
+            self.schedules.copy(),
         )
 
 
@@ -383,6 +393,28 @@ def gpus_at(state: State, sku: SkuId, site: SiteId) -> int:
     )
 
 
+@dataclass(slots=True)
+class Stands:
+    """What stands at a site: nodes by SKU, and racks by the block that they came with."""
+
+    nodes: dict[SkuId, int] = field(default_factory=dict)
+    blocks: dict[BlockId, int] = field(default_factory=dict)
+
+    def add(self, rack: Rack) -> None:
+        """One rack more."""
+        self.nodes[rack.sku] = self.nodes.get(rack.sku, 0) + rack.nodes
+        if rack.block:
+            self.blocks[rack.block] = self.blocks.get(rack.block, 0) + 1
+
+
+def standing(state: State) -> dict[SiteId, Stands]:
+    """What stands at each site, counted rack by rack."""
+    found: dict[SiteId, Stands] = {}
+    for rack in state.racks.values():
+        found.setdefault(rack.site, Stands()).add(rack)
+    return found
+
+
 # Decisions: a column of checks, in documented order, then the events.
 
 
@@ -425,7 +457,8 @@ def apply_site(
     """Make a site exist as described; `load_w` is what a recorded feed carries now, work included.
 
     Refuses: first for the feeds in turn bad_id, bad_quantity, duplicate_id; then unknown_feed, feed_cycle; then for
-    halls and racks in turn bad_id, duplicate_id, unknown_sku, unknown_feed, bad_quantity; then site_differs; then
+    halls and racks in turn bad_id, duplicate_id, unknown_sku, unknown_feed, bad_quantity, unknown_block,
+    block_differs, block_full; then site_differs; then
     over_limit (a rack whose limit is under its base load; base loads that a feed has no room for).
     """
     plan = command.plan
@@ -462,6 +495,7 @@ def apply_site(
                         made.nodes,
                         made.limit_w,
                         made.base_w,
+                        made.block,
                     )
                 )
     return {"site": plan.id, "added": added}
@@ -481,6 +515,7 @@ def _rack(state: State, site: SiteId, hall: HallId, plan: RackPlan, first_node: 
         nodes,
         plan.limit_w or sku.rack_w,
         sku.rack_base_w,
+        plan.block,
     )
 
 
@@ -530,6 +565,7 @@ def _refuse_racks(state: State, plan: SitePlan) -> Refusal | None:
     feeds = {feed.id for feed in plan.feeds} | {f.id for f in state.feeds.values() if f.site == plan.id}
     racks: set[RackId] = set()
     halls: set[HallId] = set()
+    left = _left(state, plan.id)
     for i, hall in enumerate(plan.halls):
         no = refuse_name(hall.id, f"halls[{i}].id")
         if no is not None:
@@ -562,6 +598,37 @@ def _refuse_racks(state: State, plan: SitePlan) -> Refusal | None:
                 0 <= rack.nodes <= state.skus[rack.sku].nodes_per_rack and 0 <= rack.limit_w <= WATTS_MAX
             ):
                 return Refusal("bad_quantity", f"rack {rack.id}: nodes or limit out of range", where)
+            no = None if rack.id in state.racks else _refuse_block(plan.id, rack, left, f"{where}.block")
+            if no is not None:
+                return no
+    return None
+
+
+def _left(state: State, site: SiteId) -> dict[BlockId, tuple[BlockPlan, int]]:
+    """Each block that is planned at a site, and how many of its racks are still to come."""
+    schedule = state.schedules.get(site)
+    if schedule is None:
+        return {}
+    here = standing(state).get(site, Stands()).blocks
+    return {block.id: (block, block.racks - here.get(block.id, 0)) for block in schedule.plan.blocks}
+
+
+def _refuse_block(
+    site: SiteId, rack: RackPlan, left: dict[BlockId, tuple[BlockPlan, int]], where: str
+) -> Refusal | None:
+    """Whether a new rack may be one of its block; it is then taken off what is `left`."""
+    if not rack.block:
+        return None
+    if rack.block not in left:
+        return Refusal("unknown_block", f"rack {rack.id}: no block {rack.block} is planned at {site}", where)
+    block, racks = left[rack.block]
+    if block.sku != rack.sku:
+        return Refusal(
+            "block_differs", f"rack {rack.id} is of {rack.sku}; block {block.id} of {block.sku}", where
+        )
+    if not racks:
+        return Refusal("block_full", f"rack {rack.id}: block {block.id} has {block.racks} racks only", where)
+    left[rack.block] = block, racks - 1
     return None
 
 
@@ -687,6 +754,7 @@ def apply(state: State, event: Event) -> None:
                 event.nodes,
                 event.limit_w,
                 event.base_w,
+                event.block,
             )
             state.rack_order.append(event.rack)
             state.rack_starts.append(event.first_node)

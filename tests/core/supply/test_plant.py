@@ -9,7 +9,7 @@ import pytest
 
 from forebay.core import ids, supply
 from forebay.core.ids import NodeIndex
-from forebay.core.supply import ApplyCatalogue, ApplySite, CordonNode, ReportNodeHealth, UncordonNode
+from forebay.core.supply import ApplyCatalogue, ApplySite, CordonNode, ReportNodeHealth, UncordonNode, blocks
 from forebay.core.units import SECOND_US
 from tests.core import plant
 from tests.core.plant import EDGE, Driver, feed, hall, rack, site, sku
@@ -168,6 +168,84 @@ def test_a_site_is_refused(plan: supply.SitePlan, code: str, field: str) -> None
     driver = known_plant()
     refusal = driver.refused(ApplySite(plan))
     assert (refusal.code, refusal.field) == (code, field), refusal.detail
+
+
+# Racks of a block
+
+
+def block_site() -> Driver:
+    """Of block b1 (two racks of hgx) one stands; of b2 (one rack of another SKU) none."""
+    driver = plant.opened()
+    driver.ask(ApplyCatalogue((sku(), sku("other"))))
+    driver.ask(ApplySite(site("north", (feed("f1", 4_000),), (hall("h1"),))))
+    driver.ask(ApplySite(site("south", (feed("s1"),), (hall("h9"),))))
+    plan = plant.schedule(
+        plant.milestone("m", on=9), plant.block("b1", "m", racks=2), plant.block("b2", "m", of="other")
+    )
+    driver.ask(blocks.ApplySchedule(plan))
+    driver.ask(ApplySite(block_racks(rack("r1", block="b1"))))
+    return driver
+
+
+def block_racks(*racks: supply.RackPlan) -> supply.SitePlan:
+    return site("north", (feed("f1", 4_000),), (hall("h1", *racks),))
+
+
+#: Rules in order, each with what of a rack breaks it, and with what came before it in the same hall.
+BLOCK_RULES: list[tuple[str, str, dict[str, Any]]] = [
+    ("bad_id", "halls[0].racks[1].id", {"id": "!"}),
+    ("duplicate_id", "halls[0].racks[1].id", {"id": "r2"}),
+    ("unknown_sku", "halls[0].racks[1].sku", {"sku": "?"}),
+    ("unknown_feed", "halls[0].racks[1].feed", {"feed": "?"}),
+    ("bad_quantity", "halls[0].racks[1]", {"nodes": 5}),
+    ("unknown_block", "halls[0].racks[1].block", {"block": "b9"}),
+    ("block_differs", "halls[0].racks[1].block", {"sku": "other"}),
+    ("block_full", "halls[0].racks[1].block", {}),
+]
+
+
+@pytest.mark.parametrize("place", range(len(BLOCK_RULES)))
+def test_racks_of_a_block_are_refused_in_order(place: int) -> None:
+    figures: dict[str, Any] = {}
+    for _, _, more in reversed(BLOCK_RULES[place:]):
+        figures |= more
+    # The last place of the block is taken by the rack before. The site is told with another title, and the rack with
+    # a limit under its base load: both are rules that come later.
+    racks = (rack("r2", block="b1"), replace(rack("r3", block="b1", limit_w=1), **figures))
+    plan = replace(block_racks(*racks), title="Other")
+    refusal = block_site().refused(ApplySite(plan))
+    assert (refusal.code, refusal.field) == BLOCK_RULES[place][:2], refusal.detail
+
+
+@pytest.mark.parametrize(
+    ("at", "racks", "code"),
+    [
+        # Nothing is planned there; the block is planned elsewhere; its rack stands, and is told with another block.
+        ("south", [rack("x", on="s1", block="b1")], "unknown_block"),
+        ("north", [rack("r1", block="b2")], "site_differs"),
+        ("north", [rack("r1")], "site_differs"),
+        ("north", [rack("r2", block="b1"), rack("r3", block="b1")], "block_full"),
+        ("north", [rack("r2", "other", block="b2"), rack("r3", "other", block="b2")], "block_full"),
+        ("north", [rack("r2", block="b2")], "block_differs"),
+    ],
+)
+def test_racks_that_are_not_of_a_block(at: str, racks: list[supply.RackPlan], code: str) -> None:
+    plan = block_racks(*racks) if at == "north" else site("south", (feed("s1"),), (hall("h9", *racks),))
+    assert block_site().refused(ApplySite(plan)).code == code
+
+
+def test_racks_come_block_by_block() -> None:
+    driver = block_site()
+    racks = (rack("r1", block="b1"), rack("r2", block="b1"), rack("r3", "other", block="b2"), rack("r4"))
+    assert driver.ask(ApplySite(block_racks(*racks))) == {"site": "north", "added": 3}
+    assert driver.ask(ApplySite(block_racks(*racks))) == {"site": "north", "added": 0}
+    state = driver.world.state.supply
+    assert [state.racks[each.id].block for each in racks] == ["b1", "b1", "b2", ""]
+    assert supply.standing(state) == {
+        ids.SiteId("north"): supply.Stands(
+            {ids.SkuId("hgx"): 12, ids.SkuId("other"): 4}, {ids.BlockId("b1"): 2, ids.BlockId("b2"): 1}
+        )
+    }
 
 
 @pytest.mark.parametrize("start_at", [plant.T0, plant.T0 + plant.YEAR_US // 2])

@@ -1,0 +1,230 @@
+"""`forebay capacity`: what can still be promised, site by kind of rack by month."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Iterator, Sequence
+from decimal import ROUND_FLOOR, Decimal
+from pathlib import Path
+from typing import Any, TextIO
+
+import click
+
+from forebay.cli import client, command, paper, session
+from forebay.cli.failure import Failed, Status
+
+EXAMPLES = """
+    forebay capacity                                     every site, the next 18 months, in racks
+    forebay capacity --site lappeenranta --unit gpus --months 36
+    forebay capacity --from 2028-01-01 --csv -           for a spreadsheet
+    forebay capacity --xlsx capacity.xlsx
+"""
+UNITS = ("racks", "gpus", "nodes")
+#: Heading of each figure, and its name in the answer.
+FIGURES = (
+    ("P50", "supply_p50"),
+    ("P90", "supply_p90"),
+    ("COMMITTED", "committed"),
+    ("HELD", "held"),
+    ("CALLS", "calls"),
+    ("EXTENSIONS", "extensions"),
+    ("REFUSALS", "refusals"),
+    ("BACKSTOP", "backstop"),
+    ("PROMISABLE", "promisable"),
+    ("SHORT", "short"),
+)
+#: Figures that are worth a look only where there are any.
+QUIET = frozenset({"committed", "held", "calls", "extensions", "refusals", "backstop", "short"})
+#: What the columns of figures mean, for the second sheet of a workbook.
+MEANINGS = (
+    ("P50, P90", "Supply: what will have arrived and have power in even odds, and in nine cases of ten."),
+    ("COMMITTED", "Promised by tranches of signed contracts."),
+    ("HELD", "Kept for customers while they think an offer over."),
+    ("CALLS, EXTENSIONS", "What customers may still take by a right."),
+    ("REFUSALS", "On offer to the holder of a right of first refusal."),
+    ("BACKSTOP", "A floor under what stays unsold, which a customer must take; it takes nothing away."),
+    (
+        "PROMISABLE",
+        "What may still be promised; below zero, more is promised or may be called than there will be.",
+    ),
+    ("SHORT", "By how much tranches go short."),
+)
+
+
+@command.command("capacity", examples=EXAMPLES)
+@click.option("--site", default="", metavar="SITE", help="Only this site.")
+@click.option("--sku", default="", metavar="SKU", help="Only this kind of rack.")
+@click.option(
+    "--months", default=18, show_default=True, type=click.IntRange(min=1, max=240), help="So many months."
+)
+@click.option("--from", "start", default="", metavar="DATE", help="From this date on; now when left out.")
+@click.option("--unit", type=click.Choice(UNITS), default="racks", show_default=True, help="What is counted.")
+@click.option("--csv", "csv_file", default="", metavar="FILE", help="Write CSV; - for stdout.")
+@click.option("--xlsx", "xlsx_file", default="", metavar="FILE", help="Write an Excel workbook.")
+def capacity_command(
+    site: str, sku: str, months: int, start: str, unit: str, csv_file: str, xlsx_file: str
+) -> None:
+    """What can still be promised: site by kind of rack by month.
+
+    Supply (P50, P90) and what is promisable are those of the lowest instant of a month, everything else of its
+    highest; what is promisable is so at the confidence of the promise policy. Below zero, more is promised, or may be
+    asked for by a right, than there will be. With --json figures are in nodes.
+    """
+    said = session.current()
+    if said.json and csv_file == "-":
+        raise Failed("--json and --csv - would both print", Status.USAGE, code="usage")
+    found = client.connect(said)
+    body = found.get("/v1/capacity", site=site, sku=sku, months=months, **{"from": start})
+    if csv_file == "-":
+        write_csv(body, unit, sys.stdout)
+    elif csv_file:
+        with Path(csv_file).open("w", newline="", encoding="utf-8") as file:
+            write_csv(body, unit, file)
+        said.say(f"{csv_file}: {paper.count(_size(body), 'row')}")
+    if xlsx_file:
+        write_xlsx(body, unit, Path(xlsx_file))
+        said.say(f"{xlsx_file}: {paper.count(_size(body), 'row')}")
+    if said.json:
+        said.emit("capacity", body)
+    elif not csv_file and not xlsx_file:
+        click.echo(capacity_text(body, unit, said.colors()))
+
+
+def _size(body: dict[str, Any]) -> int:
+    return sum(len(stock["months"]) for stock in body["stocks"])
+
+
+def in_unit(nodes: int, stock: dict[str, Any], unit: str) -> int | Decimal:
+    """Nodes as nodes, GPUs, or racks, which may be broken: then with one place, rounded down."""
+    if unit == "racks":
+        whole, rest = divmod(nodes, stock["nodes_per_rack"])
+        if not rest:
+            return int(whole)
+        racks = Decimal(nodes) / Decimal(stock["nodes_per_rack"])
+        return racks.quantize(Decimal("0.1"), rounding=ROUND_FLOOR)
+    return int(nodes * stock["gpus_per_node"]) if unit == "gpus" else nodes
+
+
+def capacity_text(body: dict[str, Any], unit: str, color: bool) -> str:
+    """The table for people, stock by stock."""
+    if not body["stocks"]:
+        return "nothing stands, is to come or is promised: apply a Site and its Schedule"
+    policy = body["policy"]
+    counted = "GPUs" if unit == "gpus" else unit
+    sure = f"promisable at {policy['confidence'].upper()} (promise policy {policy['version']})"
+    told = [f"{counted}, {sure}; each month at its lowest instant"]
+    for stock in body["stocks"]:
+        gpus = stock["nodes_per_rack"] * stock["gpus_per_node"]
+        head = f"{stock['site']}, {stock['sku']}: {gpus} GPUs in {stock['nodes_per_rack']} nodes a rack"
+        head = click.style(head, bold=True) if color else head
+        mark = click.style("provisional", fg="yellow") if color else "provisional"
+        told += ["", f"{head}; {mark}" if stock["provisional"] else head, _stock_table(stock, unit, color)]
+    notes = [note for mark, note in NOTES.items() if any(_has(stock, mark) for stock in body["stocks"])]
+    told += [""] if notes else []
+    return "\n".join([*told, *(line for note in notes for line in paper.wrapped(note, 0))])
+
+
+#: What a mark means.
+NOTES = {
+    "provisional": "provisional: P50 and P90 are not those of a forecast of today's schedule; until one is recorded "
+    "they are never before the dates by which we reckon.",
+    "short": "short: tranches promise more than there will be; `forebay shortfall` tells who goes short.",
+    "overdrawn": "overdrawn: nobody goes short yet, but holds and rights may take more than there will be.",
+}
+
+
+def _has(stock: dict[str, Any], mark: str) -> bool:
+    if mark == "provisional":
+        return bool(stock["provisional"])
+    return any(month_mark(month) == mark for month in stock["months"])
+
+
+def month_mark(month: dict[str, Any]) -> str:
+    """What is wrong in a month: "short", "overdrawn", or "" for nothing."""
+    if month["short"]:
+        return "short"
+    return "overdrawn" if month["promisable"] < 0 else ""
+
+
+def _stock_table(stock: dict[str, Any], unit: str, color: bool) -> str:
+    rows = []
+    for month in stock["months"]:
+        figures = [_figure(in_unit(month[name], stock, unit), name) for _, name in FIGURES]
+        rows.append([month["month"], *figures, month_mark(month)])
+    headers = ("MONTH", *(heading for heading, _ in FIGURES), "")
+    return paper.table(headers, rows, right=" rrrrrrrrRr", color=color)
+
+
+def _figure(value: int | Decimal, name: str) -> str:
+    return f"{value:,}" if value or name not in QUIET else "-"
+
+
+# For spreadsheets
+
+
+def _records(body: dict[str, Any], unit: str) -> Iterator[list[Any]]:
+    for stock in body["stocks"]:
+        for month in stock["months"]:
+            figures = [in_unit(month[name], stock, unit) for _, name in FIGURES]
+            mark = month_mark(month)
+            yield [stock["site"], stock["sku"], month["month"], *figures, stock["provisional"], mark]
+
+
+def write_csv(body: dict[str, Any], unit: str, file: TextIO) -> None:
+    """The table as CSV (RFC 4180), one row a stock and month."""
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(
+        ["site", "sku", "month", *(f"{name}_{unit}" for _, name in FIGURES), "provisional", "mark"]
+    )
+    for record in _records(body, unit):
+        *values, provisional, mark = record
+        writer.writerow([*values, "yes" if provisional else "no", mark])
+
+
+def write_xlsx(body: dict[str, Any], unit: str, path: Path) -> None:
+    """The table as a workbook: one sheet with a filter, one that says what the columns mean."""
+    import datetime
+
+    import xlsxwriter
+
+    with xlsxwriter.Workbook(str(path)) as book:
+        bold, whole = book.add_format({"bold": True}), book.add_format({"num_format": "#,##0.##;-#,##0.##"})
+        red = book.add_format({"font_color": "#C00000", "bold": True})
+        month_form = book.add_format({"num_format": "yyyy-mm"})
+        sheet = book.add_worksheet("capacity")
+        headers = ["SITE", "SKU", "MONTH", *(heading for heading, _ in FIGURES), "PROVISIONAL", "MARK"]
+        sheet.write_row(0, 0, headers, bold)
+        size = 0
+        for size, record in enumerate(_records(body, unit), 1):
+            site, sku, month, *figures, provisional, mark = record
+            sheet.write_string(size, 0, site)
+            sheet.write_string(size, 1, sku)
+            first = datetime.datetime.strptime(f"{month}-01+0000", "%Y-%m-%d%z").replace(tzinfo=None)
+            sheet.write_datetime(size, 2, first, month_form)
+            for place, figure in enumerate(figures, 3):
+                sheet.write_number(size, place, figure, whole)
+            sheet.write_string(size, 3 + len(figures), "provisional" if provisional else "")
+            sheet.write_string(size, 4 + len(figures), mark)
+        last = 3 + [name for _, name in FIGURES].index("promisable")
+        sheet.conditional_format(
+            1, last, max(size, 1), last, {"type": "cell", "criteria": "<", "value": 0, "format": red}
+        )
+        sheet.freeze_panes(1, 3)
+        sheet.autofilter(0, 0, max(size, 1), len(headers) - 1)
+        sheet.autofit()
+        _write_about(book, body["policy"], unit, bold)
+
+
+def _write_about(book: Any, policy: dict[str, Any], unit: str, bold: Any) -> None:
+    sheet = book.add_worksheet("about")
+    rows: list[Sequence[str]] = [
+        ("Unit", "GPUs" if unit == "gpus" else unit),
+        ("Promisable at", f"{policy['confidence'].upper()} (promise policy {policy['version']})"),
+        ("A month", "Supply and promisable at its lowest instant, everything else at its highest; UTC."),
+        *MEANINGS,
+    ]
+    for place, (name, meaning) in enumerate(rows):
+        sheet.write_string(place, 0, name, bold)
+        sheet.write_string(place, 1, meaning)
+    sheet.autofit()

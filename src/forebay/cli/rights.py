@@ -1,0 +1,156 @@
+"""`forebay rights`: what one side of a contract may still ask for, and using it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from forebay.cli import client, command, paper, session
+
+EXAMPLES = """
+    forebay rights
+    forebay rights offer big-lab-refusal --hold acme-offer
+    forebay rights exercise big-lab-call --racks 100 --start 2029-01-01
+    forebay rights waive big-lab-refusal
+"""
+
+
+@command.group("rights", examples=EXAMPLES, invoke_without_command=True)
+@click.pass_context
+def rights_group(context: click.Context) -> None:
+    """What may still be asked for; offer, exercise, waive.
+
+    Operators and finance see every right, a tenant those of its own contracts, which it may exercise and waive itself
+    unless they are its seller's.
+    """
+    if context.invoked_subcommand is None:
+        context.invoke(_list_rights)
+
+
+@rights_group.command("list", examples="forebay rights list\nforebay rights list --json")
+def _list_rights() -> None:
+    """List rights: where they stand, their window, what is left of them, and the next deadline."""
+    said = session.current()
+    items = client.connect(said).pages("/v1/rights")
+    if said.json:
+        said.emit("rights.list", {"items": items})
+    elif items:
+        click.echo(rights_text(items, said.colors()))
+    else:
+        said.say("no contract grants a right")
+
+
+def rights_text(items: list[dict[str, Any]], color: bool) -> str:
+    """The table, then what is on offer."""
+    rows = [
+        (
+            each["id"], each["kind"], f"{each['tenant']} ({each['holder']})", _about(each), each["life"],
+            _window(each), _left(each), paper.day(each["deadline"]) or "-",
+        )
+        for each in items
+    ]  # fmt: skip
+    headers = ("RIGHT", "KIND", "CUSTOMER (HELD BY)", "ABOUT", "LIFE", "WINDOW", "LEFT", "NEXT DEADLINE")
+    told = [paper.table(headers, rows, color=color)]
+    told += [_on_offer(each) for each in items if each["offer"]]
+    return "\n".join(told)
+
+
+def _about(right: dict[str, Any]) -> str:
+    if right["tranche"]:
+        return f"tranche {right['tranche']}"
+    return (
+        " ".join(part for part in (right["sku"], f"at {right['site']}" if right["site"] else "") if part)
+        or "any sale"
+    )
+
+
+def _window(right: dict[str, Any]) -> str:
+    if right["kind"] == "termination" and not right["opens"]:
+        return "once late beyond the longstop"
+    opens, expires = paper.day(right["opens"]), paper.day(right["expires"])
+    return f"{opens or 'now'} to {expires or 'the end of the contract'}"
+
+
+def _left(right: dict[str, Any]) -> str:
+    parts = []
+    if right["racks_left"] is not None:
+        parts.append(paper.count(right["racks_left"], "rack"))
+    if right["cap_left"]:
+        parts.append(f"{paper.money(right['cap_left'])} of {right['cap']}")
+    return ", ".join(parts) or "-"
+
+
+def _on_offer(right: dict[str, Any]) -> str:
+    sale = right["offer"]
+    hold = f" (hold {sale['hold']})" if "hold" in sale else ""
+    much = f"{sale['gpus']:,} GPUs ({paper.count(sale['nodes'], 'node')}) of {sale['sku']} at {sale['site']}"
+    term = f"{paper.day(sale['start'])} to {paper.day(sale['end'])}"
+    return (
+        f"\non offer to {right['tenant']} by {right['id']} until {paper.moment(right['deadline'])}: {much}, {term}, "
+        f"{paper.charge(sale['price_per_gpu_hour'])} a GPU-hour{hold}"
+    )
+
+
+@rights_group.command("offer", examples="forebay rights offer big-lab-refusal --hold acme-offer")
+@click.argument("right")
+@click.option("--hold", required=True, metavar="NAME", help="The hold for somebody else that is offered.")
+def _offer_held(right: str, hold: str) -> None:
+    """Offer a sale that is held for somebody else to the holder of a refusal.
+
+    The offer says what is sold, when and for how much, and not to whom.
+    """
+    said = session.current()
+    body = client.connect(said).post(f"/v1/rights/{client.escaped(right)}/offer", {"hold": hold})
+    if said.json:
+        said.emit("rights.offer", body)
+    else:
+        click.echo(f"{hold} is on offer by {right} until {paper.moment(body['deadline'])}")
+
+
+@rights_group.command(
+    "exercise", examples="forebay rights exercise big-lab-call --racks 100 --start 2029-01-01"
+)
+@click.argument("right")
+@click.option("--racks", type=click.IntRange(min=1), help="How many racks; where the right does not say it.")
+@click.option(
+    "--start", default="", metavar="DATE", help="From when on; as soon as the notice allows when left out."
+)
+@click.option(
+    "--tranche", default="", metavar="NAME", help="What the new tranche is called; RIGHT-1 when left out."
+)
+@click.option(
+    "--received", default="", metavar="DATE", help="When the notice was received; now when left out."
+)
+def _exercise(right: str, racks: int | None, start: str, tranche: str, received: str) -> None:
+    """Use a right: it makes a tranche, or ends one that is too late."""
+    said = session.current()
+    posted = {"racks": racks or 0, "start": start, "tranche": tranche, "received_at": received}
+    body = client.connect(said).post(f"/v1/rights/{client.escaped(right)}/exercise", posted)
+    if said.json:
+        said.emit("rights.exercise", body)
+    elif body["ended"]:
+        click.echo(f"{right} is exercised: tranche {', '.join(body['ended'])} is ended")
+    else:
+        click.echo(
+            f"{right} is exercised: tranche {body['tranche']}, {paper.money(body['drawn'])} over its term"
+        )
+
+
+@rights_group.command("waive", examples="forebay rights waive big-lab-refusal")
+@click.argument("right")
+@click.option(
+    "--received", default="", metavar="DATE", help="When the notice was received; now when left out."
+)
+def _waive(right: str, received: str) -> None:
+    """Let an offer pass; without an open offer, give the right up."""
+    said = session.current()
+    body = client.connect(said).post(f"/v1/rights/{client.escaped(right)}/waive", {"received_at": received})
+    if said.json:
+        said.emit("rights.waive", body)
+    elif body["until"]:
+        click.echo(
+            f"{right}: the offer was let pass; its sale may be signed until {paper.moment(body['until'])}"
+        )
+    else:
+        click.echo(f"{right} is given up")

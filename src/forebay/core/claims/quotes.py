@@ -1,0 +1,347 @@
+"""What can still be promised, where, from when, how surely, for how much, and what stands in the way? Only questions.
+
+A *quote* searches the calendar of every stock that may serve; nothing is kept by it. *Signing* checks again. The
+*capacity table* tells each stock month by month, at its lowest instant of the month.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from forebay.core import supply, timeline, units
+from forebay.core.claims import calendar as calendars
+from forebay.core.claims import exercise, refusals, shortfall
+from forebay.core.claims.calendar import Calendar, Part, Stock
+from forebay.core.claims.contracts import State, Unit
+from forebay.core.claims.rights import Life, Right, RightKind
+from forebay.core.ids import SiteId, SkuId, TenantId, TrancheId
+from forebay.core.supply.blocks import Confidence
+from forebay.core.timeline import INSTANT_MAX, Interval, Steps
+
+#: Stands for no limit of racks: more than there are.
+RACKS_MAX = 10**6
+
+
+@dataclass(slots=True)
+class Request:
+    """What somebody would like: a shape, where, for how long, from when on at the earliest."""
+
+    skus: tuple[SkuId, ...]
+    count: int
+    term_us: int
+    not_before: int
+    unit: Unit = Unit.RACK
+    #: Where it may be; empty for anywhere.
+    sites: tuple[SiteId, ...] = ()
+    regions: tuple[str, ...] = ()
+    jurisdictions: tuple[str, ...] = ()
+    #: For whom; "" for nobody that rights would know.
+    tenant: TenantId = TenantId("")
+    #: What it would cost; 0 where only dates are asked for.
+    price_micros_per_gpu_hour: int = 0
+    #: From when on it is too late; 0 for never.
+    not_after: int = 0
+    #: When it would be signed: refusals that stand then stand in the way. 0 for `not_before`.
+    signed_at: int = 0
+
+
+@dataclass(slots=True)
+class Obstacle:
+    """What stands in the way of an offer, or made it later than it could be."""
+
+    #: "refusal" (a right comes before the sale), "hold", "call", "extension" (spoken for meanwhile), "provisional"
+    #: (the dates behind it are being estimated again), "waits_for" (the milestone that sets the date).
+    kind: str
+    id: str
+    until: int = 0
+
+
+@dataclass(slots=True)
+class Offer:
+    """Where and from when on a request fits."""
+
+    site: SiteId
+    sku: SkuId
+    start_at: int
+    end_at: int
+    confidence: Confidence
+    nodes: int
+    gpus: int
+    #: For the whole term; 0 where no price was named.
+    cost_micros: int
+    obstacles: tuple[Obstacle, ...]
+
+
+def quote(
+    state: State, supplied: supply.State, calendar: Calendar, request: Request, most: int = 10
+) -> list[Offer]:
+    """Offers, the earliest first; each stock once at the confidence of the policy, and where even odds are earlier,
+    once at P50, which may not be signed under a policy of P90. Empty when nothing fits before the end of all dates.
+    """
+    found: list[Offer] = []
+    for stock in _stocks(supplied, request):
+        sure = state.policy.confidence
+        for confidence in dict.fromkeys((sure, Confidence.P50)):
+            offer = _offer(state, supplied, calendar, request, stock, confidence)
+            if offer is None or (request.not_after and offer.start_at >= request.not_after):
+                continue
+            if confidence is not sure and any(
+                (each.site, each.sku) == stock and each.start_at <= offer.start_at for each in found
+            ):
+                continue
+            found.append(offer)
+    return ranked(found)[:most]
+
+
+def ranked(found: Iterable[Offer]) -> list[Offer]:
+    """The earliest first; then with the least in the way, the cheapest, and by site and SKU."""
+    return sorted(found, key=lambda o: (o.start_at, len(o.obstacles), o.cost_micros, o.site, o.sku))
+
+
+def _stocks(supplied: supply.State, request: Request) -> list[Stock]:
+    found = []
+    for site in supplied.sites.values():
+        if request.sites and site.id not in request.sites:
+            continue
+        if request.regions and site.region not in request.regions:
+            continue
+        if request.jurisdictions and site.jurisdiction not in request.jurisdictions:
+            continue
+        found += [Stock(site.id, sku) for sku in request.skus if sku in supplied.skus]
+    return found
+
+
+def _offer(
+    state: State,
+    supplied: supply.State,
+    calendar: Calendar,
+    request: Request,
+    stock: Stock,
+    confidence: Confidence,
+) -> Offer | None:
+    sku = supplied.skus[stock.sku]
+    nodes = request.count * (sku.nodes_per_rack if request.unit is Unit.RACK else 1)
+    available = calendar.available(stock, confidence)
+    start_at = calendars.earliest(available, (Part(0, nodes),), request.term_us, request.not_before)
+    if start_at is None:
+        return None
+    end_at = min(start_at + request.term_us, INSTANT_MAX)
+    gpus = nodes * sku.gpus_per_node
+    cost = units.gpu_time_cost_micros(gpus * (end_at - start_at), request.price_micros_per_gpu_hour)
+    obstacles = tuple(
+        _obstacles(state, supplied, calendar, request, stock, confidence, Interval(start_at, end_at))
+    )
+    return Offer(stock.site, stock.sku, start_at, end_at, confidence, nodes, gpus, cost, obstacles)
+
+
+def _obstacles(
+    state: State,
+    supplied: supply.State,
+    calendar: Calendar,
+    request: Request,
+    stock: Stock,
+    confidence: Confidence,
+    term: Interval,
+) -> Iterable[Obstacle]:
+    for right in sorted(state.rights.values(), key=lambda right: (right.plan.priority, right.plan.id)):
+        signed_at = request.signed_at or request.not_before
+        if right.tenant != request.tenant and refusals.in_scope(right, stock, signed_at):
+            yield Obstacle(RightKind.REFUSAL.value, right.plan.id, right.plan.expires_at)
+    if term.start > request.not_before:
+        waited = Interval(request.not_before, term.end)
+        for taken in calendars.encumbrances(state, supplied, stock):
+            if taken.window.overlaps(waited):
+                yield Obstacle(taken.kind, taken.id, taken.window.end)
+    outlook = calendar.outlook(stock.site)
+    if outlook is None:
+        return
+    for block in outlook.schedule.plan.blocks:
+        done = all(milestone in outlook.schedule.reached for milestone in block.after)
+        if block.sku == stock.sku and not done and outlook.block(block, confidence) == term.start:
+            last = max(block.after, key=lambda milestone: (outlook.dates[milestone], milestone))
+            yield Obstacle("waits_for", f"{block.id}/{last}", term.start)
+    if _is_provisional(calendar, stock) and any(
+        block.sku == stock.sku for block in outlook.schedule.plan.blocks
+    ):
+        yield Obstacle("provisional", stock.site)
+
+
+# The capacity table.
+
+
+class Row(NamedTuple):
+    """One stock in one month, in nodes at the lowest instant of the month."""
+
+    site: SiteId
+    sku: SkuId
+    #: The month, or what of the first one is asked for: its first instant, and the first one after it.
+    start_at: int
+    end_at: int
+    supply_p50: int
+    supply_p90: int
+    #: The most that tranches promise at any instant of the month.
+    committed: int
+    #: The most that is held for customers, without what is on offer to the holder of a refusal.
+    held: int
+    #: The most that calls and extensions may still take.
+    calls: int
+    extensions: int
+    #: The most that is kept for sales on offer to the holder of a refusal.
+    refusals: int
+    #: Floors under what stays unsold: racks that a backstop could put to its customer then, as nodes.
+    backstop: int
+    #: Below 0 where more is promised, or may be asked for by a right, than there will be.
+    promisable: int
+    #: The most by which tranches go short together.
+    short: int
+    #: Whether the dates behind it are not those of a forecast of today's graph.
+    provisional: bool
+
+
+def capacity_table(
+    state: State,
+    supplied: supply.State,
+    calendar: Calendar,
+    from_at: int,
+    months: int,
+    stocks: Iterable[Stock] | None = None,
+) -> list[Row]:
+    """Stock by stock and month by month (calendar months in UTC): the first is what is left of the month that holds
+    `from_at`. Every stock, unless `stocks` says which.
+    """
+    ends = [timeline.month_end(from_at)]
+    while len(ends) < months:
+        ends.append(timeline.month_end(ends[-1]))
+    windows = [Interval(start, end) for start, end in zip([from_at, *ends[:-1]], ends, strict=True)]
+    rows = []
+    for stock in calendar.stocks() if stocks is None else stocks:
+        taken = _taken_by_kind(state, supplied, stock)
+        provisional = _is_provisional(calendar, stock)
+        short = timeline.summed(
+            change
+            for each in state.shorts.get(stock, ())
+            for change in ((each.start_at, each.nodes), (each.end_at, -each.nodes))
+        )
+        available = calendar.available(stock, state.policy.confidence)
+        for month in windows:
+            promisable = available.least(month)
+            rows.append(
+                Row(
+                    stock.site, stock.sku, month.start, month.end,
+                    calendar.supply(stock, Confidence.P50).least(month),
+                    calendar.supply(stock, Confidence.P90).least(month),
+                    calendar.committed(stock).most(month),
+                    taken["hold"].most(month),
+                    taken[RightKind.CALL.value].most(month),
+                    taken[RightKind.EXTENSION.value].most(month),
+                    taken[RightKind.REFUSAL.value].most(month),
+                    min(max(0, promisable), _backstop(state, supplied, stock, month)),
+                    promisable,
+                    short.most(month),
+                    provisional,
+                )
+            )  # fmt: skip
+    return rows
+
+
+def _taken_by_kind(state: State, supplied: supply.State, stock: Stock) -> dict[str, Steps]:
+    """What may still be taken of a stock over time; a hold that is on offer counts as the refusal's."""
+    offered = {right.hold for right in state.rights.values() if right.life is Life.OFFERED}
+    kinds = ("hold", RightKind.CALL.value, RightKind.EXTENSION.value, RightKind.REFUSAL.value)
+    changes: dict[str, list[tuple[int, int]]] = {kind: [] for kind in kinds}
+    for taken in calendars.encumbrances(state, supplied, stock):
+        kind = RightKind.REFUSAL.value if taken.kind == "hold" and taken.id in offered else taken.kind
+        changes[kind] += [(taken.window.start, taken.nodes), (taken.window.end, -taken.nodes)]
+    return {kind: timeline.summed(found) for kind, found in changes.items()}
+
+
+def _is_provisional(calendar: Calendar, stock: Stock) -> bool:
+    outlook = calendar.outlook(stock.site)
+    if outlook is None or not outlook.provisional:
+        return False
+    return any(milestone not in outlook.schedule.reached for milestone in outlook.dates)
+
+
+def _backstop(state: State, supplied: supply.State, stock: Stock, month: Interval) -> int:
+    """Nodes that backstops over this stock could still put to their customers by then; those that share a cap count
+    once, for what the first takes the second cannot.
+    """
+    floors: dict[tuple[str, str], int] = {}
+    for right in state.rights.values():
+        plan = right.plan
+        if plan.kind is not RightKind.BACKSTOP or (plan.site, plan.sku) != stock:
+            continue
+        if right.life is not Life.DORMANT or month.end <= plan.measure_at:
+            continue
+        if plan.expires_at and plan.expires_at <= month.start:
+            continue
+        racks = racks_open(state, supplied, right)
+        nodes = (RACKS_MAX if racks is None else racks) * supplied.skus[plan.sku].nodes_per_rack
+        key = (right.contract, plan.cap) if plan.cap else ("", plan.id)
+        floors[key] = max(floors.get(key, 0), nodes)
+    return sum(floors.values())
+
+
+def racks_open(state: State, supplied: supply.State, right: Right) -> int | None:
+    """Racks that a call or a backstop may still take, by its number and its cap; None where it has neither."""
+    plan = right.plan
+    left = [plan.racks_max - right.racks] if plan.racks_max else []
+    # What stayed unsold of a backstop's scope, once that is measured.
+    left += [right.unsold] if right.unsold >= 0 else []
+    left_micros = exercise.cap_left_micros(state, right)
+    if left_micros is not None:
+        sku = supplied.skus[plan.sku]
+        gpu_us = sku.nodes_per_rack * sku.gpus_per_node * plan.term_s * units.SECOND_US
+        one_micros = units.gpu_time_cost_micros(gpu_us, plan.price_micros_per_gpu_hour)
+        left += [left_micros // one_micros] if one_micros else []
+    return min(left, default=None)
+
+
+# Who is at risk.
+
+
+class Risk(NamedTuple):
+    """One tranche that goes short: since and until when, of how many GPUs at most, and what that costs."""
+
+    tranche: TrancheId
+    contract: str
+    tenant: TenantId
+    site: SiteId
+    sku: SkuId
+    start_at: int
+    end_at: int
+    gpus_most: int
+    #: GPU-hours that are missing, rounded up.
+    gpu_hours: int
+    #: The terms that apply: "late" before a part was ever delivered, "none" where the contract is silent.
+    terms: str
+    currency: str
+    cost: shortfall.Cost
+
+
+def risks(state: State, supplied: supply.State) -> list[Risk]:
+    """Every tranche that goes short, in order of stock and tranche."""
+    found = []
+    for (site, sku), shorts in sorted(state.shorts.items()):
+        for name in sorted({short.tranche for short in shorts}):
+            own = tuple(short for short in shorts if short.tranche == name)
+            tranche = state.tranches[name]
+            per_node = supplied.skus[sku].gpus_per_node
+            missing_us = sum(short.nodes * per_node * (short.end_at - short.start_at) for short in own)
+            found.append(
+                Risk(
+                    name, tranche.contract, tranche.tenant, site, sku, min(short.start_at for short in own),
+                    max(short.end_at for short in own), max(short.nodes for short in own) * per_node,
+                    -(-missing_us // units.HOUR_US), "late" if tranche.plan.late else "none",
+                    state.contracts[tranche.contract].currency, shortfall.cost(tranche, supplied, own),
+                )
+            )  # fmt: skip
+    return found
+
+
+def changed_risks(before: list[Risk], after: list[Risk]) -> list[tuple[Risk | None, Risk | None]]:
+    """What a step changed: for each tranche whose shortfall is another now, as it was and as it is."""
+    old, new = {risk.tranche: risk for risk in before}, {risk.tranche: risk for risk in after}
+    return [(old.get(name), new.get(name)) for name in sorted({*old, *new}) if old.get(name) != new.get(name)]

@@ -1,0 +1,149 @@
+"""What would documents change? Each is compared with what is recorded, and tried on a copy of the World.
+
+A document that would be refused is compared all the same: what differs is why.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from forebay.core import claims, ids, money, supply
+from forebay.core.placements import gang
+from forebay.core.supply import blocks
+from forebay.core.world import World
+from forebay.feeds import commands
+from forebay.feeds import differences as comparing
+from forebay.server import applying, bodies, forecasting, problems
+from forebay.server.calls import Call
+
+
+async def differences(call: Call, posted: bodies.PostedDocuments) -> bodies.DifferencesBody:
+    """What the files would add and change, and which of them would be refused."""
+    asked = await applying.asked_for(call, posted)
+    at = call.forebay.clock.now()
+
+    def look(world: World) -> list[bodies.Difference]:
+        copy = world.fork()
+        told = [_difference(world, one.want) for one in asked]
+        for one, each in zip(asked, told, strict=True):
+            if one.command is None:
+                continue
+            answer = copy.handle(ids.Asked(one.command, call.principal), max(at, copy.now)).answer
+            if isinstance(answer, ids.Refusal):
+                each["refused"] = _refused(call, one.want, answer)
+            forecasting.settle_copy(copy, max(at, copy.now))
+        return told
+
+    return {"documents": await call.read(look)}
+
+
+def _difference(world: World, want: commands.Wanted) -> bodies.Difference:
+    wanted = _plan(want.command)
+    recorded = _recorded_plan(world, want.command)
+    found = comparing.compare(recorded, wanted, keeps=isinstance(want.command, _KEEPING))
+    differs = found.added or found.removed or found.changed
+    return {
+        "name": want.document.file,
+        "kind": want.document.kind,
+        "id": want.about,
+        "state": "new" if recorded is None else "differs" if differs else "same",
+        "added": found.added,
+        "removed": found.removed,
+        "equal": len(found.equal),
+        "changed": [
+            {"thing": each.thing, "field": each.field, "old": each.old, "new": each.new}
+            for each in found.changed
+        ],
+        "refused": None,
+    }
+
+
+def _refused(call: Call, want: commands.Wanted, refusal: ids.Refusal) -> bodies.RefusedDocument:
+    detail = refusal.told_to(call.principal)
+    problem = want.problem(refusal, detail)
+    return {
+        "code": refusal.code,
+        "detail": detail,
+        "pointer": problems.pointer(problem.path),
+        "line": problem.line,
+        "column": problem.column,
+    }
+
+
+#: Commands that take nothing away of what they do not name.
+_KEEPING = (supply.ApplySite, supply.ApplyCatalogue)
+
+
+def _plan(command: ids.Command) -> Any:
+    """What a document says, as the core keeps it."""
+    match command:
+        case supply.ApplySite() | blocks.ApplySchedule() | claims.SignContract():
+            return command.plan
+        case gang.ApplyPolicy() | claims.ApplyPromisePolicy():
+            return command.policy
+        case money.ApplyPriceList():
+            return command.prices
+        case gang.SubmitGang():
+            return command.spec
+    return command
+
+
+def _recorded_plan(world: World, command: ids.Command) -> Any:
+    """The same as it is recorded; None where there is none."""
+    state = world.state
+    match command:
+        case supply.ApplySite():
+            return _recorded_site(state.supply, command.plan)
+        case supply.ApplyCatalogue():
+            named = {sku.id for sku in command.skus}
+            known = tuple(sku for sku in state.supply.skus.values() if sku.id in named)
+            return supply.ApplyCatalogue(known) if known else None
+        case blocks.ApplySchedule():
+            schedule = state.supply.schedules.get(command.plan.site)
+            return None if schedule is None else schedule.plan
+        case claims.SignContract():
+            return state.claims.contracts.get(command.plan.id)
+        case gang.ApplyPolicy():
+            return state.placements.policy if state.placements.policy.version else None
+        case claims.ApplyPromisePolicy():
+            return state.claims.policy if state.claims.policy.version else None
+        case money.ApplyPriceList():
+            prices = state.money.price_lists.get(command.prices.version)
+            if prices is None or command.prices.effective_at:
+                return prices
+            # A list that holds at once was given its date when it was applied.
+            return dataclasses.replace(prices, effective_at=0)
+        case gang.SubmitGang():
+            known_gang = state.placements.gangs.get(command.spec.id)
+            return None if known_gang is None else known_gang.spec
+    raise AssertionError(f"no document asks for {type(command).__name__}")
+
+
+def _recorded_site(state: supply.State, plan: supply.SitePlan) -> supply.SitePlan | None:
+    """A site as a file would state it. Of a rack, what the plan leaves to the SKU is left to it, where it is so."""
+    site = state.sites.get(plan.id)
+    if site is None:
+        return None
+    planned = {rack.id: rack for hall in plan.halls for rack in hall.racks}
+    halls = []
+    for hall in state.halls.values():
+        if hall.site == plan.id:
+            racks = [rack for rack in state.racks.values() if rack.hall == hall.id and rack.id in planned]
+            stated = tuple(_recorded_rack(state, rack, planned[rack.id]) for rack in racks)
+            halls.append(supply.HallPlan(hall.id, stated))
+    feeds = tuple(
+        supply.FeedPlan(feed.id, feed.limit_w, feed.parent, feed.base_w)
+        for feed in state.feeds.values()
+        if feed.site == plan.id
+    )
+    return supply.SitePlan(
+        site.id, site.title, site.region, site.jurisdiction, site.zone, feeds, tuple(halls)
+    )
+
+
+def _recorded_rack(state: supply.State, rack: supply.Rack, planned: supply.RackPlan) -> supply.RackPlan:
+    sku = state.skus[rack.sku]
+    nodes = 0 if not planned.nodes and rack.nodes == sku.nodes_per_rack else rack.nodes
+    limit_w = 0 if not planned.limit_w and rack.limit_w == sku.rack_w else rack.limit_w
+    return supply.RackPlan(rack.id, rack.sku, rack.feed, rack.row, nodes, limit_w, rack.block)

@@ -1,0 +1,567 @@
+"""What shape has each answer about what is to come, what may be promised, and who goes short? As `bodies`.
+
+Dates that nobody knows are null. Nodes are whole; racks are nodes over `nodes_per_rack`, GPUs nodes times
+`gpus_per_node`.
+
+Annotations are not postponed in this file: what may be missing is known at run time (`__required_keys__`).
+"""
+
+from typing import NotRequired, TypedDict
+
+import msgspec
+
+from forebay.server.bodies import Applied, Money, PostedDocument
+
+
+class PromisePolicyBody(TypedDict):
+    """How sure supply must be to be promised, and who goes short where contracts are silent: the seller's own."""
+
+    version: int
+    confidence: str
+    shorting: str
+    #: Contracts that go short last.
+    protected: list[str]
+    notice_grace_s: int
+
+
+# What is there, promised and left.
+
+
+class CapacityMonth(TypedDict):
+    """A month in nodes: supply and promisable at their lowest instant, everything else at its highest."""
+
+    month: str
+    start: str
+    end: str
+    supply_p50: int
+    supply_p90: int
+    committed: int
+    #: Held for customers.
+    held: int
+    #: What calls and extensions may still take.
+    calls: int
+    extensions: int
+    #: Kept for sales on offer to the holder of a refusal.
+    refusals: int
+    #: A floor under what stays unsold; encumbers nothing.
+    backstop: int
+    #: Below 0 where more is promised, or may be asked for by a right, than there will be.
+    promisable: int
+    #: By how much tranches go short.
+    short: int
+
+
+class CapacityStock(TypedDict):
+    """One kind of rack at one site, month by month."""
+
+    site: str
+    sku: str
+    nodes_per_rack: int
+    gpus_per_node: int
+    #: Whether its P50 and P90 are not those of a forecast of today's schedule.
+    provisional: bool
+    months: list[CapacityMonth]
+
+
+class CapacityBody(TypedDict):
+    """What can still be promised, where and from when; `promisable` is at the policy's confidence."""
+
+    policy: PromisePolicyBody
+    stocks: list[CapacityStock]
+
+
+class CapacityChange(TypedDict):
+    """A month that a what-if changes."""
+
+    site: str
+    sku: str
+    nodes_per_rack: int
+    gpus_per_node: int
+    before: CapacityMonth
+    after: CapacityMonth
+
+
+# What is to come.
+
+
+class ForecastBody(TypedDict):
+    """The recorded simulation of a schedule; `current` when it was made for the schedule as it is."""
+
+    source: str
+    graph: int
+    scenarios: int
+    current: bool
+
+
+class MilestoneBody(TypedDict):
+    """Something that has to be done, with its dates, which are never mixed."""
+
+    id: str
+    kind: str
+    after: list[str]
+    #: Those of `after` that are not reached.
+    waits_for: list[str]
+    planned: str | None
+    reported: str | None
+    reached: str | None
+    #: By which we reckon today.
+    date: str | None
+    p50: str | None
+    p90: str | None
+
+
+class BlockBody(TypedDict):
+    """Racks that are delivered together; `racks_standing` of them stand already."""
+
+    id: str
+    sku: str
+    racks: int
+    gpus: int
+    racks_standing: int
+    after: list[str]
+    date: str | None
+    p50: str | None
+    p90: str | None
+
+
+class PowerStageBody(TypedDict):
+    """A stage of power. Contracted, connected, facility and IT watts are four quantities and do not add up."""
+
+    id: str
+    kind: str
+    contracted_w: int
+    connected_w: int
+    #: What the site may draw of it.
+    facility_w: int
+    #: What reaches the racks.
+    it_w: int
+    #: The milestone from which on it is there, and the dates of it.
+    start: str
+    start_p50: str | None
+    start_p90: str | None
+    #: The milestone at which it ends, "" where it stays, and its earlier date.
+    end: str
+    end_date: str | None
+
+
+class ScheduleBody(TypedDict):
+    """What is to come at a site. Without a forecast P50 and P90 are the date by which we reckon."""
+
+    site: str
+    title: str
+    zone: str
+    #: Version of the graph of milestones; grows with each report.
+    graph: int
+    forecast: ForecastBody | None
+    provisional: bool
+    milestones: list[MilestoneBody]
+    blocks: list[BlockBody]
+    power: list[PowerStageBody]
+
+
+class SchedulePage(TypedDict):
+    """Schedules by site."""
+
+    items: list[ScheduleBody]
+    next_cursor: str | None
+
+
+# Who is at risk.
+
+
+class LateBody(TypedDict):
+    """What follows when a part of a tranche is late. No `cap` is no limit; a longstop of 0 is none."""
+
+    grace_s: int
+    damages_per_gpu_day: Money
+    cap: Money | None
+    longstop_s: int
+
+
+class ShortPart(TypedDict):
+    """A time in which the same number is missing."""
+
+    start: str
+    end: str | None
+    nodes: int
+    gpus: int
+
+
+class RiskBody(TypedDict):
+    """A tranche that goes short, what that costs its seller, and under which terms."""
+
+    tranche: str
+    contract: str
+    tenant: str
+    site: str
+    sku: str
+    #: From when, until when, and how many at most.
+    start: str
+    end: str | None
+    nodes: int
+    gpus: int
+    nodes_per_rack: int
+    #: GPU-hours that are missing, rounded up.
+    gpu_hours: int
+    parts: list[ShortPart]
+    #: "late" for the late-delivery terms of `late`, "none" where the contract is silent.
+    terms: str
+    late: LateBody | None
+    #: Fees that cannot be charged.
+    fees: Money
+    damages: Money
+    #: Whether the damages reached the cap of the terms.
+    capped: bool
+    #: From when on the customer may end the tranche.
+    longstop: str | None
+
+
+class RiskChange(TypedDict):
+    """A tranche that goes short in another way: as it was and as it is; null where it does not go short."""
+
+    before: RiskBody | None
+    after: RiskBody | None
+
+
+class RiskTotal(TypedDict):
+    """What all shortfalls of one currency cost."""
+
+    currency: str
+    fees: Money
+    damages: Money
+    total: Money
+
+
+class ShortfallsBody(TypedDict):
+    """Who goes short. A tenant sees its own, and not the policy by which it was shared out."""
+
+    policy: NotRequired[PromisePolicyBody]
+    items: list[RiskBody]
+    totals: list[RiskTotal]
+
+
+# Reports.
+
+
+class MovedBlock(TypedDict):
+    """A block that comes at another date; `days` is null where there is no date before or after."""
+
+    block: str
+    sku: str
+    racks: int
+    gpus: int
+    #: The date by which we reckon.
+    before: str | None
+    after: str | None
+    days: int | None
+    #: The date that promises are measured by: at the confidence of the policy.
+    sure_before: str | None
+    sure_after: str | None
+    sure_days: int | None
+
+
+class MilestoneReport(TypedDict):
+    """What a report about a milestone moved, and what that does to the promises behind it."""
+
+    site: str
+    milestone: str
+    #: The date of the milestone by which we reckoned, and do now.
+    before: str | None
+    after: str | None
+    changed: bool
+    #: Recorded earlier under the same key: `moved` is what it did then, and the difference to now is empty.
+    repeated: bool
+    dry_run: bool
+    #: Of the promise policy.
+    confidence: str
+    #: Whether P50 and P90 are those of an older schedule until they are estimated again.
+    provisional: bool
+    moved: list[MovedBlock]
+    risks: list[RiskChange]
+    #: What all shortfalls cost now.
+    totals: list[RiskTotal]
+
+
+class SigningBody(TypedDict):
+    """Contracts that were signed, and what that makes short (by an override only)."""
+
+    applied: list[Applied]
+    dry_run: bool
+    risks: list[RiskChange]
+    totals: list[RiskTotal]
+
+
+class WhatIfBody(TypedDict):
+    """What would be different. Nothing of it is recorded."""
+
+    what: str
+    #: Of the promise policy.
+    confidence: str
+    provisional: bool
+    moved: list[MovedBlock]
+    applied: list[Applied]
+    risks: list[RiskChange]
+    #: What all shortfalls cost now, and would.
+    totals_before: list[RiskTotal]
+    totals_after: list[RiskTotal]
+    #: Months whose figures differ.
+    capacity: list[CapacityChange]
+
+
+# Quotes and holds.
+
+
+class ObstacleBody(TypedDict):
+    """What stands in the way of an offer, or made it later.
+
+    `kind` is refusal, hold, call, extension, waits_for (a milestone) or provisional.
+    """
+
+    kind: str
+    id: str
+    until: str | None
+
+
+class OfferBody(TypedDict):
+    """Where and from when on a request fits."""
+
+    site: str
+    sku: str
+    start: str
+    end: str
+    confidence: str
+    #: Whether it is as sure as the policy asks for: one that is not cannot be held or signed.
+    signable: bool
+    nodes: int
+    gpus: int
+    nodes_per_rack: int
+    cost: Money | None
+    obstacles: list[ObstacleBody]
+
+
+class QuoteBody(TypedDict):
+    """Offers, the earliest first; nothing is kept by it."""
+
+    now: str
+    policy: PromisePolicyBody
+    not_before: str
+    term_s: int
+    items: list[OfferBody]
+
+
+class HoldBody(TypedDict):
+    """Capacity that is kept for a customer until `expires`."""
+
+    id: str
+    tenant: str
+    site: str
+    sku: str
+    nodes: int
+    gpus: int
+    nodes_per_rack: int
+    start: str
+    end: str
+    expires: str
+    #: Without a currency: a hold is of no contract yet.
+    price_per_gpu_hour: str
+    #: The right to whose holder it is on offer, "" for none.
+    offered_to: str
+
+
+class HoldPage(TypedDict):
+    """Holds by name."""
+
+    items: list[HoldBody]
+    next_cursor: str | None
+
+
+class HoldAnswer(TypedDict):
+    """What a command about a hold did."""
+
+    hold: str
+    changed: bool
+
+
+# Rights.
+
+
+class SaleOnOffer(TypedDict):
+    """What the holder of a refusal may take: the sale as it is, at its price."""
+
+    site: str
+    sku: str
+    nodes: int
+    gpus: int
+    start: str
+    end: str
+    price_per_gpu_hour: Money
+    #: Which hold it is, not for tenants: whose it is the offer does not say.
+    hold: NotRequired[str]
+
+
+class RightBody(TypedDict):
+    """What one side of a contract may still ask for."""
+
+    id: str
+    kind: str
+    contract: str
+    tenant: str
+    #: Who may use it: "customer" or "seller".
+    holder: str
+    #: "dormant", "offered", "exercised", "waived" or "lapsed".
+    life: str
+    #: What it is about; "" for any.
+    site: str
+    sku: str
+    tranche: str
+    #: When it may be used, and from when on no more; null for at once, and for no end.
+    opens: str | None
+    expires: str | None
+    #: The next date by which something has to be said, exclusive; null for none.
+    deadline: str | None
+    notice_s: int
+    term_s: int
+    price_per_gpu_hour: Money | None
+    #: The fewest racks at once; racks taken; racks left by its number and its cap, null for no limit.
+    racks_min: int
+    racks_taken: int
+    racks_left: int | None
+    #: What it draws on, and what is left of that.
+    cap: str
+    cap_left: Money | None
+    offer: SaleOnOffer | None
+
+
+class RightPage(TypedDict):
+    """Rights by name."""
+
+    items: list[RightBody]
+    next_cursor: str | None
+
+
+class SaleOffer(TypedDict):
+    """A sale is on offer to the holder of a right until `deadline`."""
+
+    right: str
+    hold: str
+    deadline: str
+
+
+class RightUsed(TypedDict):
+    """What came of using a right: the tranche that it made; or the one that was too late, and all that `ended`."""
+
+    right: str
+    tranche: str
+    ended: list[str]
+    #: In whole racks, or for a matched sale in nodes; 0 where a tranche ended.
+    count: int
+    drawn: Money | None
+
+
+class RightPassed(TypedDict):
+    """An offer was let pass, and its sale may be signed until `until`; or, without it, a right was given up."""
+
+    right: str
+    until: str | None
+
+
+# What is posted.
+
+
+class PostedForecast(msgspec.Struct, forbid_unknown_fields=True):
+    """A milestone is now expected at this date (RFC 3339)."""
+
+    forecast_at: str
+    reason: str = ""
+    dry_run: bool = False
+
+
+class PostedReached(msgspec.Struct, forbid_unknown_fields=True):
+    """A milestone is done since then (RFC 3339; now when left out)."""
+
+    reached_at: str = ""
+    evidence: str = ""
+    dry_run: bool = False
+
+
+class PostedSlip(msgspec.Struct, forbid_unknown_fields=True):
+    """What if this milestone came at that date?"""
+
+    site: str
+    milestone: str
+    forecast_at: str
+    #: Months of the capacity table to compare, from now on.
+    months: int = 60
+
+
+class PostedQuote(msgspec.Struct, forbid_unknown_fields=True):
+    """A shape: racks, nodes or GPUs of one of several SKUs, for a term (such as `1826d`), not before a date.
+
+    One of `racks`, `nodes` and `gpus` is given. Without places it may be anywhere.
+    """
+
+    skus: list[str]
+    term: str
+    not_before: str = ""
+    not_after: str = ""
+    racks: int = 0
+    nodes: int = 0
+    gpus: int = 0
+    sites: list[str] = []
+    regions: list[str] = []
+    jurisdictions: list[str] = []
+    tenant: str = ""
+    price_per_gpu_hour: str = ""
+    currency: str = "USD"
+
+
+class PostedHold(msgspec.Struct, forbid_unknown_fields=True):
+    """Nodes to be kept for a customer until `expires`."""
+
+    id: str
+    tenant: str
+    site: str
+    sku: str
+    nodes: int
+    start: str
+    end: str
+    expires: str
+    price_per_gpu_hour: str = "0"
+
+
+class PostedSaleOffer(msgspec.Struct, forbid_unknown_fields=True):
+    """The hold that is offered."""
+
+    hold: str
+
+
+class PostedExercise(msgspec.Struct, forbid_unknown_fields=True):
+    """How a right is used; the notice was received at `received_at` (now when left out).
+
+    Without `tranche` the new one is called after the right.
+    """
+
+    tranche: str = ""
+    racks: int = 0
+    start: str = ""
+    received_at: str = ""
+
+
+class PostedWaiver(msgspec.Struct, forbid_unknown_fields=True):
+    """The notice was received then (RFC 3339; now when left out)."""
+
+    received_at: str = ""
+
+
+class PostedSigning(msgspec.Struct, forbid_unknown_fields=True):
+    """Files of contracts that were signed. One contract may use up a hold.
+
+    `override` is why it is signed although more is promised than there will be.
+    """
+
+    documents: list[PostedDocument]
+    hold: str = ""
+    override: str = ""
+    dry_run: bool = False
+    #: For what-if: months of the capacity table to compare, from now on.
+    months: int = 60

@@ -1,0 +1,93 @@
+"""What documents would change is told before anything does; what would be refused is compared all the same."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from forebay.feeds import kinds
+from tests.server import rig as rigs
+from tests.server.rig import PRICES, SITE, Rig, contract, problem, rigged
+
+SCHEDULE = """\
+forebay: 1
+kind: Schedule
+site: lpp
+zone: Europe/Helsinki
+milestones: [{id: grid, planned: 2026-11-01, late_p90: 90d, reached: 2026-11-01}]
+power: [{id: s1, kind: grid, contracted: 10 MW, start: grid}]
+blocks: [{id: b1, sku: gb300-nvl72, racks: 2, after: [grid]}]
+"""
+POLICY = "forebay: 1\nkind: Policy\nversion: 1\n"
+PROMISE = "forebay: 1\nkind: PromisePolicy\nversion: 1\n"
+CATALOGUE = """\
+forebay: 1
+kind: Catalogue
+skus:
+  - {id: x1, title: X, gpus_per_node: 4, nodes_per_rack: 2, rack_power: 10 kW, base_power: 1 kW, gpu_power: 1 kW,
+     healthy_nodes: 2}
+"""
+GANG = "forebay: 1\nkind: Gang\nname: g\ntenant: acme\ntier: spot\nsku: gb300-nvl72\ngpus: 4\nwalltime: 1h\n"
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    with rigged(tmp_path) as made:
+        yield made
+
+
+def differences(rig: Rig, *texts: str) -> list[dict[str, Any]]:
+    documents = [{"name": f"{number}.yaml", "text": text} for number, text in enumerate(texts)]
+    answer = rig.operator.post("/v1/documents/differences", json={"documents": documents})
+    assert answer.status_code == 200, answer.text
+    found: list[dict[str, Any]] = answer.json()["documents"]
+    return found
+
+
+def test_new_then_the_same_for_every_kind(rig: Rig) -> None:
+    texts = [CATALOGUE, SITE, SCHEDULE, POLICY, PROMISE, PRICES, contract("acme", "acme-t1"), GANG]
+    told = differences(rig, *texts)
+    assert {each["kind"] for each in told} == set(kinds.KINDS)
+    assert [(each["state"], each["refused"]) for each in told] == [("new", None)] * 8
+    assert told[1]["added"] == ["site lpp", "feed utility", "feed a", "hall h1", "rack r01", "rack r02", "rack r03",
+                                "rack r04"]  # fmt: skip
+    assert rig.apply(*texts).status_code == 200
+    rig.pass_time(rigs.HOUR)
+    before = rig.operator.get("/v1/journal/head").json()["seq"]
+    for each in differences(rig, *texts):
+        assert (each["state"], each["added"], each["removed"], each["changed"]) == ("same", [], [], [])
+        assert each["equal"] > 0
+    assert rig.operator.get("/v1/journal/head").json()["seq"] == before
+
+
+def test_what_differs_field_by_field(rig: Rig) -> None:
+    assert rig.apply(SITE, SCHEDULE, contract("acme", "acme-t1")).status_code == 200
+    schedule = SCHEDULE.replace("90d", "91d").replace(
+        "power: [{id: s1, kind: grid, contracted: 10 MW, start: grid}]\n", ""
+    )
+    site = SITE.replace('"r[01-04]"', '"r[01-05]"')
+    told = differences(rig, site, schedule, contract("acme", "acme-t1").replace("2.35", "2.40"))
+    assert [each["state"] for each in told] == ["differs"] * 3
+    assert (told[0]["added"], told[0]["equal"], told[0]["refused"]) == (["rack r05"], 8, None)
+    assert told[1]["removed"] == ["power stage s1"]
+    assert told[1]["changed"] == [
+        {"thing": "milestone grid", "field": "late_p90", "old": "90d", "new": "91d"}
+    ]
+    assert told[2]["changed"] == [
+        {"thing": "tranche acme-t1", "field": "price_per_gpu_hour", "old": "2.35", "new": "2.40"}
+    ]
+    assert told[2]["refused"]["code"] == "contract_differs"
+
+
+def test_a_refusal_has_its_place(rig: Rig) -> None:
+    (_, told) = differences(rig, SITE, contract("acme", "acme-t1").replace("count: 1", "count: 90"))
+    assert told["refused"]["code"] == "oversold"
+    assert (told["refused"]["line"], told["refused"]["pointer"]) == (13, "/tranches/0/count")
+
+
+def test_nobody_compares_what_they_may_not_apply(rig: Rig) -> None:
+    rig.furnish()
+    for client, text in ((rig.finance, SITE), (rig.acme, contract("acme", "acme-t1")), (rig.birch, GANG)):
+        body = {"documents": [{"name": "d.yaml", "text": text}]}
+        problem(client.post("/v1/documents/differences", json=body), 403, "forbidden")
