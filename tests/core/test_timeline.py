@@ -136,14 +136,5 @@ def test_months_end_in_utc(at: int, end: int) -> None:
     assert timeline.month_end(at) == end
 
 
-@pytest.mark.parametrize(
-    ("at", "start"),
-    [(utc(2026), utc(2026)), (utc(2026, 2) - 1, utc(2026)), (utc(2028, 2, 29, 5), utc(2028, 2)), (0, 0)],
-)
-def test_months_start_in_utc(at: int, start: int) -> None:
-    assert timeline.month_start(at) == start
-    assert timeline.month_start(timeline.month_end(at)) == timeline.month_end(at)
-
-
 def test_instants_as_people_read_them() -> None:
     assert timeline.text(utc(2026, 3, 1, 12) + 999_999) == "2026-03-01T12:00:00Z"

@@ -186,45 +186,40 @@ def write_xlsx(body: dict[str, Any], unit: str, path: Path) -> None:
     """The table as a workbook: one sheet with a filter, one that says what the columns mean."""
     import datetime
 
-    import xlsxwriter
+    import openpyxl
+    from openpyxl.styles import Font
+    from openpyxl.utils import get_column_letter
 
-    with xlsxwriter.Workbook(str(path)) as book:
-        bold, whole = book.add_format({"bold": True}), book.add_format({"num_format": "#,##0.##;-#,##0.##"})
-        red = book.add_format({"font_color": "#C00000", "bold": True})
-        month_form = book.add_format({"num_format": "yyyy-mm"})
-        sheet = book.add_worksheet("capacity")
-        headers = ["SITE", "SKU", "MONTH", *(heading for heading, _ in FIGURES), "PROVISIONAL", "MARK"]
-        sheet.write_row(0, 0, headers, bold)
-        size = 0
-        for size, record in enumerate(_records(body, unit), 1):
-            site, sku, month, *figures, provisional, mark = record
-            sheet.write_string(size, 0, site)
-            sheet.write_string(size, 1, sku)
-            first = datetime.datetime.strptime(f"{month}-01+0000", "%Y-%m-%d%z").replace(tzinfo=None)
-            sheet.write_datetime(size, 2, first, month_form)
-            for place, figure in enumerate(figures, 3):
-                sheet.write_number(size, place, figure, whole)
-            sheet.write_string(size, 3 + len(figures), "provisional" if provisional else "")
-            sheet.write_string(size, 4 + len(figures), mark)
-        last = 3 + [name for _, name in FIGURES].index("promisable")
-        sheet.conditional_format(
-            1, last, max(size, 1), last, {"type": "cell", "criteria": "<", "value": 0, "format": red}
-        )
-        sheet.freeze_panes(1, 3)
-        sheet.autofilter(0, 0, max(size, 1), len(headers) - 1)
-        sheet.autofit()
-        _write_about(book, body["policy"], unit, bold)
-
-
-def _write_about(book: Any, policy: dict[str, Any], unit: str, bold: Any) -> None:
-    sheet = book.add_worksheet("about")
+    book = openpyxl.Workbook()
+    sheet = book.worksheets[0]
+    sheet.title = "capacity"
+    headers = ["SITE", "SKU", "MONTH", *(heading for heading, _ in FIGURES), "PROVISIONAL", "MARK"]
+    sheet.append(headers)
+    for record in _records(body, unit):
+        site, sku, month, *figures, provisional, mark = record
+        first = datetime.date.fromisoformat(f"{month}-01")
+        sheet.append([site, sku, first, *figures, "provisional" if provisional else "", mark])
+    for row in sheet.iter_rows(min_row=2, min_col=3, max_col=3 + len(FIGURES)):
+        row[0].number_format = "yyyy-mm"
+        for cell in row[1:]:
+            # Below zero in red: more is promised than there will be.
+            cell.number_format = "#,##0.##;[Red]-#,##0.##"
+    sheet.freeze_panes = "D2"
+    sheet.auto_filter.ref = sheet.dimensions
+    about = book.create_sheet("about")
+    policy = body["policy"]
     rows: list[Sequence[str]] = [
         ("Unit", "GPUs" if unit == "gpus" else unit),
         ("Promisable at", f"{policy['confidence'].upper()} (promise policy {policy['version']})"),
         ("A month", "Supply and promisable at its lowest instant, everything else at its highest; UTC."),
         *MEANINGS,
     ]
-    for place, (name, meaning) in enumerate(rows):
-        sheet.write_string(place, 0, name, bold)
-        sheet.write_string(place, 1, meaning)
-    sheet.autofit()
+    for each in rows:
+        about.append(list(each))
+    for cell in [*sheet[1], *about["A"]]:
+        cell.font = Font(bold=True)
+    for table in (sheet, about):
+        for place, column in enumerate(table.columns, 1):
+            width = max(len(str(cell.value or "")) for cell in column)
+            table.column_dimensions[get_column_letter(place)].width = min(width + 2, 100)
+    book.save(path)

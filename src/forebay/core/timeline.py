@@ -203,12 +203,6 @@ def month_end(at: int) -> int:
     return instant(datetime.datetime(year, month, 1, tzinfo=datetime.UTC))
 
 
-def month_start(at: int) -> int:
-    """The first instant of the UTC calendar month that holds `at`."""
-    moment = _EPOCH + datetime.timedelta(microseconds=at)
-    return instant(datetime.datetime(moment.year, moment.month, 1, tzinfo=datetime.UTC))
-
-
 def instant(moment: datetime.datetime) -> int:
     """An aware datetime as microseconds since the Unix epoch."""
     return (moment - _EPOCH) // datetime.timedelta(microseconds=1)

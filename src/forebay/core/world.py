@@ -376,9 +376,6 @@ class World:
 
         answer = rebinding.rebind(state.claims, state.supply, command, self.work(), at, emit)
         schedule.move_over(self._desk(at), changes)
-        if changes:
-            # What was given up may be what others miss.
-            self.calendar.touched.add(Stock(command.site, command.sku))
         return answer
 
     # 2. Time passes: what fell due is done, in order of (due, stage, id).
@@ -460,11 +457,8 @@ class World:
             return
         claims.wake(state.claims, due, emit)
         if due.what == "tranche_start":
-            self.calendar.touched.add(stock_of(state.claims.tranches[tranche].plan))
             schedule.take_over(self._desk(at), state.claims.tranches[tranche].runs)
         elif due.what == "tranche_end":
-            # Its racks are free: others may miss some.
-            self.calendar.touched.add(stock_of(state.claims.tranches[tranche].plan))
             schedule.end_tranche(self._desk(at), tranche)
 
     def _wake_gang(self, due: Due, at: int) -> None:

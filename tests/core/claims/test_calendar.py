@@ -246,7 +246,7 @@ def test_a_hold_keeps_until_it_is_over() -> None:
     calendar, state = driver.world.calendar, driver.world.state
     assert (
         list(calendar.encumbrances(STOCK))
-        == list(calendars.encumbrances(state.claims, state.supply, STOCK))
+        == list(Calendar(state.supply, state.claims).encumbrances(STOCK))
         == [calendars.Encumbrance(Interval(day(5), day(8)), 3, "hold", name) for name in ("h1", "h2")]
     )
     assert [left(driver, on) for on in (4, 5, 7, 8)] == [8, 2, 2, 8]
@@ -268,7 +268,7 @@ def test_a_right_to_go_on_keeps_while_it_stands(ends: str) -> None:
         driver.until(day(3))
     state = driver.world.state
     assert [left(driver, on) for on in (2, 3, 12, 13)] == [4, 8, 8, 8]
-    assert not list(calendars.encumbrances(state.claims, state.supply, STOCK))
+    assert not list(Calendar(state.supply, state.claims).encumbrances(STOCK))
 
 
 @pytest.mark.parametrize("asked", [(), ("supply",), ("committed",), ("encumbered",), ("available",)])
@@ -594,9 +594,6 @@ def same_figures(world: World) -> None:
         for name in SITES
         for confidence in Confidence
     }
-    for stock in STOCKS:
-        looked_up = list(calendars.encumbrances(state.claims, state.supply, stock))
-        assert list(calendar.encumbrances(stock)) == looked_up
     for instant in instants:
         fed = {key: at(instant) for key, at in there.items()}
         for stock in STOCKS:

@@ -562,12 +562,7 @@ def test_what_a_right_keeps_is_released_with_it(name: str, end: Callable[[Driver
     end(driver, name)
     gone = ("call", "longer") if end is _lapsed else (name,)
     assert market.encumbered(driver, 20) == before - 2 * len(gone)
-    kinds = {
-        each.id
-        for each in claims.calendar.encumbrances(
-            driver.world.state.claims, driver.world.state.supply, market.STOCK
-        )
-    }
+    kinds = {each.id for each in driver.world.calendar.encumbrances(market.STOCK)}
     assert kinds == {"call", "longer"} - set(gone)
 
 

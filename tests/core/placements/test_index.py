@@ -243,7 +243,10 @@ def test_a_copy_is_independent() -> None:
     twin.set_owner([(0, 4)], "t1")
     assert index.buckets() == before
     assert found(index, 64)
-    assert (index.load_of(ids.FeedId("f")), twin.load_of(ids.FeedId("f"))) == (0, 64)
+    assert (index.load_w[index.plant.level_of_feed["f"]], twin.load_w[twin.plant.level_of_feed["f"]]) == (
+        0,
+        64,
+    )
     twin.release([Run(0, 8, 0xFF)], 1)
     twin.set_usable(0, True)
     twin.set_owner([(0, 4)], POOL)

@@ -71,8 +71,7 @@ def test_a_site_is_taken_in_parents_first() -> None:
     state = driver.world.state.supply
     assert [each.id for each in supply.feed_path(state, ids.FeedId("leaf"))] == ["leaf", "mid", "root"]
     assert (state.nodes, state.rack_starts) == (6, [0, 4])
-    assert supply.gpus_at(state, ids.SkuId("hgx"), ids.SiteId("north")) == 48
-    assert driver.world.placed.index.load_of(ids.FeedId("root")) == 2005
+    assert driver.world.placed.index.load_w[driver.world.placed.index.plant.level_of_feed["root"]] == 2005
     # The same file again adds nothing; a longer one adds the rest.
     assert driver.ask(ApplySite(plan)) == {"site": "north", "added": 0}
     longer = replace(plan, halls=(hall("h", *plan.halls[0].racks, rack("r3", on="root")),))
@@ -263,7 +262,7 @@ def test_what_is_added_leaves_promised_power_alone(start_at: int) -> None:
 def test_what_is_added_just_fits() -> None:
     driver = known_plant()
     driver.ask(ApplySite(replace(NORTH, feeds=(feed("f3", 50_000, "f1", base_w=15_000),))))
-    assert driver.world.placed.index.load_of(ids.FeedId("f1")) == 40_000
+    assert driver.world.placed.index.load_w[driver.world.placed.index.plant.level_of_feed["f1"]] == 40_000
 
 
 # Health

@@ -153,7 +153,7 @@ class Calendar:
         for hold in self._holds.get(stock, ()):
             yield _taken_by_hold(self._claimed.holds[hold])
         for right in self._rights.get(stock, ()):
-            yield from _taken_by_right(self._claimed.rights[right], self._claimed, self._supplied)
+            yield from taken_by_right(self._claimed.rights[right], self._claimed, self._supplied)
 
     def encumbered(self, stock: Stock) -> Steps:
         """Nodes that holds and rights may still take."""
@@ -204,6 +204,9 @@ class Calendar:
                     self._right_changed(right)
             case contracts.TrancheAdded():
                 self._promised(event.plan)
+            case contracts.TrancheStarted() | contracts.TrancheRebound():
+                # It may have what others miss, or give it up.
+                self.touched.add(stock_of(self._claimed.tranches[event.tranche].plan))
             case contracts.TrancheEnded():
                 self._ended(self._claimed.tranches[event.tranche])
             case rights.RightExercised() | rights.RightWaived() | rights.RightLapsed():
@@ -243,10 +246,11 @@ class Calendar:
                 left[key] = left[key].minus(taken)
 
     def _ended(self, tranche: contracts.Tranche) -> None:
+        # Its racks are free: others may miss some.
         stock = stock_of(tranche.plan)
+        self.touched.add(stock)
         if tranche.ended_at < tranche.plan.end_at:
             self._committed.pop(stock, None)
-            self.touched.add(stock)
         # A right to go on is gone with it.
         self._keeps_changed(stock)
 
@@ -276,16 +280,6 @@ class Calendar:
         return self._next
 
 
-def encumbrances(state: contracts.State, supplied: supply.State, stock: Stock) -> Iterator[Encumbrance]:
-    """What holds, calls and extensions may still take of a stock, looked for among all that there are."""
-    for hold in state.holds.values():
-        if (hold.site, hold.sku) == stock:
-            yield _taken_by_hold(hold)
-    for right in state.rights.values():
-        if _encumbered_by(right.plan, state) == stock:
-            yield from _taken_by_right(right, state, supplied)
-
-
 def _encumbered_by(plan: RightPlan, state: contracts.State) -> Stock | None:
     """The stock that a right keeps something of; None for one that keeps nothing."""
     if plan.kind is RightKind.CALL:
@@ -299,9 +293,10 @@ def _taken_by_hold(hold: contracts.Hold) -> Encumbrance:
     return Encumbrance(Interval(hold.start_at, hold.end_at), hold.nodes, "hold", hold.id)
 
 
-def _taken_by_right(
+def taken_by_right(
     right: rights.Right, state: contracts.State, supplied: supply.State
 ) -> Iterator[Encumbrance]:
+    """What a call or an extension may still take; nothing for any other right, and for one that is over."""
     plan = right.plan
     if right.life not in (Life.DORMANT, Life.OFFERED):
         return
@@ -309,13 +304,15 @@ def _taken_by_right(
         nodes = (plan.racks_max - right.racks) * supplied.skus[plan.sku].nodes_per_rack
         start_at = min(plan.opens_at + plan.notice_s * SECOND_US, INSTANT_MAX)
         end_at = min(plan.expires_at + (plan.notice_s + plan.term_s) * SECOND_US, INSTANT_MAX)
-    else:
+    elif plan.kind is RightKind.EXTENSION:
         tranche = state.tranches[plan.tranche]
         if tranche.standing is Standing.ENDED:
             return
         nodes = contracts.nodes_promised(tranche.plan, supplied)
         start_at = tranche.plan.end_at
         end_at = min(start_at + plan.term_s * SECOND_US, INSTANT_MAX)
+    else:
+        return
     yield Encumbrance(Interval(start_at, end_at), nodes, plan.kind.value, plan.id)
 
 

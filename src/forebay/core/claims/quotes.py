@@ -151,7 +151,7 @@ def _obstacles(
             yield Obstacle(RightKind.REFUSAL.value, right.plan.id, right.plan.expires_at)
     if term.start > request.not_before:
         waited = Interval(request.not_before, term.end)
-        for taken in calendars.encumbrances(state, supplied, stock):
+        for taken in calendar.encumbrances(stock):
             if taken.window.overlaps(waited):
                 yield Obstacle(taken.kind, taken.id, taken.window.end)
     outlook = calendar.outlook(stock.site)
@@ -217,7 +217,7 @@ def capacity_table(
     windows = [Interval(start, end) for start, end in zip([from_at, *ends[:-1]], ends, strict=True)]
     rows = []
     for stock in calendar.stocks() if stocks is None else stocks:
-        taken = _taken_by_kind(state, supplied, stock)
+        taken = _taken_by_kind(state, calendar, stock)
         provisional = _is_provisional(calendar, stock)
         short = timeline.summed(
             change
@@ -246,12 +246,12 @@ def capacity_table(
     return rows
 
 
-def _taken_by_kind(state: State, supplied: supply.State, stock: Stock) -> dict[str, Steps]:
+def _taken_by_kind(state: State, calendar: Calendar, stock: Stock) -> dict[str, Steps]:
     """What may still be taken of a stock over time; a hold that is on offer counts as the refusal's."""
     offered = {right.hold for right in state.rights.values() if right.life is Life.OFFERED}
     kinds = ("hold", RightKind.CALL.value, RightKind.EXTENSION.value, RightKind.REFUSAL.value)
     changes: dict[str, list[tuple[int, int]]] = {kind: [] for kind in kinds}
-    for taken in calendars.encumbrances(state, supplied, stock):
+    for taken in calendar.encumbrances(stock):
         kind = RightKind.REFUSAL.value if taken.kind == "hold" and taken.id in offered else taken.kind
         changes[kind] += [(taken.window.start, taken.nodes), (taken.window.end, -taken.nodes)]
     return {kind: timeline.summed(found) for kind, found in changes.items()}
@@ -339,9 +339,3 @@ def risks(state: State, supplied: supply.State) -> list[Risk]:
                 )
             )  # fmt: skip
     return found
-
-
-def changed_risks(before: list[Risk], after: list[Risk]) -> list[tuple[Risk | None, Risk | None]]:
-    """What a step changed: for each tranche whose shortfall is another now, as it was and as it is."""
-    old, new = {risk.tranche: risk for risk in before}, {risk.tranche: risk for risk in after}
-    return [(old.get(name), new.get(name)) for name in sorted({*old, *new}) if old.get(name) != new.get(name)]

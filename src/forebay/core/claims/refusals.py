@@ -56,23 +56,16 @@ def granted(supplied: supply.State, plan: ContractPlan, at: int) -> list[Sale]:
         alone.tranches[tranche.id] = Tranche(tranche, plan.id, plan.tenant, contracts.Standing.SIGNED)
     for right in plan.rights:
         alone.rights[right.id] = Right(right, plan.id, plan.tenant)
-    stocks = {calendars.stock_of(tranche) for tranche in plan.tranches}
-    stocks |= {Stock(right.site, right.sku) for right in plan.rights if right.kind is RightKind.CALL}
-    taken = {
-        each.id: (stock, each) for stock in stocks for each in calendars.encumbrances(alone, supplied, stock)
-    }
     found = []
     for place, right in enumerate(plan.rights):
-        if right.id not in taken:
-            continue
-        stock, each = taken[right.id]
-        price = right.price_micros_per_gpu_hour
-        window = each.window
-        if right.kind is RightKind.CALL:
-            window = Interval(max(window.start, at + right.notice_s * SECOND_US), window.end)
-        else:
-            price = price or alone.tranches[right.tranche].plan.price_micros_per_gpu_hour
-        found.append(Sale(stock, window, each.nodes, price, f"right {right.id}", f"rights[{place}]"))
+        for each in calendars.taken_by_right(alone.rights[right.id], alone, supplied):
+            stock, window, price = Stock(right.site, right.sku), each.window, right.price_micros_per_gpu_hour
+            if right.kind is RightKind.CALL:
+                window = Interval(max(window.start, at + right.notice_s * SECOND_US), window.end)
+            else:
+                tranche = alone.tranches[right.tranche].plan
+                stock, price = calendars.stock_of(tranche), price or tranche.price_micros_per_gpu_hour
+            found.append(Sale(stock, window, each.nodes, price, f"right {right.id}", f"rights[{place}]"))
     return found
 
 

@@ -75,11 +75,10 @@ def _stretches(
     ordered = sorted(instant for instant in instants if since <= instant < INSTANT_MAX)
     for start_at, end_at in zip(ordered, [*ordered[1:], INSTANT_MAX], strict=True):
         excess = max(0, -left.at(start_at))
-        present = [
-            _owed(tranche, steps.at(start_at), supplied)
-            for tranche, steps in zip(tranches, owed, strict=True)
-            if excess and steps.at(start_at)
-        ]
+        present = []
+        if excess:
+            levels = ((tranche, steps.at(start_at)) for tranche, steps in zip(tranches, owed, strict=True))
+            present = [_owed(tranche, nodes, supplied) for tranche, nodes in levels if nodes]
         yield start_at, end_at, excess, present
 
 
@@ -114,10 +113,12 @@ def _shared(policy: PromisePolicy, present: list[_Owed], excess: int) -> _Share:
     for name, nodes in lost.items():
         shares[name] = shares.get(name, 0) + nodes
     # A large unit may have taken more than was missing: then smaller ones get theirs back, who loses last first.
+    over = sum(shares.values()) - excess
     for owed in reversed([*turns, *more_turns]):
         name = owed.tranche.plan.id
-        over = sum(shares.values()) - excess
-        shares[name] = shares.get(name, 0) - min(shares.get(name, 0), over // owed.unit * owed.unit)
+        back = min(shares.get(name, 0), over // owed.unit * owed.unit)
+        shares[name] = shares.get(name, 0) - back
+        over -= back
     return {name: nodes for name, nodes in shares.items() if nodes}
 
 
@@ -141,10 +142,13 @@ def _shared_among(policy: PromisePolicy, present: list[_Owed], excess: int) -> t
 
 
 def _lose_in_turn(shares: _Share, turns: list[_Owed], excess: int) -> None:
+    missing = excess - sum(shares.values())
     for owed in turns:
-        missing = excess - sum(shares.values())
-        if missing > 0:
-            shares[owed.tranche.plan.id] = min(owed.nodes, -(-missing // owed.unit) * owed.unit)
+        if missing <= 0:
+            break
+        lost = min(owed.nodes, -(-missing // owed.unit) * owed.unit)
+        shares[owed.tranche.plan.id] = lost
+        missing -= lost
 
 
 def _turns(policy: PromisePolicy, exposed: list[_Owed]) -> list[_Owed]:
@@ -169,9 +173,11 @@ def _pro_rata(exposed: list[_Owed], excess: int) -> tuple[_Share, list[_Owed]]:
     shares = {owed.tranche.plan.id: excess * owed.nodes // total // owed.unit * owed.unit for owed in exposed}
     latest_first = exposed[::-1]
     turns = sorted(latest_first, key=lambda owed: shares[owed.tranche.plan.id] * total - excess * owed.nodes)
+    missing = excess - sum(shares.values())
     for owed in turns:
-        if sum(shares.values()) < excess:
+        if missing > 0:
             shares[owed.tranche.plan.id] += owed.unit
+            missing -= owed.unit
     return shares, turns
 
 

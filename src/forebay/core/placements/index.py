@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from forebay.core import supply
-from forebay.core.ids import FeedId, SiteId, SkuId
+from forebay.core.ids import SiteId, SkuId
 from forebay.core.placements.gang import Level, Run
 
 #: The owner of nodes that no tranche holds.
@@ -374,10 +374,6 @@ class Index:
             for key, pool in self.pools.items()
             if any(pool.by_free)
         }
-
-    def load_of(self, feed: FeedId) -> int:
-        """Watts that a feed carries now."""
-        return self.load_w[self.plant.level_of_feed[feed]]
 
     def headroom_w(self, level: int) -> int:
         """Watts that a level still has under its limit, reserved or not."""

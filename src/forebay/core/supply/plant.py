@@ -385,14 +385,6 @@ def room_w(state: State) -> dict[PowerLevel, int]:
     return room
 
 
-def gpus_at(state: State, sku: SkuId, site: SiteId) -> int:
-    """GPUs of a SKU that stand at a site, healthy or not."""
-    per_node = state.skus[sku].gpus_per_node
-    return sum(
-        rack.nodes * per_node for rack in state.racks.values() if rack.sku == sku and rack.site == site
-    )
-
-
 @dataclass(slots=True)
 class Stands:
     """What stands at a site: nodes by SKU, and racks by the block that they came with."""
