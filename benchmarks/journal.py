@@ -93,7 +93,7 @@ class World:
         self.apply(event, at)
         return ids.Outcome([event], [], {"seq": self.seq})
 
-    def wake(self, at: int) -> ids.Outcome:
+    def wake(self, at: int, seen_at: int = 0) -> ids.Outcome:
         return ids.Outcome([], [], {})
 
     def next_wake(self) -> int | None:

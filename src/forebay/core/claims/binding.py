@@ -13,15 +13,8 @@ from typing import NamedTuple
 from forebay.core import supply, timeline
 from forebay.core.claims import contracts, shortfall
 from forebay.core.claims.calendar import Calendar, Stock
-from forebay.core.claims.contracts import (
-    Standing,
-    State,
-    Tranche,
-    TrancheBound,
-    TranchePlan,
-    TrancheUnbound,
-    Unit,
-)
+from forebay.core.claims.contracts import Standing, State, Tranche, TrancheBound, TrancheUnbound
+from forebay.core.claims.terms import TranchePlan, Unit
 from forebay.core.ids import RackId, TrancheId
 
 Runs = tuple[tuple[int, int], ...]

@@ -19,9 +19,10 @@ from typing import NamedTuple
 
 from forebay.core import supply, timeline
 from forebay.core.claims import contracts, rights
-from forebay.core.claims.contracts import Standing, TranchePlan, Unit
+from forebay.core.claims.contracts import Standing
 from forebay.core.claims.holdings import Holdings
 from forebay.core.claims.rights import Life, RightKind, RightPlan
+from forebay.core.claims.terms import TranchePlan, Unit
 from forebay.core.ids import Event, HoldId, MilestoneId, RightId, SiteId, SkuId, TrancheId
 from forebay.core.supply import blocks, schedule
 from forebay.core.supply.blocks import Confidence, Outlook

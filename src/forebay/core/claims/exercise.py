@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from forebay.core import supply, timeline, units
 from forebay.core.claims import calendar as calendars
-from forebay.core.claims import contracts, refusals, rights, shortfall
+from forebay.core.claims import contracts, refusals, rights, shortfall, terms
 from forebay.core.claims.calendar import Calendar, Stock
-from forebay.core.claims.contracts import Standing, State, Tranche, TranchePlan, Unit
+from forebay.core.claims.contracts import Standing, State, Tranche
 from forebay.core.claims.rights import Life, Right, RightKind, RightPlan
+from forebay.core.claims.terms import TranchePlan, Unit
 from forebay.core.ids import Answer, HoldId, Refusal, RightId, SiteId, SkuId, refuse_name
 from forebay.core.supply import Emit
 from forebay.core.timeline import INSTANT_MAX, Due, Interval
@@ -24,9 +25,7 @@ RACKS_MAX = 10**6
 # What a contract may grant.
 
 
-def refuse_rights(
-    state: State, supplied: supply.State, plan: contracts.ContractPlan, at: int
-) -> Refusal | None:
+def refuse_rights(state: State, supplied: supply.State, plan: terms.ContractPlan, at: int) -> Refusal | None:
     """The first cap that cannot stand: bad_id, duplicate_id, bad_quantity; or else the first right: bad_id,
     duplicate_id, bad_quantity (racks, durations), bad_price, unknown_cap, bad_term (a date out of range, it is over
     before it opens, or already); then by kind bad_scope (it matches nothing), and last bad_term, bad_quantity.
@@ -38,7 +37,7 @@ def refuse_rights(
         if no is None and cap.id in caps:
             no = Refusal("duplicate_id", f"cap {cap.id} stands twice", f"{where}.id")
         caps.add(cap.id)
-        if no is None and not 0 < cap.micros <= contracts.PRICE_MICROS_MAX * 1000:
+        if no is None and not 0 < cap.micros <= terms.PRICE_MICROS_MAX * 1000:
             no = Refusal("bad_quantity", f"cap {cap.id}: out of range", f"{where}.micros")
         if no is not None:
             return no
@@ -64,7 +63,7 @@ def _refuse_quantities(right: RightPlan, caps: set[str], where: str) -> Refusal 
     for value in (right.notice_s, right.term_s, right.waiver_s):
         if not 0 <= value <= DURATION_S_MAX:
             return Refusal("bad_quantity", f"right {right.id}: duration out of range", where)
-    if not 0 <= right.price_micros_per_gpu_hour <= contracts.PRICE_MICROS_MAX:
+    if not 0 <= right.price_micros_per_gpu_hour <= terms.PRICE_MICROS_MAX:
         return Refusal("bad_price", f"right {right.id}: price out of range", f"{where}.price")
     if right.cap and right.cap not in caps:
         told = f"right {right.id} draws on {right.cap}, which is not a cap here"
@@ -85,7 +84,7 @@ def _refuse_dates(right: RightPlan, at: int, where: str) -> Refusal | None:
 
 
 def _refuse_scope(
-    supplied: supply.State, plan: contracts.ContractPlan, right: RightPlan, at: int, where: str
+    supplied: supply.State, plan: terms.ContractPlan, right: RightPlan, at: int, where: str
 ) -> Refusal | None:
     if right.kind in (RightKind.EXTENSION, RightKind.TERMINATION):
         return _refuse_tranche_right(plan, right, at, where)
@@ -113,9 +112,7 @@ def _refuse_scope(
     return None
 
 
-def _refuse_tranche_right(
-    plan: contracts.ContractPlan, right: RightPlan, at: int, where: str
-) -> Refusal | None:
+def _refuse_tranche_right(plan: terms.ContractPlan, right: RightPlan, at: int, where: str) -> Refusal | None:
     tranche = next((each for each in plan.tranches if each.id == right.tranche), None)
     if tranche is None:
         told = f"right {right.id} is about tranche {right.tranche or '(none)'}, which is not one of this contract"

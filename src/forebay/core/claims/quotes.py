@@ -14,8 +14,9 @@ from forebay.core import supply, timeline, units
 from forebay.core.claims import calendar as calendars
 from forebay.core.claims import exercise, refusals, shortfall
 from forebay.core.claims.calendar import Calendar, Part, Stock
-from forebay.core.claims.contracts import State, Unit
+from forebay.core.claims.contracts import State
 from forebay.core.claims.rights import Life, Right, RightKind
+from forebay.core.claims.terms import Unit
 from forebay.core.ids import SiteId, SkuId, TenantId, TrancheId
 from forebay.core.supply.blocks import Confidence
 from forebay.core.timeline import INSTANT_MAX, Interval, Steps

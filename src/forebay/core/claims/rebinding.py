@@ -23,7 +23,8 @@ from forebay.core import supply
 from forebay.core.claims import binding, calendar, contracts
 from forebay.core.claims.binding import Runs
 from forebay.core.claims.calendar import Stock
-from forebay.core.claims.contracts import Standing, State, Tranche, TranchePlan, Unit
+from forebay.core.claims.contracts import Standing, State, Tranche
+from forebay.core.claims.terms import TranchePlan, Unit
 from forebay.core.ids import Answer, NodeIndex, Refusal, TrancheId
 from forebay.core.timeline import INSTANT_MAX, Interval
 

@@ -15,8 +15,9 @@ from forebay.core import supply, timeline
 from forebay.core.claims import calendar as calendars
 from forebay.core.claims import contracts, rights
 from forebay.core.claims.calendar import Stock
-from forebay.core.claims.contracts import ContractPlan, Hold, State, Tranche
+from forebay.core.claims.contracts import Hold, State, Tranche
 from forebay.core.claims.rights import Life, Right, RightKind
+from forebay.core.claims.terms import ContractPlan
 from forebay.core.ids import Answer, HoldId, Refusal, TenantId
 from forebay.core.supply import Emit
 from forebay.core.timeline import Interval

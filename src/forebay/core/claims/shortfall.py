@@ -19,7 +19,8 @@ from typing import NamedTuple
 from forebay.core import supply
 from forebay.core.claims import contracts
 from forebay.core.claims.calendar import Calendar, Stock
-from forebay.core.claims.contracts import PromisePolicy, Short, Shorting, Standing, State, Tranche
+from forebay.core.claims.contracts import Short, Standing, State, Tranche
+from forebay.core.claims.terms import PromisePolicy, Shorting
 from forebay.core.ids import Answer, Refusal, TrancheId
 from forebay.core.timeline import INSTANT_MAX, summed, text
 from forebay.core.units import DAY_US, SECOND_US, divide_half_even

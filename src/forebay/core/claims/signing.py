@@ -8,10 +8,11 @@ operator may sign beyond that, with a reason on the record; what is short then i
 from __future__ import annotations
 
 from forebay.core import supply, timeline
-from forebay.core.claims import binding, contracts, exercise, refusals
+from forebay.core.claims import binding, contracts, exercise, refusals, terms
 from forebay.core.claims import calendar as calendars
 from forebay.core.claims.calendar import Calendar, Part, Stock
-from forebay.core.claims.contracts import ContractPlan, State, Tranche, TranchePlan, Unit
+from forebay.core.claims.contracts import State, Tranche
+from forebay.core.claims.terms import ContractPlan, TranchePlan, Unit
 from forebay.core.ids import Answer, HoldId, Refusal, TrancheId, refuse_name
 from forebay.core.supply.blocks import Confidence
 from forebay.core.timeline import INSTANT_MAX, Interval, Steps
@@ -155,12 +156,11 @@ def _refuse_deliveries(plan: TranchePlan, where: str) -> Refusal | None:
 
 
 def _refuse_terms(plan: TranchePlan, where: str) -> Refusal | None:
-    if not 0 <= plan.price_micros_per_gpu_hour <= contracts.PRICE_MICROS_MAX:
+    if not 0 <= plan.price_micros_per_gpu_hour <= terms.PRICE_MICROS_MAX:
         return Refusal("bad_price", f"tranche {plan.id}: price out of range", f"{where}.price")
     lending = plan.lending
     if lending is not None and not (
-        0 < lending.reclaim_deadline_s <= contracts.RECLAIM_S_MAX
-        and 0 <= lending.owner_share_ppm <= contracts.PPM
+        0 < lending.reclaim_deadline_s <= terms.RECLAIM_S_MAX and 0 <= lending.owner_share_ppm <= terms.PPM
     ):
         return Refusal(
             "bad_lending", f"tranche {plan.id}: reclaim deadline or share out of range", f"{where}.lending"
@@ -169,8 +169,8 @@ def _refuse_terms(plan: TranchePlan, where: str) -> Refusal | None:
     if late is not None and not (
         0 <= late.grace_s <= DURATION_S_MAX
         and 0 <= late.longstop_s <= DURATION_S_MAX
-        and 0 <= late.damages_micros_per_gpu_day <= contracts.PRICE_MICROS_MAX
-        and 0 <= late.cap_micros <= contracts.PRICE_MICROS_MAX * 1000
+        and 0 <= late.damages_micros_per_gpu_day <= terms.PRICE_MICROS_MAX
+        and 0 <= late.cap_micros <= terms.PRICE_MICROS_MAX * 1000
     ):
         return Refusal("bad_late", f"tranche {plan.id}: terms for lateness out of range", f"{where}.late")
     return None
@@ -369,7 +369,7 @@ def hold_capacity(
         return Refusal("bad_quantity", f"a hold of {hold.nodes} nodes; at least 1 is meant", "nodes")
     if not (max(hold.start_at, at) < hold.end_at <= INSTANT_MAX and at < hold.expires_at <= INSTANT_MAX):
         return Refusal("bad_term", f"hold {hold.id} is over before it starts", "end_at")
-    if not 0 <= hold.price_micros_per_gpu_hour <= contracts.PRICE_MICROS_MAX:
+    if not 0 <= hold.price_micros_per_gpu_hour <= terms.PRICE_MICROS_MAX:
         return Refusal("bad_price", f"hold {hold.id}: price out of range", "price")
     stock = Stock(hold.site, hold.sku)
     window = Interval(max(hold.start_at, at), hold.end_at)
@@ -396,9 +396,7 @@ def release_hold(state: State, hold_id: HoldId, emit: supply.Emit) -> Answer | R
     return {"hold": hold.id, "changed": True}
 
 
-def apply_promise_policy(
-    state: State, policy: contracts.PromisePolicy, emit: supply.Emit
-) -> Answer | Refusal:
+def apply_promise_policy(state: State, policy: terms.PromisePolicy, emit: supply.Emit) -> Answer | Refusal:
     """Put a policy in force. Refuses: bad_quantity (of the grace), policy_version, unknown_contract. The same again
     changes nothing.
     """
