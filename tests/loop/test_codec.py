@@ -106,7 +106,7 @@ def at(record: int, **change: Any) -> Callable[[list[ports.Stored]], None]:
     """Changes a record's envelope, and makes the chain fit again from there."""
 
     def do(records: list[ports.Stored]) -> None:
-        envelope = codec.envelope(records[record])._replace(**change)
+        envelope = msgspec.structs.replace(codec.envelope(records[record]), **change)
         records[record] = records[record]._replace(data=msgspec.json.encode(envelope))
         digest = records[record - 1].digest if record else codec.GENESIS
         for number in range(record, len(records)):

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,7 +53,7 @@ def test_the_envelope_says_who_when_and_why() -> None:
     rig = Rig()
     tenant = ids.Principal("u-7", ids.Role.TENANT, ids.TenantId("t-1"))
     rig.loop.step([pay(), ask(toy.Spend(toy.AccountId("a"), 1, 2), tenant, cause=1)])
-    first, second, third = map(envelope, rig.journal.read())
+    first, second, third = (msgspec.structs.astuple(envelope(record)) for record in rig.journal.read())
     assert first[:11] == (1, 1000, "Paid", 1, "c1", 0, 1, "op-1", "operator", "", 0)
     assert second[:11] == (2, 1000, "Paid", 1, "c2", 0, 2, "u-7", "tenant", "t-1", 1)
     assert third[:11] == (3, 1000, "Paid", 1, "c2", 1, 2, "u-7", "tenant", "t-1", 1)

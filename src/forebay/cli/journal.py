@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import click
+import msgspec
 
 from forebay.cli import command, paper, places, session
 from forebay.cli.failure import Failed, Status
@@ -179,7 +180,7 @@ def _print_record(envelope: codec.Envelope, record: ports.Stored, said: session.
 
 
 def _as_json(envelope: codec.Envelope) -> dict[str, Any]:
-    named = envelope._asdict()
+    named = msgspec.structs.asdict(envelope)
     return named | {"body": json.loads(bytes(envelope.body))}
 
 

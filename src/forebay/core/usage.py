@@ -390,7 +390,9 @@ def meter_gang(
 def _let_go(state: State, claimed: claims.State, supplied: supply.State, gang: Gang, at: int) -> None:
     """Tranches get GPUs back from a gang; those on a node that is out stay, or become, undeliverable."""
     tranche = gang.lender or gang.spec.tranche
-    overdue = state.overdue.pop(gang.spec.id, ())
+    overdue = state.overdue.pop(gang.spec.id, ()) if state.overdue else ()
+    if not tranche and not overdue:
+        return
     for name in {*overdue, tranche} - {""}:
         here, out = _gpus_on(supplied, gang, claimed.tranches[name])
         # What it leaves idle on a cordoned node is kept back, what it held without a right is not any more.

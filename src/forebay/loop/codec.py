@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -34,7 +34,7 @@ Upcasters = Mapping[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]]
 UPCASTERS: Upcasters = {}
 
 
-class Envelope(NamedTuple):
+class Envelope(msgspec.Struct, array_like=True, forbid_unknown_fields=True, gc=False):
     """One record, its body not yet decoded."""
 
     seq: int
@@ -217,18 +217,18 @@ class Walk:
                     record = _decode(data)
                 except (msgspec.DecodeError, UnicodeDecodeError) as error:
                     raise self._damaged(f"record {seq} cannot be decoded: {error}") from None
-                own_seq, own_at, _, _, _, place, places, _, _, _, _, _ = record
+                place = record.place
                 if (
-                    own_seq != seq
-                    or own_at < at
+                    record.seq != seq
+                    or record.at < at
                     or place != len(command)
-                    or place >= places
+                    or place >= record.places
                     or (command and not _same_command(command[0], record))
                 ):
                     raise self._damaged(f"record {seq} contradicts the records around it")
                 command.append(record)
-                if place + 1 == places:
-                    at = own_at
+                if place + 1 == record.places:
+                    at = record.at
                     self.seq, self.digest = seq, digest
                     yield command
                     command = []
@@ -246,7 +246,15 @@ class Walk:
 
 
 def _same_command(first: Envelope, record: Envelope) -> bool:
-    return first.at == record.at and first[4] == record[4] and first[6:11] == record[6:11]
+    return (
+        first.at == record.at
+        and first.command_id == record.command_id
+        and first.places == record.places
+        and first.actor == record.actor
+        and first.role == record.role
+        and first.tenant == record.tenant
+        and first.cause == record.cause
+    )
 
 
 def verify(records: Iterable[ports.Stored], seq: int = 0, digest: bytes = GENESIS) -> tuple[int, bytes]:

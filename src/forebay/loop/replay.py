@@ -17,6 +17,9 @@ from forebay.loop import codec, ports, snapshot
 
 W = TypeVar("W", bound=ports.Machine)
 
+#: Records that are decoded, and then applied, at a time.
+BATCH = 500
+
 _log = logging.getLogger(__name__)
 
 
@@ -68,12 +71,25 @@ class Replay(Generic[W]):
         """Apply these records, which must follow the World's last. When it raises, the World is to be discarded."""
         walk = codec.Walk(records, folded.world.seq, folded.digest, cut=cut)
         apply, decode = folded.world.apply, self.codec.decode
-        for command in walk:
-            for record in command:
-                apply(decode(record), record.at)
+        for batch in _batches(walk):
+            # Each step over all of them: the processor's caches are too small for all steps at once.
+            events = [decode(record) for record in batch]
+            for event, record in zip(events, batch, strict=True):
+                apply(event, record.at)
         folded.digest = walk.digest
         if folded.world.seq != walk.seq:
             raise AssertionError(f"the World counted {folded.world.seq} events, the journal {walk.seq}")
+
+
+def _batches(walk: codec.Walk) -> Iterator[list[codec.Envelope]]:
+    """Records of whole commands, about `BATCH` at a time."""
+    batch: list[codec.Envelope] = []
+    for command in walk:
+        batch += command
+        if len(batch) >= BATCH:
+            yield batch
+            batch = []
+    yield batch
 
 
 @contextlib.contextmanager
