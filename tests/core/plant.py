@@ -277,7 +277,7 @@ class Driver:
     def uncordon(self, node: int) -> None:
         self.ask(supply.UncordonNode(ids.NodeIndex(node)))
 
-    def policy(self, **terms: int) -> None:
+    def policy(self, **terms: Any) -> None:
         held = self.world.state.placements.policy
         self.ask(gangs.ApplyPolicy(replace(held, **({"version": held.version + 1} | terms))))
 

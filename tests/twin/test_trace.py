@@ -72,7 +72,7 @@ def test_a_file_that_is_no_trace_is_refused(tmp_path: Path) -> None:
         trace.Trace(tmp_path / "absent")
     text = tmp_path / "text"
     text.write_text("job_id,submit_s\n")
-    with pytest.raises(trace.TraceError, match="not a Parquet file"):
+    with pytest.raises(trace.TraceError, match="neither Parquet, nor"):
         trace.Trace(text)
     short = written(tmp_path / "t.parquet", "('a', 0)", "job_id, submit_s")
     with pytest.raises(trace.TraceError, match="column duration_s is missing"):

@@ -127,8 +127,9 @@ _DOCUMENTS: dict[str, dict[str, Any]] = {
     "token.list": {"items": _list(_BEARER)},
     "token.revoked": {"id": str, "role": str, "tenant": str},
     "replay": {
-        "jobs": int, "refused": int, "broken_rows": int, "gpus": int, "span_s": int, "wait_s": dict[str, int],
-        "wait_s_by_gpus": dict[str, dict[str, int]], "gpu_hours": str, "utilisation_ppm": int,
+        "policy": str, "jobs": int, "refused": int, "broken_rows": int, "gpus": int, "span_s": int,
+        "wait_s": dict[str, int], "wait_s_by_gpus": dict[str, dict[str, int]], "gpu_hours": str,
+        "utilisation_ppm": int,
         "utilisation_ppm_while_jobs_arrive": int, "energy_kwh": int, "energy_kwh_work": int,
         "price_per_gpu_hour": str, "invoiced": dict[str, str], "invoiced_total": str, "currency": str, "events": int,
         "digest": str,

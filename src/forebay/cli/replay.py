@@ -18,6 +18,7 @@ from forebay.cli.failure import Failed, Status
 EXAMPLES = """
     forebay replay trace.parquet --gpus 6568
     forebay replay trace.parquet --gpus 6568 --price 2.35
+    forebay replay trace.swf --gpus 4000 --policy easy
     forebay replay trace.parquet --gpus 6568 --json
 """
 #: How often it is told how far it is where no bar is shown, seconds.
@@ -27,8 +28,13 @@ Progress = Callable[[int, int], None]
 
 @command.command("replay", examples=EXAMPLES)
 @click.argument("trace", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--gpus", required=True, type=click.IntRange(min=1), help="GPUs of the plant, in whole nodes.")
 @click.option(
-    "--gpus", required=True, type=click.IntRange(min=1), help="GPUs of the plant, in nodes of eight."
+    "--gpus-per-node",
+    default=8,
+    show_default=True,
+    type=click.IntRange(min=1, max=64),
+    help="GPUs of a node; with 1, only numbers of GPUs matter and not where they are.",
 )
 @click.option(
     "--price",
@@ -37,13 +43,23 @@ Progress = Callable[[int, int], None]
     metavar="USD",
     help="Price of a GPU-hour, at which everything is invoiced.",
 )
-def replay_command(trace: Path, gpus: int, price: str) -> None:
+@click.option(
+    "--policy",
+    default="overtake",
+    show_default=True,
+    type=click.Choice(["overtake", "fifo", "easy"]),
+    help="Who may go before the first that does not fit.",
+)
+def replay_command(trace: Path, gpus: int, gpus_per_node: int, price: str, policy: str) -> None:
     """Replay a trace of jobs in the twin.
 
     The same World and the same loop as in a server, under a virtual clock, with a simulated engine. The same trace
     and plant give the same journal, told by its digest, on every machine. A trace is a Parquet file with a row for
-    each job: job_id, submit_s, duration_s, gpus, tenant, and req_walltime_s where the cluster asked for one.
+    each job (job_id, submit_s, duration_s, gpus, tenant, and req_walltime_s where the cluster asked for one), a file
+    in the Standard Workload Format (.swf; processors are GPUs), or what `sacct --parsable2
+    --format=JobIDRaw,Account,Submit,ElapsedRaw,TimelimitRaw,AllocTRES` prints.
     """
+    from forebay.core.placements.gang import Order
     from forebay.feeds import quantities
     from forebay.twin import replay
     from forebay.twin.trace import TraceError
@@ -55,7 +71,7 @@ def replay_command(trace: Path, gpus: int, price: str) -> None:
         raise Failed(f"--price: {error}", Status.USAGE, code="usage") from None
     try:
         with _shown(said) as progress:
-            report = replay.run(trace, gpus, progress, price_micros).as_json()
+            report = replay.run(trace, gpus, progress, price_micros, Order(policy), gpus_per_node).as_json()
     except TraceError as error:
         raise Failed(str(error), code="bad_trace") from None
     except ValueError as error:
@@ -114,6 +130,7 @@ def _print(report: dict[str, Any], said: session.Session) -> None:
     )
     tenants = paper.count(len(report["invoiced"]), "tenant")
     pairs = [
+        ("policy", report["policy"]),
         ("jobs", f"{report['jobs']:,}{refused}{broken}"),
         ("plant", f"{paper.count(report['gpus'], 'GPU')} over {paper.span(report['span_s'])}"),
         ("in use", f"{used} of all GPU-time; {while_arriving} while jobs arrived"),

@@ -43,7 +43,7 @@ from forebay.core.ids import (
     TrancheId,
     refuse_name,
 )
-from forebay.core.placements import explain, schedule
+from forebay.core.placements import explain, ordering, schedule
 from forebay.core.placements import gang as gangs
 from forebay.core.placements import state as placing
 from forebay.core.supply import blocks
@@ -476,7 +476,7 @@ class World:
 
     def _settle(self, calendar: Calendar, since: int, at: int) -> None:
         self._share(calendar, since, at)
-        schedule.run_pass(self._desk(at))
+        ordering.run_pass(self._desk(at))
 
     def _share(self, calendar: Calendar, since: int, at: int) -> None:
         """What was decided or reported took effect at `since`: now, or before."""

@@ -132,6 +132,7 @@ def _policy(document: reading.Document, setting: Setting) -> Wanted:
         body.turnover,
         body.start_timeout,
         body.interruptions,
+        body.order,
     )
     return Wanted(document, gang.ApplyPolicy(policy), str(body.version), {})
 

@@ -420,6 +420,9 @@ class PolicyDocument(DocumentPart, kw_only=True, frozen=True):
     start_timeout: forms.Seconds = 600
     #: How often a gang is queued again that its engine stopped unasked, or did not start in time.
     interruptions: forms.Times = 10
+    #: Who may go before the first that does not fit: whoever fits, for as long as `overtake` says; nobody (`fifo`);
+    #: or whoever fits and does not delay it (`easy`).
+    order: gang.Order = gang.Order.OVERTAKE
 
 
 class ProgramEntry(DocumentPart, kw_only=True, frozen=True):

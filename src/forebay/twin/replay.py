@@ -27,8 +27,18 @@ from forebay.twin.trace import Job, Trace
 EPOCH_US = 1_506_816_000 * units.SECOND_US
 OPERATOR = ids.Principal("twin", ids.Role.OPERATOR)
 SITE = ids.SiteId("site")
-#: Racks of four eight-GPU nodes; 700 W a GPU with its share of the node, 10 kW a rack without work.
-SKU = supply.Sku(ids.SkuId("hgx8"), "Eight-GPU nodes, four a rack", 8, 4, 40_000, 10_000, 700, 4, "assumed")
+NODES_PER_RACK = 4
+
+
+def sku(gpus_per_node: int) -> supply.Sku:
+    """Racks of four nodes; 700 W a GPU with its share of the node, 10 kW a rack without work."""
+    rack_w = 10_000 + NODES_PER_RACK * gpus_per_node * 900
+    return supply.Sku(
+        ids.SkuId(f"hgx{gpus_per_node}"), f"Nodes of {gpus_per_node} GPUs, four a rack", gpus_per_node,
+        NODES_PER_RACK, rack_w, 10_000, 700, NODES_PER_RACK, "assumed",
+    )  # fmt: skip
+
+
 #: Micro-dollars per GPU-hour on demand, unless told otherwise.
 PRICE_MICROS = 2_000_000
 
@@ -37,6 +47,7 @@ PRICE_MICROS = 2_000_000
 class ReplayReport:
     """What a replay showed. Waits are from submission to the first placement."""
 
+    policy: str = ""
     jobs: int = 0
     refused: int = 0
     broken_rows: int = 0
@@ -63,6 +74,7 @@ class ReplayReport:
     def as_json(self) -> dict[str, Any]:
         """The report as names and values. Everything but `machine` is the same on every run."""
         return {
+            "policy": self.policy,
             "jobs": self.jobs,
             "refused": self.refused,
             "broken_rows": self.broken_rows,
@@ -110,27 +122,30 @@ def run(
     gpus: int,
     progress: Callable[[int, int], None] = lambda done, of: None,
     price_micros_per_gpu_hour: int = PRICE_MICROS,
+    order: gangs.Order = gangs.Order.OVERTAKE,
+    gpus_per_node: int = 8,
 ) -> ReplayReport:
-    """Replay a trace on one site of `gpus` GPUs (whole nodes of eight). Raises `trace.TraceError`, `ValueError`.
+    """Replay a trace on one site of `gpus` GPUs, in whole nodes. Raises `trace.TraceError`, `ValueError`.
 
-    All use is on demand, at one price. `progress` is called with (jobs submitted, jobs in the trace) now and then.
+    All use is on demand, at one price; `order` says who may go before the first that does not fit. `progress` is
+    called with (jobs submitted, jobs in the trace) now and then.
     """
-    per_node = SKU.gpus_per_node
-    if gpus < per_node or gpus % per_node:
-        raise ValueError(f"--gpus is {gpus}; a multiple of {per_node} is meant, for whole nodes")
+    if gpus < gpus_per_node or gpus % gpus_per_node:
+        raise ValueError(f"--gpus is {gpus}; a multiple of {gpus_per_node} is meant, for whole nodes")
+    kind = sku(gpus_per_node)
     wall, cpu = time.monotonic(), time.process_time()
     jobs = Trace(path)
     clock = VirtualClock(EPOCH_US)
     waits = _Waits(clock)
     twin = Twin(clock, SimulatedEngine(clock, waits.fate), DigestJournal())
-    for answer in twin.ask(OPERATOR, *_plant(gpus, price_micros_per_gpu_hour, jobs.tenants)):
+    for answer in twin.ask(OPERATOR, *_plant(kind, gpus, price_micros_per_gpu_hour, jobs.tenants, order)):
         assert not isinstance(answer, ids.Refusal), f"the twin's own plant is refused: {answer}"
-    report = ReplayReport(gpus=gpus, price_micros_per_gpu_hour=price_micros_per_gpu_hour)
+    report = ReplayReport(order.value, gpus=gpus, price_micros_per_gpu_hour=price_micros_per_gpu_hour)
     # A batch run makes no cycles to speak of: collecting among millions of live objects costs a third of the time.
     gc.freeze()
     gc.disable()
     try:
-        _replay(twin, waits, jobs, report, progress)
+        _replay(twin, waits, jobs, kind.id, report, progress)
     finally:
         gc.enable()
         gc.unfreeze()
@@ -159,25 +174,28 @@ class _Waits:
         return Fate(self.duration_us[effect.gang])
 
 
-def _plant(gpus: int, price_micros_per_gpu_hour: int, tenants: list[str]) -> Iterator[ids.Command]:
+def _plant(
+    kind: supply.Sku, gpus: int, price_micros_per_gpu_hour: int, tenants: list[str], order: gangs.Order
+) -> Iterator[ids.Command]:
     """One site of `gpus` GPUs with the power they need, and a contract for use on demand for everybody."""
-    nodes = gpus // SKU.gpus_per_node
+    nodes = gpus // kind.gpus_per_node
     racks = tuple(
         supply.RackPlan(
             ids.RackId(f"r{place:05d}"),
-            SKU.id,
+            kind.id,
             ids.FeedId("feed"),
-            nodes=min(SKU.nodes_per_rack, nodes - first),
+            nodes=min(kind.nodes_per_rack, nodes - first),
         )
-        for place, first in enumerate(range(0, nodes, SKU.nodes_per_rack))
+        for place, first in enumerate(range(0, nodes, kind.nodes_per_rack))
     )
-    feed = supply.FeedPlan(ids.FeedId("feed"), len(racks) * SKU.rack_w)
+    feed = supply.FeedPlan(ids.FeedId("feed"), len(racks) * kind.rack_w)
     hall = supply.HallPlan(ids.HallId("hall"), racks)
     yield OpenWorld("replay")
-    yield supply.ApplyCatalogue((SKU,))
+    yield supply.ApplyCatalogue((kind,))
     yield supply.ApplySite(supply.SitePlan(SITE, "Replay", "none", "US", "UTC", (feed,), (hall,)))
+    yield gangs.ApplyPolicy(gangs.Policy(order=order))
     yield money.ApplyPriceList(
-        money.PriceList(1, "USD", 0, (money.Price(gangs.Tier.ON_DEMAND, SKU.id, price_micros_per_gpu_hour),))
+        money.PriceList(1, "USD", 0, (money.Price(gangs.Tier.ON_DEMAND, kind.id, price_micros_per_gpu_hour),))
     )
     for tenant in tenants:
         contract = ids.ContractId(f"contract-{tenant}")
@@ -187,13 +205,18 @@ def _plant(gpus: int, price_micros_per_gpu_hour: int, tenants: list[str]) -> Ite
 
 
 def _replay(
-    twin: Twin, waits: _Waits, trace: Trace, report: ReplayReport, progress: Callable[[int, int], None]
+    twin: Twin,
+    waits: _Waits,
+    trace: Trace,
+    sku: ids.SkuId,
+    report: ReplayReport,
+    progress: Callable[[int, int], None],
 ) -> None:
     for job in trace.jobs():
         at = EPOCH_US + job.submit_us
         twin.run_until(at)
         twin.clock.advance_to(at)
-        spec = _spec(job)
+        spec = _spec(job, sku)
         report.jobs += 1
         if spec.id in waits.duration_us:
             report.refused += 1  # a name that stands twice in the trace: the first one has it
@@ -218,14 +241,14 @@ def _metered_us(world: World) -> int:
     return invoiced + sum(line.gpu_us for line in usage.lines(state.usage, state.supply, world.now))
 
 
-def _spec(job: Job) -> gangs.Spec:
+def _spec(job: Job, sku: ids.SkuId) -> gangs.Spec:
     tenant = ids.TenantId(job.tenant)
     name = ids.GangId(f"{job.tenant}.{job.name}")
     return gangs.Spec(
         name,
         tenant,
         gangs.Tier.ON_DEMAND,
-        SKU.id,
+        sku,
         job.gpus,
         min(job.walltime_s or WALLTIME_S_MAX, WALLTIME_S_MAX),
     )

@@ -1,8 +1,8 @@
-"""Which jobs did a real cluster get, when? Traces in the Parquet schema that the repository's benchmarks use.
+"""Which jobs did a real cluster get, when? Traces as Parquet, in the Standard Workload Format, or as `sacct` prints.
 
-One row a job: job_id, submit_s, duration_s, gpus, tenant, and req_walltime_s where the cluster asked for one. Times
+One row a job: its name, submission, duration, GPUs and tenant, and its limit of time where it asked for one. Times
 are seconds from the start of the trace. A row that cannot be a job is counted and left out; a file with too many of
-them is refused, naming the first.
+them is refused, naming the first. What each format is read from is `formats`' matter.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from forebay.core.units import SECOND_US
+from forebay.twin import formats
 
 #: Rows that may be broken before the file is refused.
 BROKEN_MAX = 1000
 #: A century: no job was submitted later or ran longer. Not-a-number and infinity are not below it.
 LATEST_S = 100 * 366 * 86_400
-_COLUMNS = ("job_id", "submit_s", "duration_s", "gpus", "tenant")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 
 
@@ -51,37 +51,28 @@ class Trace:
         self._source = duckdb.connect()
         self._source.execute("SET threads = 1; SET enable_progress_bar = false")
         try:
-            found = self._source.execute("SELECT name FROM parquet_schema(?)", [str(path)]).fetchall()
-        except duckdb.Error as error:
-            raise TraceError(f"{path}: not a Parquet file ({str(error).splitlines()[0]})") from error
-        self._columns = {name for (name,) in found}
-        missing = [name for name in _COLUMNS if name not in self._columns]
-        if missing:
-            raise TraceError(f"{path}: column {missing[0]} is missing (needed: {', '.join(_COLUMNS)})")
-        self.tenants = sorted(
-            {
-                _safe(name)
-                for (name,) in self._source.execute(
-                    "SELECT DISTINCT coalesce(tenant, 'none') FROM read_parquet(?)", [str(path)]
-                ).fetchall()
-            }
-        )
-        counted = self._source.execute("SELECT count(*) FROM read_parquet(?)", [str(path)]).fetchone()
+            self._query, self._counted = formats.source(path, self._source)
+            names = self._source.execute(
+                f"SELECT DISTINCT tenant FROM ({self._query})", [str(path)]
+            ).fetchall()
+            counted = self._source.execute(f"SELECT count(*) FROM ({self._query})", [str(path)]).fetchone()
+        except (formats.FormatError, duckdb.Error) as error:
+            raise TraceError(f"{path}: {str(error).splitlines()[0]}") from error
+        self.tenants = sorted({_safe(name) for (name,) in names})
         self.count: int = counted[0] if counted else 0
 
     def jobs(self) -> Iterator[Job]:
-        """Every job, by (submission, name). Raises `TraceError` when too many rows are broken."""
-        walltime = "req_walltime_s" if "req_walltime_s" in self._columns else "NULL"
+        """Every job, by submission, else as in the file. Raises `TraceError` when too many rows are broken."""
         rows = self._source.execute(
-            f"SELECT file_row_number, job_id, coalesce(tenant, 'none'), submit_s, duration_s, gpus, {walltime}"
-            " FROM read_parquet(?, file_row_number = true) ORDER BY submit_s, job_id",
+            "SELECT row, job_id, tenant, submit_s, duration_s, gpus, walltime_s"
+            f" FROM ({self._query}) ORDER BY submit_s, row",
             [str(self.path)],
         )
         while batch := rows.fetchmany(10_000):
             for row, name, tenant, submit_s, duration_s, gpus, walltime_s in batch:
                 wrong = _wrong(name, submit_s, duration_s, gpus)
                 if wrong:
-                    self.broken.append(f"{self.path}: row {row + 1}: {wrong}")
+                    self.broken.append(f"{self.path}: {self._counted} {row}: {wrong}")
                     if len(self.broken) > BROKEN_MAX:
                         raise TraceError(f"{self.broken[0]} (and {BROKEN_MAX} more broken rows)")
                     continue

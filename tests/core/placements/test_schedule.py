@@ -33,7 +33,7 @@ from tests.core.plant import (
 FULL: dict[str, Any] = {"tier": Tier.SPOT, "grace_s": 60}
 
 
-def lending(racks: int = 1, terms: Lending | None = LENT, **policy: int) -> Driver:
+def lending(racks: int = 1, terms: Lending | None = LENT, **policy: Any) -> Driver:
     """Acme has `racks` of two racks and lends them; bravo may run on demand and on spot."""
     own = contract("c1", "acme", tranche("t1", racks, lending=terms))
     return plant.plant(own, contract("c2", "bravo"), policy=Policy(**policy) if policy else None)

@@ -11,7 +11,7 @@ from typing import Any
 from forebay.core import claims, supply, timeline
 from forebay.core.ids import Principal, Role
 from forebay.core.placements import schedule
-from forebay.core.placements.gang import Gang, Phase, Tier
+from forebay.core.placements.gang import Gang, Order, Phase, Tier
 from forebay.core.placements.index import Misfit, each_node
 from forebay.core.placements.queue import Ticket, lane_of, shape_of
 from forebay.core.placements.state import INTERRUPTIONS
@@ -105,10 +105,13 @@ def _waiting(desk: schedule.Desk, gang: Gang, whole: bool) -> dict[str, Any]:
     found = schedule.find(desk, gang)
     expected = schedule.expected_start(desk, gang)
     if isinstance(found, schedule.Fit):
-        bound_s = desk.state.policy.overtake_s
-        summary = (
-            f"It would fit, and waits for older work that has waited {bound_s} s and may not be overtaken."
-        )
+        policy = desk.state.policy
+        summary = {
+            Order.OVERTAKE: f"waits for older work that has waited {policy.overtake_s} s and may not be overtaken.",
+            Order.FIFO: "waits its turn: nobody goes before older work.",
+            Order.EASY: "waits: it could still run when older work is promised its start.",
+        }[policy.order]
+        summary = f"It would fit, and {summary}"
         return _wait("queue", "", ahead, 0, summary, _past(gang), ahead, expected)
     if spec.tier is not Tier.DEDICATED:
         small = schedule.too_small_until(desk, gang)

@@ -285,9 +285,20 @@ class PolicyApplied(Event):
 # What is recorded
 
 
+class Order(StrEnum):
+    """Who may go before the first of a lane that does not fit (docs/reference/policies.md)."""
+
+    #: Whoever fits, for as long as the policy bounds.
+    OVERTAKE = "overtake"
+    #: Nobody.
+    FIFO = "fifo"
+    #: Whoever fits and does not delay it.
+    EASY = "easy"
+
+
 @dataclass(slots=True)
 class Policy:
-    """First come, first served within a tier, with overtaking bounded in time (docs/reference/policies.md)."""
+    """First come, first served within a tier; who may go by meanwhile is its order (docs/reference/policies.md)."""
 
     version: int = 1
     #: How long a gang that does not fit may be overtaken by smaller ones that came later, seconds.
@@ -301,6 +312,7 @@ class Policy:
     start_timeout_s: int = 600
     #: How often a gang is queued again that its engine stopped unasked, or did not start in time.
     interruptions_max: int = 10
+    order: Order = Order.OVERTAKE
 
 
 @dataclass(slots=True)

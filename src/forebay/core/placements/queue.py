@@ -110,14 +110,16 @@ class Queue:
         found = ((self.head(lane, shape, gangs), shape) for shape in self.shapes(lane))
         return [(entry, shape) for entry, shape in found if entry is not None]
 
+    def of_shape(self, lane: Lane, shape: Shape, gangs: Mapping[GangId, Gang]) -> Iterator[Ticket]:
+        """Everybody of a shape who waits in a lane, in order. Not to be gone on with once the queue was added to."""
+        self.head(lane, shape, gangs)
+        for entries in (self._front.get(lane, {}).get(shape, ()), self._lanes.get(lane, {}).get(shape, ())):
+            yield from (entry for entry in entries if _waits(entry, gangs))
+
     def waiting(self, lane: Lane, gangs: Mapping[GangId, Gang]) -> Iterator[Ticket]:
         """Everybody who waits in a lane, shape by shape."""
         for shape in self.shapes(lane):
-            for entries in (
-                self._front.get(lane, {}).get(shape, ()),
-                self._lanes.get(lane, {}).get(shape, ()),
-            ):
-                yield from (entry for entry in entries if _waits(entry, gangs))
+            yield from self.of_shape(lane, shape, gangs)
 
 
 def _waits(entry: Ticket, gangs: Mapping[GangId, Gang]) -> bool:

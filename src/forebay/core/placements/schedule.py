@@ -1,34 +1,22 @@
-"""What is decided about gangs: taking them in, placing them, taking lent capacity back, and what follows from facts.
+"""What is decided about gangs: taking them in, finding a place, taking loans back, and what follows from facts.
 
-The policy is first come, first served within a tier, with overtaking bounded in time. One pass:
-
-1. Gangs whose pause after a failure is over join the queue.
-2. Tranches first: each tranche's own gangs, on its own nodes. If the first does not fit because capacity is lent, the
-   fewest loans that make room are reclaimed, the latest placed first.
-3. On demand, on the pool.
-4. Spot, on the pool, else on the idle capacity of a tranche that lends, has nobody waiting, and whose reclaim
-   deadline the borrower can meet.
-5. Within a lane the oldest gang goes first; what does not fit is overtaken by what does, until it has waited
-   `overtake_s`: then nothing younger that wants the same SKU from the pool is placed before it.
-
-A pass over everybody runs only when capacity was freed; else only new arrivals are tested.
+Who goes before whom is `ordering`'s.
 """
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import NamedTuple
 
 from forebay.core import claims, ids, supply
-from forebay.core.ids import Answer, GangId, NodeIndex, Refusal, SiteId, SkuId, TrancheId
+from forebay.core.ids import Answer, GangId, NodeIndex, Refusal, SiteId, TrancheId
 from forebay.core.placements import gang as gangs
 from forebay.core.placements import state as states
 from forebay.core.placements.gang import HOLDING, Ending, Gang, Level, Phase, Run, Spec, Tier
 from forebay.core.placements.index import POOL, Index, Misfit, Want, as_bits
-from forebay.core.placements.queue import TIER_RANK, Lane, Shape, Ticket, lane_of, shape_of
+from forebay.core.placements.queue import TIER_RANK, Lane, Shape, shape_of
 from forebay.core.supply import Emit
 from forebay.core.timeline import Due
 from forebay.core.units import SECOND_US, counted
@@ -378,87 +366,11 @@ def wake(desk: Desk, due: Due) -> None:
             pass
 
 
-# The pass.
+# Places.
 
 
-def run_pass(desk: Desk) -> None:
-    """Place whatever can be placed now (see the top of this file)."""
-    states.end_backoff(desk.state, desk.derived, desk.at)
-    arrivals, desk.derived.arrivals = desk.derived.arrivals, []
-    stirred, desk.derived.stirred = desk.derived.stirred, False
-    if not stirred and not arrivals:
-        return
-    if not stirred:
-        _place_arrivals(desk, arrivals)
-        return
-    barred: set[SkuId] = set()
-    for lane in desk.derived.queue.lanes():
-        _run_lane(desk, lane, barred)
-    _reclaim(desk)
-    # Everybody was looked at, and a pass frees nothing: what it calls back returns later.
-    desk.derived.arrivals.clear()
-    desk.derived.stirred = False
-
-
-def _run_lane(desk: Desk, lane: Lane, barred: set[SkuId]) -> None:
-    queue, known = desk.derived.queue, desk.state.gangs
-    heads = queue.heads(lane, known)
-    heapq.heapify(heads)
-    while heads:
-        entry, shape = heapq.heappop(heads)
-        gang = known[entry.gang]
-        fit = find(desk, gang, pool_barred=shape.sku in barred)
-        if isinstance(fit, Fit):
-            _place(desk, gang, fit)
-            following = queue.head(lane, shape, known)
-            if following is not None:
-                heapq.heappush(heads, (following, shape))
-            continue
-        if _overtaken_enough(desk, gang):
-            if lane.tier is Tier.DEDICATED:
-                break
-            barred.add(shape.sku)
-
-
-def _place_arrivals(desk: Desk, arrivals: list[GangId]) -> None:
-    """Nothing was freed: whoever waited still does not fit, so only the new ones are tested, in order."""
-    queue, known = desk.derived.queue, desk.state.gangs
-    ordered = sorted(
-        (known[name] for name in arrivals),
-        key=lambda gang: (TIER_RANK[gang.spec.tier], not gang.front, gang.order),
-    )
-    blocked: set[tuple[Lane, Shape]] = set()
-    for gang in ordered:
-        lane, shape = lane_of(gang.spec), shape_of(gang.spec)
-        head = queue.head(lane, shape, known)
-        assert head is not None, "who arrived waits"
-        if (lane, shape) in blocked or head.gang != gang.spec.id:
-            continue
-        barred = _is_barred(desk, head, lane, shape.sku)
-        fit = None if barred and lane.tier is Tier.DEDICATED else find(desk, gang, pool_barred=barred)
-        if isinstance(fit, Fit):
-            _place(desk, gang, fit)
-        else:
-            blocked.add((lane, shape))
-    _reclaim(desk)
-
-
-def _overtaken_enough(desk: Desk, gang: Gang) -> bool:
-    """Whether a gang that does not fit has waited so long that nobody younger goes before it."""
-    return desk.at - gang.submitted_at >= desk.state.policy.overtake_s * SECOND_US
-
-
-def _is_barred(desk: Desk, mine: Ticket, lane: Lane, sku: SkuId) -> bool:
-    """Whether somebody who comes first has waited so long for this SKU that nobody may overtake."""
-    queue, known = desk.derived.queue, desk.state.gangs
-    first = [entry for entry, shape in queue.heads(lane, known) if shape.sku == sku and entry < mine]
-    if lane.tier is Tier.SPOT:
-        on_demand = queue.heads(Lane(Tier.ON_DEMAND, TrancheId("")), known)
-        first += [entry for entry, shape in on_demand if shape.sku == sku]
-    return any(_overtaken_enough(desk, known[entry.gang]) for entry in first)
-
-
-def _place(desk: Desk, gang: Gang, fit: Fit) -> None:
+def place(desk: Desk, gang: Gang, fit: Fit) -> None:
+    """It is to run there."""
     desk.emit(gangs.GangPlaced(gang.spec.id, gang.generation + 1, fit.runs, fit.lender))
 
 
@@ -519,7 +431,7 @@ def may_lend(desk: Desk, spec: Spec) -> list[TrancheId]:
     return found
 
 
-def _reclaim(desk: Desk) -> None:
+def reclaim(desk: Desk) -> None:
     """Take lent capacity back for tranches' own gangs that wait, so that each starts within the reclaim deadline.
 
     After all else is placed, for that draws power too. Once more after each round: with more leaving, who is first
@@ -605,14 +517,14 @@ def effect_of(gang: Gang, seq: int) -> gangs.RunGang | gangs.StopGang:
     return gangs.StopGang(spec.id, gang.generation, spec.grace_s, gang.reason, seq)
 
 
-def expected_start(desk: Desk, gang: Gang) -> int | None:
+def promise(desk: Desk, gang: Gang) -> states.Promised | None:
     """By when a pending gang fits, if everything runs to its limit of time, terms begin and end as signed, and
-    nothing older takes its place; None when even then it does not (it waits for repair, or for power)."""
+    nothing else starts; None when even then it does not (it waits for repair, or for power)."""
     scratch = desk.derived.index.copy()
     steps: list[tuple[int, int, int, Turn | Gang]] = [
         (turn.at, 0, place, turn) for place, turn in enumerate(_turns(desk))
     ]
-    steps += [(_free_at(other, desk.state.policy), 1, other.order, other) for other in _holders(desk)]
+    steps += [(free_at(other, desk.state.policy), 1, other.order, other) for other in _holders(desk)]
     steps.sort(key=lambda step: step[:3])
     for (at, _, _, step), following in zip_longest(steps, steps[1:]):
         if isinstance(step, Turn):
@@ -621,8 +533,14 @@ def expected_start(desk: Desk, gang: Gang) -> int | None:
             scratch.release(step.runs, desk.supplied.skus[step.spec.sku].gpu_w)
         # Looked at when all that happens at one instant has happened.
         if (following is None or following[0] > at) and isinstance(find(desk, gang, index=scratch), Fit):
-            return max(at, desk.at)
+            return states.Promised(gang, max(at, desk.at), scratch)
     return None
+
+
+def expected_start(desk: Desk, gang: Gang) -> int | None:
+    """By when a pending gang fits, as `promise` says; None when it says none."""
+    found = promise(desk, gang)
+    return None if found is None else found.at
 
 
 class TooSmall(NamedTuple):
@@ -684,10 +602,11 @@ def _turns(desk: Desk) -> list[Turn]:
 
 def _holders(desk: Desk) -> list[Gang]:
     """Every gang that holds GPUs, those included whose GPUs are still being wiped."""
-    return [gang for gang in desk.state.gangs.values() if gang.phase in HOLDING or gang.returns_at]
+    held = desk.derived.held
+    return [desk.state.gangs[name] for name in [*held.gangs, *sorted(held.wiped)]]
 
 
-def _free_at(gang: Gang, policy: gangs.Policy) -> int:
+def free_at(gang: Gang, policy: gangs.Policy) -> int:
     """When a gang's GPUs are free at the latest, wiped where they were lent."""
     if gang.returns_at:
         return gang.returns_at

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import get_args
+from typing import NamedTuple, get_args
 
 from forebay.core import claims, supply
-from forebay.core.ids import Event, GangId, NodeIndex, TrancheId
+from forebay.core.ids import Event, GangId, NodeIndex, SkuId, TrancheId
 from forebay.core.placements import gang as gangs
 from forebay.core.placements.gang import HOLDING, Ending, Gang, Phase, Policy, Tier
 from forebay.core.placements.index import POOL, Index, each_node
@@ -53,13 +53,23 @@ EVENTS: tuple[type[GangEvent], ...] = get_args(GangEvent)
 class Held:
     """Who holds GPUs of each node. Derived, and kept up in a fold too: news of a node asks for it."""
 
-    __slots__ = ("on_node", "wiped")
+    __slots__ = ("gangs", "on_node", "wiped")
 
     def __init__(self) -> None:
+        #: Gangs that hold GPUs, in order of placement.
+        self.gangs: dict[GangId, None] = {}
         #: Node -> gangs that run on it, or are to.
         self.on_node: dict[int, tuple[GangId, ...]] = {}
         #: Gangs that left nodes which are still being wiped.
         self.wiped: set[GangId] = set()
+
+
+class Promised(NamedTuple):
+    """By `at` a gang fits if all runs to its limit of time and nothing else starts; `then` is what it finds."""
+
+    gang: Gang
+    at: int
+    then: Index
 
 
 class Derived:
@@ -68,7 +78,7 @@ class Derived:
     A fold asks it nothing, so it is made at the first question and kept up from then on.
     """
 
-    __slots__ = ("arrivals", "backoff", "dues", "held", "index", "lent", "queue", "stirred")
+    __slots__ = ("arrivals", "backoff", "dues", "held", "index", "lent", "promised", "queue", "stirred")
 
     def __init__(self, held: Held) -> None:
         self.index = Index()
@@ -77,6 +87,8 @@ class Derived:
         self.held = held
         #: Tranche -> gangs that hold capacity it lent, those included whose nodes are still being wiped.
         self.lent: dict[TrancheId, set[GangId]] = {}
+        #: By capacity (a tranche, or "" for the pool) and SKU: whom backfill must not delay; None where it may.
+        self.promised: dict[tuple[TrancheId, SkuId], Promised | None] = {}
         #: Gangs that wait out a pause before they may be placed again.
         self.backoff: set[GangId] = set()
         #: Whether capacity was freed since the last pass, and who arrived.
@@ -198,6 +210,7 @@ def _ended(was: Gang, event: gangs.GangEnded, at: int) -> Gang:
 
 
 def _enter_nodes(held: Held, gang: Gang) -> None:
+    held.gangs[gang.spec.id] = None
     on_node, name = held.on_node, (gang.spec.id,)
     for first, count, _ in gang.runs:
         for node in range(first, first + count):
@@ -205,6 +218,7 @@ def _enter_nodes(held: Held, gang: Gang) -> None:
 
 
 def _leave_nodes(held: Held, gang: Gang) -> None:
+    held.gangs.pop(gang.spec.id, None)
     on_node, name = held.on_node, gang.spec.id
     for first, count, _ in gang.runs:
         for node in range(first, first + count):

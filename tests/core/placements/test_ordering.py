@@ -1,0 +1,142 @@
+"""Who goes first: start times equal, job by job, those of a slow and plain reference, with and without topology."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from forebay.core.placements.gang import Ending, Order, Phase, Policy, Tier
+from forebay.core.units import SECOND_US
+from tests.core import plant
+from tests.core.placements.reference import Job, Plant
+from tests.core.plant import Driver, feed, hall, rack, site, sku
+
+COUNTS_ONLY = (1, 8)
+TOPOLOGY = (8, 4)
+
+
+def built(per_node: int, per_rack: int, order: Order, overtake_s: int = 3600) -> Driver:
+    """Two racks, with power for everything."""
+    racks = tuple(rack(f"r{n}") for n in range(2))
+    kind = sku(gpus_per_node=per_node, nodes_per_rack=per_rack, healthy_nodes_min=per_rack)
+    return plant.plant(
+        skus=(kind,),
+        sites=(site("north", (feed("f1", 10**9),), (hall("h1", *racks),)),),
+        policy=Policy(overtake_s=overtake_s, order=order),
+    )
+
+
+def starts(driver: Driver, jobs: list[Job]) -> dict[str, int]:
+    """When each job starts in the World, seconds from the first instant."""
+    origin = driver.at
+    durations = {job.name: job.duration_s for job in jobs}
+    ends: dict[str, int] = {}
+    found: dict[str, int] = {}
+
+    def look(now: int) -> None:
+        for gang in driver.live():
+            if gang.phase is Phase.PLACED:
+                driver.start(gang.spec.id)
+                found[gang.spec.id] = now
+                ends[gang.spec.id] = now + durations[gang.spec.id]
+
+    instants = sorted({job.submit_s for job in jobs})
+    while instants or ends:
+        now = min([*instants[:1], *ends.values()])
+        driver.until(origin + now * SECOND_US)
+        for name in sorted(name for name, end in ends.items() if end == now):
+            del ends[name]
+            driver.end(name)
+            look(now)
+        if instants[:1] == [now]:
+            instants.pop(0)
+        for job in jobs:
+            if job.submit_s == now:
+                driver.submit(job.name, job.gpus, walltime_s=job.walltime_s)
+                look(now)
+    return found
+
+
+def trace(seed: int, count: int, most: int, gap_s: int) -> list[Job]:
+    """Jobs that keep a plant of `most` GPUs full: many small, some as large as the plant."""
+    dice = random.Random(seed)
+    at, jobs = 0, []
+    sizes = [size for size in (1, 1, 1, 2, 3, 4, 8, 8, 12, 16, 20, 32, 64) if size <= most]
+    for number in range(count):
+        at += dice.choice((0, 1, dice.randrange(gap_s)))
+        duration_s = dice.randrange(1, 400)
+        walltime_s = duration_s + dice.choice((0, 1, dice.randrange(1000)))
+        jobs.append(Job(f"j{number:03d}", at, dice.choice(sizes), walltime_s, duration_s))
+    return jobs
+
+
+@pytest.mark.parametrize("order", list(Order))
+@pytest.mark.parametrize(("per_node", "per_rack"), [COUNTS_ONLY, TOPOLOGY])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_start_times_equal_the_references(order: Order, per_node: int, per_rack: int, seed: int) -> None:
+    gpus = 2 * per_node * per_rack
+    jobs = trace(seed, 60, gpus, 20 if gpus > 16 else 120)
+    said = starts(built(per_node, per_rack, order, overtake_s=200), jobs)
+    assert said == Plant(2 * per_rack, per_node, per_rack, order.value, 200).run(jobs)
+    assert len(said) == len(jobs)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 30), st.integers(1, 16), st.integers(0, 60), st.integers(1, 60)), max_size=10
+    ),
+    st.sampled_from(list(Order)),
+    st.sampled_from([COUNTS_ONLY, (4, 2)]),
+)
+def test_whatever_comes(rows: list[tuple[int, int, int, int]], order: Order, shape: tuple[int, int]) -> None:
+    rows.sort()
+    jobs = [Job(f"j{n:02d}", at, gpus, run + more, run) for n, (at, gpus, more, run) in enumerate(rows)]
+    assert starts(built(*shape, order, 40), jobs) == Plant(2 * shape[1], *shape, order.value, 40).run(jobs)
+
+
+def test_easy_lets_by_what_does_not_delay_the_first() -> None:
+    """By hand: sixteen GPUs one by one; twelve are taken until 1,030 s."""
+    driver = built(*COUNTS_ONLY, Order.EASY)
+    driver.run("long", 12, walltime_s=1000)
+    driver.submit("first", 14, walltime_s=100)
+    # Four are free, two of them for ever: the first needs only fourteen at 1,030 s.
+    driver.submit("short", 2, walltime_s=1000)
+    driver.submit("late", 2, walltime_s=1001)
+    driver.submit("later", 1, walltime_s=1001)
+    assert driver.phases("first", "short", "late", "later") == ["pending", "placed", "placed", "pending"]
+
+
+def test_easy_promises_nothing_to_who_comes_behind_a_new_arrival() -> None:
+    """Spot waits with a promise; then on demand arrives, which comes before it and may delay it."""
+    driver = built(*COUNTS_ONLY, Order.EASY)
+    driver.run("long", 12, walltime_s=1000)
+    driver.submit("spot", 14, tier=Tier.SPOT)
+    driver.submit("behind", 3, walltime_s=9000, tier=Tier.SPOT)
+    driver.submit("before", 3, walltime_s=9000)
+    assert driver.phases("spot", "behind", "before") == ["pending", "pending", "placed"]
+
+
+def test_easy_holds_back_who_failed_too() -> None:
+    """Of two in front the first does not fit until the long one is gone, and the second would delay it."""
+    driver = built(*COUNTS_ONLY, Order.EASY)
+    for name, gpus in (("first", 14), ("second", 3)):
+        driver.run(name, gpus, walltime_s=9000)
+        driver.end(name, Ending.FAILED)
+        driver.start(name)
+        driver.end(name, Ending.FAILED)
+    driver.run("long", 12, walltime_s=1000)
+    driver.later(5)
+    assert [driver.gang(name).front for name in ("first", "second")] == [True, True]
+    assert driver.phases("first", "second") == ["pending", "pending"]
+
+
+def test_easy_where_nothing_can_be_promised() -> None:
+    """What waits for a repair holds nobody back."""
+    driver = built(*COUNTS_ONLY, Order.EASY)
+    driver.fail(0)
+    driver.submit("all", 16)
+    driver.submit("long", 8, walltime_s=10**6)
+    assert driver.phases("all", "long") == ["pending", "placed"]
