@@ -45,7 +45,7 @@ def test_figures_are_as_the_schema_says_and_do_not_depend_on_the_unit(desk: Desk
 def test_csv(desk: Desk) -> None:
     rows = list(csv.DictReader(io.StringIO(desk("capacity", "--csv", "-", "--months", "8").out)))
     assert len(rows) == 16
-    figures = dict.fromkeys((f"{name}_racks" for _, name in capacity.FIGURES), "0")
+    figures = dict.fromkeys((f"{name}_racks" for _, name in capacity.SHEET_FIGURES), "0")
     assert rows[7] == figures | {
         "site": "fjord", "sku": "duo", "month": "2027-07", "supply_p50_racks": "50", "supply_p90_racks": "50",
         "committed_racks": "30", "promisable_racks": "20", "provisional": "no", "mark": "",
@@ -65,10 +65,10 @@ def test_a_workbook(desk: Desk) -> None:
     sheet = book["capacity"]
     assert [sheet[f"{letter}1"].value for letter in "ABCDL"] == ["SITE", "SKU", "MONTH", "P50", "PROMISABLE"]
     # September 2027: 50 racks there, 55 promised.
-    assert [sheet[f"{letter}11"].value for letter in "ABDFLMO"] == ["fjord", "duo", 50, 55, -5, 5, "short"]
+    assert [sheet[f"{letter}11"].value for letter in "ABDFLMP"] == ["fjord", "duo", 50, 55, -5, 5, "short"]
     assert str(sheet["C11"].value) == "2027-09-01 00:00:00"
     assert "[Red]" in sheet["L11"].number_format
-    assert sheet.auto_filter.ref == f"A1:O{sheet.max_row}"
+    assert sheet.auto_filter.ref == f"A1:P{sheet.max_row}"
     about = {name.value: meaning.value for name, meaning in book["about"].iter_rows()}
     assert about["HELD"] == "Kept for customers while they think an offer over."
 
@@ -115,9 +115,26 @@ def test_nothing_at_all_and_colours() -> None:
     assert capacity.capacity_text({"policy": policy, "stocks": []}, "racks", False).startswith(
         "nothing stands"
     )
-    month = {name: 0 for _, name in capacity.FIGURES} | {"month": "2027-01", "promisable": -36, "calls": 36}
-    stock = STOCK | {"site": "s", "sku": "k", "provisional": True, "months": [month]}
+    month = {name: 0 for _, name in capacity.SHEET_FIGURES} | {
+        "month": "2027-01",
+        "promisable": -36,
+        "calls": 36,
+    }
+    parts = [{"start": "2027-01-01T00:00:00Z", "end": None, "nodes": 36, "gpus": 144}]
+    over = {
+        "kind": "call",
+        "id": "c",
+        "tenant": "t",
+        "site": "s",
+        "sku": "k",
+        "nodes_per_rack": 18,
+        "parts": parts,
+    }
+    stock = STOCK | {"site": "s", "sku": "k", "provisional": True, "months": [month | {"overdrawn": 36}],
+                     "overdrawn": [over | {"id": f"c{n}"} for n in range(12)]}  # fmt: skip
     told = capacity.capacity_text({"policy": policy, "stocks": [stock]}, "racks", True)
     assert "\x1b[31m\x1b[1m" in told
-    assert "overdrawn: nobody goes short yet" in told
+    assert "overdrawn: holds and rights may take more than there will be" in told
+    assert "call c9 (t; k at s) is overdrawn by 144 GPUs (2 racks) from 2027-01-01 on" in told
+    assert told.endswith("and 2 more; `forebay rights` tells all")
     assert "-2" in told

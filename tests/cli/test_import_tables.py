@@ -99,6 +99,27 @@ def test_a_schedule_loses_nothing_unasked(server: Shell) -> None:
     assert server("import", "--remove", "milestones.csv", "blocks.csv").out == "Schedule lab-1: applied\n"
 
 
+def test_a_site_comes_with_its_schedule(server: Shell) -> None:
+    site = RACKS.replace("lab-1", "lab-9").replace("r0", "n0").replace("main", "m9").replace("h1", "h9")
+    header, *rows = site.splitlines()
+    racks = "\n".join([f"{header},Block", *(f"{row},b9" for row in rows)]) + "\n"
+    blocks = "Site,Block,SKU,Racks,After\nlab-9,b9,gb300-nvl72,{},shell\n"
+    shell = "Site,Time zone,Milestone,Reached\nlab-9,UTC,shell,2020-03-01\n"
+    write(server, nine=racks, nine_b=blocks.format(1), nine_m=shell)
+    files = ("nine.csv", "nine_b.csv", "nine_m.csv")
+    ran = server("import", *files)
+    assert (ran.status, ran.err.splitlines()[0]) == (
+        3, "forebay: nine.csv, row 2, column 'Block': rack n02: block b9 has 1 racks only",
+    )  # fmt: skip
+    write(server, nine_b=blocks.format(4).replace(",shell", ",roof"))
+    ran = server("import", *files)
+    assert "nine_b.csv, row 2, column 'After': block b9 waits for roof, which is not a milestone" in ran.err
+    assert "lab-9" not in server("status", "--json").out
+    write(server, nine_b=blocks.format(4))
+    assert server("import", *files).out == "Site lab-9: applied\nSchedule lab-9: applied\n"
+    assert server("import", *files).out == "Site lab-9: unchanged\nSchedule lab-9: unchanged\n"
+
+
 def told(capsys: pytest.CaptureFixture[str], status: int, *arguments: str | Path) -> str:
     """What is said when nothing is asked of a server: in this process, since processes take their time."""
     assert run_line(["import", *map(str, arguments)]) == status

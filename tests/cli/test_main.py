@@ -21,7 +21,7 @@ WRONG = [
     (["journal", "show"], 2, "missing argument 'SEQ'"),
     (["--colour"], 2, "no such option"),
     (["completion", "tcsh"], 2, "'tcsh' is not one of 'bash', 'zsh', 'fish'"),
-    (["schema", "Sight"], 2, "Known are Catalogue, Site"),
+    (["schema", "Sight"], 2, "Known are Estate, Catalogue, Site"),
     (["up", ".", "--token-file", "x"], 2, "--token-file would change nothing"),
     (["journal", "verify"], 1, "there is no world in"),
     (["status"], 6, "forebay up examples/one_site"),

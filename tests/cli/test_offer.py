@@ -53,7 +53,10 @@ def test_a_hold_keeps_the_first_offer_that_can_be_signed(desk: Desk) -> None:
     more = desk("quote", *WISH, "--for", "cedar", "--hold", "cedar-2", "--site", "mesa", "--json").json
     validate(more, outputs.OUTPUTS["quote"])
     assert more["hold"]["id"] == "cedar-2"
-    assert "hold cedar-1 keeps capacity" in desk("quote", "--sku", "duo", "--racks", "90", "--term", "9y").out
+    assert (
+        "earlier but for hold cedar-1, which keeps capacity"
+        in desk("quote", "--sku", "duo", "--racks", "90", "--term", "9y").out
+    )
     released = desk("hold", "release", "cedar-2", "--json").json
     validate(released, outputs.OUTPUTS["hold.release"])
     assert desk("hold", "release", "cedar-1").err == "cedar-1 is held no longer\n"

@@ -20,7 +20,12 @@ def test_a_right_of_first_refusal_from_the_hold_to_the_signature(desk: Desk) -> 
     ran = desk("sign", path)
     assert (ran.status, "right birch-first of birch comes before this sale" in ran.err) == (3, True)
     wish = ["--sku", "duo", "--racks", "15", "--term", "1y", "--not-before", "2028-07-01", "--price", "3"]
-    assert desk("quote", *wish, "--site", "mesa", "--for", "cedar", "--hold", "cedar-sale").status == 0
+    wish += ["--site", "mesa", "--for", "cedar"]
+    # birch would pay the price of the hold by its own contract, which is in EUR.
+    assert desk("quote", *wish, "--hold", "in-dollars").status == 0
+    refused = desk("rights", "offer", "birch-first", "--hold", "in-dollars")
+    assert "names its price in USD, the contract of right birch-first is in EUR" in refused.err
+    assert desk("quote", *wish, "--currency", "EUR", "--hold", "cedar-sale").status == 0
     told = desk("rights", "offer", "birch-first", "--hold", "cedar-sale", "--json").json
     validate(told, outputs.OUTPUTS["rights.offer"])
     golden("rights_on_offer", desk("rights", by="birch").out)
@@ -33,6 +38,10 @@ def test_a_right_of_first_refusal_from_the_hold_to_the_signature(desk: Desk) -> 
         waived.out
         == "birch-first: the offer was let pass; its sale may be signed until 2026-12-21T08:00:00Z\n"
     )
+    dollars = desk("sign", path, "--hold", "cedar-sale")
+    told = "sale.yaml:6:1: currency: hold cedar-sale names its price in EUR, contract cedar-1 is in USD"
+    assert (dollars.status, told in dollars.err) == (1, True)
+    path = desk.file("sale.yaml", SALE.replace("USD", "EUR"))
     assert desk("sign", path, "--hold", "cedar-sale").status == 0
     again = desk("rights", "offer", "birch-first", "--hold", "cedar-sale")
     assert (again.status, again.err) == (1, "forebay: there is no hold cedar-sale\n")
@@ -40,7 +49,8 @@ def test_a_right_of_first_refusal_from_the_hold_to_the_signature(desk: Desk) -> 
 
 def test_a_matched_sale_an_extension_and_a_call(desk: Desk) -> None:
     wish = ["--sku", "duo", "--racks", "15", "--term", "1y", "--not-before", "2028-07-01", "--price", "3"]
-    assert desk("quote", *wish, "--site", "mesa", "--for", "cedar", "--hold", "sale").status == 0
+    wish += ["--currency", "EUR", "--site", "mesa", "--for", "cedar"]
+    assert desk("quote", *wish, "--hold", "sale").status == 0
     assert desk("rights", "offer", "birch-first", "--hold", "sale").out.startswith(
         "sale is on offer by birch-first until"
     )
@@ -74,3 +84,54 @@ def test_giving_a_right_up(desk: Desk) -> None:
     assert desk("rights", "waive", "acme-ends").out == "acme-ends is given up\n"
     assert "acme-ends     termination  acme (customer)     tranche acme-fjord  waived" in desk("rights").out
     assert desk("rights", "exercise", "acme-goes-on", "--received", "soon").status == 1
+
+
+HELSINKI = """\
+forebay: 1
+kind: BusinessCalendar
+id: helsinki
+zone: Europe/Helsinki
+closes: "17:00"
+holidays: [2026-12-24, 2026-12-25, 2027-01-01, 2027-01-06]
+until: 2035-12-31
+"""
+FIRST = """\
+forebay: 1
+kind: Contract
+id: dune-1
+seller: us
+tenant: dune
+currency: USD
+zone: UTC
+tranches:
+  - {id: dune-fjord, site: fjord, sku: duo, count: 1, start: 2027-09-01, end: 2028-09-01, price_per_gpu_hour: 3}
+rights:
+  - {id: dune-first, kind: refusal, site: fjord, waiver: 20d, notice: {business_days: 10, calendar: helsinki}}
+  - {id: dune-on, kind: extension, tranche: dune-fjord, term: 90d, notice: {calendar_days: 90, calendar: helsinki}}
+"""
+
+
+def test_deadlines_are_told_with_their_calendar(desk: Desk) -> None:
+    unknown = desk("sign", desk.file("first.yaml", FIRST)).err
+    assert (
+        "first.yaml:11:91: rights[0].notice.calendar: right dune-first: there is no business calendar helsinki"
+        in unknown
+    )
+    path = desk.file("helsinki.yaml", HELSINKI)
+    assert desk("apply", path).status == 0
+    assert desk("apply", path).out == "BusinessCalendar helsinki: unchanged\n"
+    refused = desk("apply", desk.file("other.yaml", HELSINKI.replace("17:00", "16:00")))
+    assert "business calendar helsinki: version 1 is in force already" in refused.err
+    assert desk("sign", desk.file("first.yaml", FIRST)).status == 0
+    wish = ["--sku", "duo", "--racks", "2", "--term", "1y", "--not-before", "2027-09-01", "--price", "3"]
+    assert desk("quote", *wish, "--site", "fjord", "--for", "cedar", "--hold", "cedar-sale").status == 0
+    # Offered on Tuesday the first of December; the tenth business day after it closes at five in Helsinki.
+    told = desk("rights", "offer", "dune-first", "--hold", "cedar-sale").out
+    assert told == "cedar-sale is on offer by dune-first until 2026-12-15T15:00:00Z\n"
+    golden("rights_business_days", desk("rights").out)
+    found = desk("rights", "--json").json
+    validate(found, outputs.OUTPUTS["rights.list"])
+    same = {"calendar": "helsinki", "version": 1, "zone": "Europe/Helsinki", "closes": "17:00"}
+    assert [each["notice"] for each in found["items"] if each["tenant"] == "dune"] == [
+        {"days": 10, "business": True} | same, {"days": 90, "business": False} | same
+    ]  # fmt: skip

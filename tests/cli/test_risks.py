@@ -10,6 +10,7 @@ USD = {"currency": "USD"}
 RISK: dict[str, Any] = {
     "tranche": "t", "tenant": "acme", "contract": "c", "nodes_per_rack": 2, "gpu_hours": 10, "capped": False,
     "longstop": None, "late": None, "fees": USD | {"amount": "10.00"}, "damages": USD | {"amount": "0.00"},
+    "discount": USD | {"amount": "0.00"},
     "parts": [{"start": "2027-01-01T00:00:00Z", "end": None, "nodes": 3, "gpus": 12}],
 }  # fmt: skip
 
@@ -40,7 +41,14 @@ def test_no_end_in_sight_and_no_whole_racks() -> None:
 
 
 def test_terms_in_words() -> None:
-    late = {"grace_s": 0, "damages_per_gpu_day": USD | {"amount": "20.00"}, "cap": None, "longstop_s": 0}
+    late: dict[str, Any] = {
+        "grace_s": 0, "damages_per_gpu_day": USD | {"amount": "20.00"}, "cap": None, "longstop_s": 0,
+        "discount_ppm_per_day": 0,
+    }  # fmt: skip
     assert risks.terms_text({"late": late}) == "late delivery: 20.00 USD a GPU and day, without a cap"
+    told = risks.terms_text({"late": late | {"grace_s": 86_400, "discount_ppm_per_day": 1_500_000}})
+    assert told == (
+        "late delivery: after 1d of grace 150 % of a day's fee taken off later fees for each day, without a cap"
+    )
     assert risks.moved_text([], "p90", False) == "no block comes at another date"
     assert risks.totals_text([], "in all now") == "in all now: nobody goes short"

@@ -14,7 +14,10 @@ def test_a_contract_that_fits(desk: Desk) -> None:
     path = desk.file("fits.yaml", FITS)
     before = desk.seq()
     assert desk("sign", path, "-n").out == (
-        "Contract cedar-1: would be signed\nno promise goes short by it that did not before\n"
+        "Contract cedar-1: would be signed\n"
+        "  1 term modelled, 0 clauses watched by date, 0 not handled\n"
+        "  modelled: capacity for a term at a price\n"
+        "no promise goes short by it that did not before\n"
     )
     assert desk.seq() == before
     told = desk("sign", path, "--json").json

@@ -273,11 +273,11 @@ def test_a_state_folder_that_was_moved(shell: Shell, project: Path, up: Up) -> N
 @pytest.mark.slow
 def test_without_a_scenario_it_serves(shell: Shell, project: Path, up: Up) -> None:
     (project / "scenario.yaml").unlink()
-    telling = up("one_site", "--port", "0", "--json")
+    telling = up("one_site", "--port", "0", "--json", "--keep-days", "30")
     telling.until("Serving on http://127.0.0.1:")
     assert shell("jobs", "--json").json["items"] == []
     assert telling.interrupt() == 0
-    assert "serve it again with: forebay up one_site" in telling.text
+    assert "serve it again with: forebay up one_site --keep-days 30" in telling.text
 
 
 STUBBORN = """\

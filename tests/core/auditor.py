@@ -146,9 +146,16 @@ class _Floor:
     """The nodes, who holds them, and whose they are."""
 
     def __init__(self, world: World, events: Events) -> None:
+        self.world = world
         self.supply = world.state.supply
         #: Nodes that are bound to tranches so far.
         self.bound: defaultdict[str, list[int]] = defaultdict(list)
+        #: Tranches whose nodes count once they were accepted, and how many of each count by now.
+        self.accepting = {
+            name for name, held in world.state.claims.tranches.items() if held.plan.acceptance is not None
+        }
+        self.billed: defaultdict[str, int] = defaultdict(int)
+        self.notices: dict[tuple[str, int], int] = {}
         #: node -> (since when, well or out), in order: what was known, or older, is no event.
         self.health: defaultdict[int, list[tuple[int, bool]]] = defaultdict(list)
         for _, event in events:
@@ -172,7 +179,21 @@ class _Floor:
                 self.cordoned.discard(event.node)
             case claims.TrancheStarted():
                 self.terms[event.tranche] = _Term({}, at)
+                if event.since_at:
+                    ran_us = event.gpus * (at - event.since_at)
+                    self.books[event.tranche, self.periods[-1]][0] += ran_us
                 self._pass_over(event.tranche, self.bound[event.tranche], at)
+            case claims.ContractOpened():
+                for opened in event.opening.tranches:
+                    # What was accepted before the cutover is paid for from then on.
+                    self.billed[opened.tranche] += opened.delivered * self.per_unit(opened.tranche)
+            case claims.acceptance.ReadyNoticeGiven():
+                self.notices[event.tranche, event.notice] = event.count
+            case claims.acceptance.BillingStarted():
+                self.billed[event.tranche] += self.notices[event.tranche, event.notice] * self.per_unit(
+                    event.tranche
+                )
+                self._fill(event.tranche, at)
             case claims.TrancheBound():
                 nodes = [node for first, count in event.runs for node in range(first, first + count)]
                 self.bound[event.tranche] += nodes
@@ -206,15 +227,29 @@ class _Floor:
         self.bound[event.tranche] = [n for n in self.bound[event.tranche] if n not in gave] + took
         if event.tranche in self.terms:
             for node in gave:
-                del self.terms[event.tranche].nodes[node]
+                self.terms[event.tranche].nodes.pop(node, None)
             self._pass_over(event.tranche, took, at)
 
     def _pass_over(self, tranche: str, nodes: list[int], at: int) -> None:
-        self.terms[tranche].nodes.update(dict.fromkeys(nodes, at))
+        if tranche in self.accepting:
+            self._fill(tranche, at)
+        else:
+            self.terms[tranche].nodes.update(dict.fromkeys(nodes, at))
         for placed in self.placed.values():
             own = tranche in (placed.lender, placed.spec.tranche)
             if set(nodes) & set(placed.nodes) and not own:
                 placed.overdue.add(tranche)
+
+    def _fill(self, tranche: str, at: int) -> None:
+        """As many of the nodes count as are paid for: those that count go on, then the first of the others."""
+        if tranche in self.terms:
+            held = self.terms[tranche].nodes
+            free = [node for node in sorted(self.bound[tranche]) if node not in held]
+            held.update(dict.fromkeys(free[: max(0, self.billed[tranche] - len(held))], at))
+
+    def per_unit(self, tranche: str) -> int:
+        plan = self.world.state.claims.tranches[ids.TrancheId(tranche)].plan
+        return self.supply.skus[plan.sku].nodes_per_rack if plan.unit is claims.Unit.RACK else 1
 
     def _health(self, event: supply.NodeHealthChanged, at: int) -> None:
         for name, term in self.terms.items():

@@ -62,9 +62,17 @@ def rack(
     limit_w: int = 0,
     row: str = "",
     block: str = "",
+    loop: str = "",
 ) -> supply.RackPlan:
     return supply.RackPlan(
-        ids.RackId(name), ids.SkuId(of), ids.FeedId(on), row, nodes, limit_w, ids.BlockId(block)
+        ids.RackId(name),
+        ids.SkuId(of),
+        ids.FeedId(on),
+        row,
+        nodes,
+        limit_w,
+        ids.BlockId(block),
+        ids.LoopId(loop),
     )
 
 

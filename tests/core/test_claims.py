@@ -6,15 +6,27 @@ from pathlib import Path
 
 import pytest
 
-from forebay.core import timeline, units
-from forebay.core.claims import Unit, exercise, rights, shortfall
+from forebay.core import claims, ids, timeline, units
+from forebay.core.claims import (
+    Unit,
+    exercise,
+    lateness,
+    maintenance,
+    overdrawn,
+    rights,
+    service_levels,
+    shortfall,
+    workdays,
+)  # fmt: skip
 from forebay.core.claims.rights import Cap, Life
-from forebay.core.ids import CapId, RightId, TrancheId
+from forebay.core.ids import CapId, ContractId, RightId, TenantId, TrancheId
+from forebay.core.timeline import Interval
 from forebay.core.units import DAY_US, HOUR_US, MICROS, SECOND_US
 from tests.core.claims import market
 from tests.core.claims.market import day, hold, keep, late, life, offer, promise, refusal, sign, use, waiver
+from tests.core.claims.test_workdays import at, calendar, number
 from tests.core.claims.traders import Traders
-from tests.core.plant import T0, Driver, contract, tenant
+from tests.core.plant import T0, Driver, contract, tenant, utc
 from tests.core.test_world import run_machine
 
 PAGE = (Path(__file__).parents[2] / "docs/explanation/promises.md").read_text(encoding="utf-8")
@@ -46,6 +58,60 @@ def money(micros: int) -> str:
 
 def date(at: int) -> str:
     return timeline.text(at)[:10]
+
+
+def test_a_new_price_in_the_middle_of_a_month() -> None:
+    driver = market.market(contract("c1", "acme", promise(price_micros_per_gpu_hour=2_100_000)), comes=0)
+    plan = contract(
+        "c1", "acme", promise(price_micros_per_gpu_hour=1_950_000), version=2, effective_at=day(15)
+    )
+    driver.until(day(5)).ask(sign(plan))
+    driver.until(day(31))
+    lines = next(iter(driver.world.state.money.invoices.values())).lines
+    for line in lines:
+        price, hours = line.price_micros_per_gpu_hour, line.gpu_us // HOUR_US
+        written(
+            f"| {line.contract_version} | {date(line.start)} | {date(line.end)} |", f"= {hours:,} | "
+            f"{units.decimal_text(price)} | {money(line.amount_micros)} |",
+        )  # fmt: skip
+    assert len(lines) == 2
+    assert driver.count(claims.AmendmentTookEffect) == 1
+    written(f"On {date(day(5))} an amendment is signed: 1.95 from {date(day(15))} on")
+
+
+def test_a_price_that_follows_an_index() -> None:
+    driver = market.market(comes=0)
+    power = ids.IndexId("power")
+    rows = [(day(-1), 110), (day(5), 90)]
+    before, after = (claims.PublishIndex(power, (claims.IndexValue(at, n * MICROS),)) for at, n in rows)
+    driver.ask(before)
+    follows = claims.Indexed(power, 100 * MICROS, 300_000)
+    driver.ask(sign(contract("c1", "acme", promise(price_micros_per_gpu_hour=2_100_001, index=follows))))
+    driver.until(day(5)).ask(after)
+    driver.until(day(59))
+    told = []
+    for issued in driver.world.state.money.invoices.values():
+        told += [line.price_micros_per_gpu_hour for line in issued.lines]
+    months = ("January", "February")
+    for month, micros, (when, points) in zip(months, told, rows, strict=True):
+        price = units.decimal_text(micros)
+        written(f"{month}: 2.100001 x (70 % + 30 % x {points} / 100) =", f"which is {price} a GPU-hour")
+        written(f"{points} on {date(when)}")
+
+
+def test_take_or_pay_below_the_whole() -> None:
+    driver = market.market(contract("c1", "acme", promise(take_or_pay_ppm=500_000)), comes=0)
+    driver.run("acme.g", 16, tranche="t1", walltime_s=10 * 86_400)
+    driver.until(day(10)).end("acme.g")
+    driver.until(day(32)).fail(0, ago_s=5 * 86_400)
+    driver.until(day(59))
+    lines = [line for each in driver.world.state.money.invoices.values() for line in each.lines]
+    hours = [line.gpu_us // HOUR_US for line in lines]
+    written(f"half of them is {hours[0]:,}", f"{hours[0]:,} x 2.00 = {money(lines[0].amount_micros)}")
+    correction = next(place for place, line in enumerate(lines) if line.kind == "correction")
+    written(
+        "3,840 were used, so 8,064 of the others", f"{-hours[correction]} of the 768 hours are given back"
+    )
 
 
 def test_a_tranche_that_is_late() -> None:
@@ -80,6 +146,108 @@ def test_a_tranche_that_is_late() -> None:
         f"Fees of {money(cost.fees_micros)} cannot be charged: 4,160 GPU-days at 48.00",
         f"longstop would have been on {date(day(90))}",
     )  # fmt: skip
+
+
+def test_rejected_ready_again_and_accepted_by_silence() -> None:
+    terms = market.accepted(deemed=10, after=5)
+    plan = promise(
+        "t1", 2, start=10, late=late(grace=5, damages=5), acceptance=terms, relief=(market.relieved(cap=2),)
+    )
+    driver = market.market(contract("c1", "acme", plan), stands=4, comes=0)
+    driver.until(day(12)).ask(market.ready(2))
+    driver.until(day(15)).ask(market.reject(), tenant("acme"))
+    driver.until(day(18)).ask(market.ready())
+    driver.until(day(19)).ask(market.ready())
+    driver.until(day(20)).ask(market.accept(2), tenant("acme"))
+    driver.until(day(40))
+    state = driver.world.state
+    tranche = state.claims.tranches[TrancheId("t1")]
+    found = lateness.lateness(state.claims, state.supply, tranche, driver.at)
+    cost = lateness.cost_of(state.supply, tranche, found)
+    both, one, other = tranche.parts
+    january = next(
+        line for each in state.money.invoices.values() for line in each.lines if line.claim == "t1"
+    )
+    written(
+        f"| both racks | {date(both.ready_at)} | rejected on {date(both.answered_at)} | |",
+        f"| one rack | {date(one.ready_at)} | accepted on {date(one.answered_at)} | {date(one.billing_at)} |",
+        f"| the other | {date(other.ready_at)} | none; deemed on {date(other.answered_at)} |",
+        f"{date(other.answered_at)} | {date(other.billing_at)} |",
+        f"{date(day(10))} to {date(day(20))} | 10 | 5 | 160 | 800.00",
+        f"{date(day(10))} to {date(day(29))} | 19 | 14 | 448 | 2,240.00",
+        f"Damages come to {money(cost.damages_micros)}, and fees of {money(cost.fees_micros)} cannot be charged",
+        f"from {date(january.start)} 00:00 on: 32 GPUs, {money(32 * plan.price_micros_per_gpu_hour)}",
+        f"6 days of one rack, {money(january.amount_micros)}",
+    )
+    driver.ask(market.held_up(5, 8, received_at=day(9)))
+    tranche = state.claims.tranches[TrancheId("t1")]
+    found = lateness.lateness(state.claims, state.supply, tranche, driver.at)
+    moved = lateness.cost_of(state.supply, tranche, found)
+    (due,) = lateness.dates_of(tranche)
+    written(
+        f"a flood lasts from {date(day(5))} to {date(day(8))}. Notice comes on {date(day(9))}",
+        f"So {date(due.at)} moves to {date(due.moved_to)}", f"damages come to {money(moved.damages_micros)}",
+    )  # fmt: skip
+    assert moved.fees_micros == cost.fees_micros
+
+
+def test_a_discount_in_the_place_of_damages() -> None:
+    driver = market.market(comes=0)
+    terms = claims.Late(10 * 86_400, 0, 12_000 * MICROS, 0, 250_000)
+    tranche = claims.Tranche(
+        promise("t1", 4, late=terms), ContractId("c1"), TenantId("a"), claims.Standing.LIVE
+    )
+    shorts = (market.short("t1", 8, 30, 50), market.short("t1", 8, 30, 75))
+    cost = shortfall.cost(tranche, driver.world.state.supply, shorts)
+    day_micros = shortfall.discount_micros_per_gpu_day(tranche)
+    assert (cost.damages_micros, cost.discount_micros, cost.capped) == (0, 12_000 * MICROS, True)
+    owed_micros = (640 + 2_240) * day_micros
+    written(
+        f"a quarter of it {money(day_micros)}", f"2,880 GPU-days after grace come to {money(owed_micros)}",
+        f"of which the cap leaves {money(cost.discount_micros)}. It is taken off",
+    )  # fmt: skip
+
+
+def test_a_ladder() -> None:
+    steps = ((999_000, 100_000), (990_000, 250_000), (950_000, 1_000_000))
+    ladder = tuple(service_levels.Rung(*step) for step in steps)
+    level = service_levels.ServiceLevel(service_levels.ServiceUnit.RACK, ladder, cap_month_ppm=500_000)
+    due_us = 4 * 744 * HOUR_US
+    fee_micros = 128 * 744 * 2 * MICROS
+    written(f"128 GPUs x 744 h x 2.00 = {money(fee_micros)}", f"{4 * 744:,} rack-hours")
+    for lost_h, credit in ((2, 0), (3, 19_046.40), (29, 19_046.40), (30, 47_616), (150, 95_232)):
+        month = service_levels.Availability(due_us - lost_h * HOUR_US, due_us)
+        given = service_levels.credit(level, month, fee_micros)
+        assert given.micros == round(credit * MICROS)
+        up_ppm = units.divide_half_even(month.up_us * 1_000_000, due_us)
+        step = next((f"below {below / 10_000:g} %" for below, _ in steps[::-1] if up_ppm < below), "none")
+        step += ", capped" if given.capped else ""
+        written(f"| {lost_h} | {up_ppm / 10_000:.4f} % | {step} | {money(given.micros)} |")
+    kept = service_levels.Availability(due_us - 2_976 * HOUR_US // 1_000, due_us)
+    assert service_levels.credit(level, kept, fee_micros).micros == 0
+
+
+def test_maintenance_in_excess() -> None:
+    start = utc(2027)
+    sunday = maintenance.WeeklyWindow(workdays.Weekday.SUNDAY, 7200, 4 * 3600)
+    agreed = maintenance.Maintenance(8 * 3600, 72 * 3600, (sunday,))
+    open_ = [start + day * DAY_US + 2 * HOUR_US for day in (2, 9, 16, 23, 30)]
+    windows = [Interval(at, at + 4 * HOUR_US) for at in open_]
+
+    def work(day: int, first_h: int, last_h: int, told_days: int) -> maintenance.WorkDone:
+        begin = start + (day - 1) * DAY_US
+        at = begin + first_h * HOUR_US
+        return maintenance.WorkDone(at, begin + last_h * HOUR_US, at - told_days * DAY_US)
+
+    done = [work(3, 2, 6, 7), work(10, 1, 5, 7), work(13, 2, 3, 7), work(17, 2, 4, 1), work(24, 2, 6, 7)]
+    pieces = maintenance.split(agreed, done, windows, Interval(start, utc(2027, 2)))
+    found = [((each.end_at - each.start_at) // HOUR_US, each.counted.value) for each in pieces]
+    assert found == [
+        (4, "allowed"), (1, "outside_windows"), (3, "allowed"), (1, "outside_windows"), (2, "late_notice"),
+        (1, "allowed"), (3, "over_allowance"),
+    ]  # fmt: skip
+    allowed_h = sum(hours for hours, counted in found if counted == "allowed")
+    written(f"{allowed_h} hours are no downtime, {maintenance.excess_us(pieces) // HOUR_US} hours are")
 
 
 def offered(*granted: rights.RightPlan) -> Driver:
@@ -148,3 +316,57 @@ def test_a_backstop_whose_money_ends_within_a_block() -> None:
         f"Three racks would cost {money(3 * rack)}", f"from {date(plan.start_at)} to {date(plan.end_at)}",
         f"for {money(2 * rack)}. {money(left)} are left",
     )  # fmt: skip
+
+
+def test_enough_for_promises_and_too_little_for_rights() -> None:
+    granted = market.call(opens_at=day(30), expires_at=day(40))
+    plan = contract("c1", "acme", promise("t1", 2, 0, 45), rights=(market.extension(), granted))
+    driver = market.market(plan)
+    market.slip(driver, 50)
+    state, calendar = driver.world.state.claims, driver.world.calendar
+    (over,) = overdrawn.overdrafts(state, calendar, market.STOCK, driver.world.now)
+    assert (state.shorts, over.kind, over.nodes) == ({}, "call", 2 * 4)
+    written(
+        f"A tranche has two until {date(day(45))}",
+        f"called from {date(granted.opens_at)} to {date(granted.expires_at)}",
+        f"The block slips to {date(day(50))}",
+        f"by 2 racks, from {date(over.window.start)}, its first possible day, to {date(over.window.end)}",
+    )  # fmt: skip
+
+
+def test_ten_business_days_in_helsinki() -> None:
+    off = (number("2026-12-24"), number("2026-12-25"), number("2027-01-01"))
+    known = calendar(holidays=off)
+    offered_at = at("2026-12-18 18:30")
+    notice = workdays.DayNotice(10, known.id)
+    received_at = workdays.deemed_at(known, offered_at)
+    ends_at = workdays.ends_at(known, notice, offered_at)
+    days = range(workdays.local_day(known, received_at) + 1, workdays.local_day(known, ends_at) + 1)
+    counted = [each - number("2026-12-31") for each in days if workdays.is_business_day(known, each)]
+    assert counted == [-9, -8, -3, -2, -1, 0, 4, 5, 6, 7]
+    assert timeline.text(ends_at) == "2027-01-07T15:00:00Z"
+    holiday = calendar(holidays=(*off, number("2027-01-06")))
+    assert workdays.ends_at(holiday, notice, offered_at) > ends_at
+    written(
+        "offered on Friday 2026-12-18 at 18:30", "received on Monday 2026-12-21",
+        "22, 23, 28, 29, 30, 31 December and 4, 5, 6, 7 January",
+        "before 2027-01-07 at 17:00 in Helsinki, which is 15:00 in UTC",
+    )  # fmt: skip
+
+
+def test_a_contract_that_ran_before() -> None:
+    driver = market.market(stands=3, comes=0).until(day(40) + 6 * HOUR_US)
+    plan = contract("old", "acme", promise(racks=3, start=10))
+    opening = claims.Opening(day(39), tranches=(claims.opening.OpenedTranche(TrancheId("t1"), 2),))
+    driver.ask(claims.SignContract(plan, opening=opening))
+    (bill,) = driver.until(day(41)).close()
+    (line,) = bill.lines
+    assert line.gpu_us == (64 * 48 + 32 * 18) * HOUR_US == 3_648 * HOUR_US
+    assert bill.total_minor == 729_600
+    tranche = driver.world.state.claims.tranches[TrancheId("t1")]
+    shorts = driver.world.state.claims.shorts[market.STOCK]
+    assert [(each.start_at, each.end_at) for each in shorts] == [(day(10), day(40) + 6 * HOUR_US)]
+    told = shortfall.cost(tranche, driver.world.state.supply, shorts)
+    assert told.fees_micros == 32 * 726 * 2 * MICROS == 46_464 * MICROS
+    written("3,072", "576", "3,648 GPU-hours: 7,296.00", "for 726 hours: 23,232 GPU-hours, or 46,464.00")
+    assert timeline.text(day(39)) == "2026-02-09T00:00:00Z"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from forebay.core import claims, ids, supply, usage
+from forebay.core import books, claims, ids, supply, usage
 from forebay.core.claims import SignContract
 from forebay.core.ids import GangId, NodeIndex, TrancheId
 from forebay.core.money import ApplyPriceList
@@ -31,7 +31,7 @@ def lines(driver: Driver) -> list[tuple[int, int, int, int]]:
 
 def book(driver: Driver, name: str = "t1") -> tuple[int, int, int, int, int]:
     """entitled, used, lent, idle, undeliverable, in GPU-hours"""
-    held = usage.settled_book(driver.world.state.usage.books[TrancheId(name)], driver.at)
+    held = books.settled_book(driver.world.state.usage.books[TrancheId(name)], driver.at)
     assert auditor.metered_use(driver.world, driver.events) == auditor.naive_use(driver.world, driver.events)
     auditor.same_books(driver.world, driver.events)
     parts = (
@@ -398,7 +398,7 @@ def test_what_was_kept_back_is_kept_as_long_as_news_may_reach_it() -> None:
     assert (len(steps[NodeIndex(0)]), len(steps[NodeIndex(1)])) == (usage.SPANS_MAX, 2)
     # Older news counts from the oldest that is kept.
     oldest = steps[NodeIndex(0)][0].at
-    before = usage.settled_book(
+    before = books.settled_book(
         driver.world.state.usage.books[TrancheId("t1")], driver.at
     ).undeliverable_gpu_us
     later = driver.world.fork()
@@ -431,7 +431,7 @@ def _kept(world: World) -> None:
 
 
 def _filed(world: World) -> None:
-    world.state.usage.closed[TrancheId("t1"), 0] = usage.TrancheBook(0, 0, undeliverable_gpu_us=1)
+    world.state.usage.closed[TrancheId("t1"), 0] = books.TrancheBook(0, 0, undeliverable_gpu_us=1)
 
 
 def _overdrawn(world: World) -> None:
@@ -468,4 +468,4 @@ def test_settling_twice_changes_nothing() -> None:
     meter = usage.Meter(2, 10, 5)
     assert usage.settled(meter, 10) == usage.settled(meter, 9) == meter
     assert usage.settled(meter, 13) == usage.Meter(2, 13, 11)
-    assert usage.settled_book(usage.TrancheBook(4, 10), 10) == usage.TrancheBook(4, 10)
+    assert books.settled_book(books.TrancheBook(4, 10), 10) == books.TrancheBook(4, 10)

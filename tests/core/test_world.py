@@ -11,12 +11,16 @@ from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from forebay.core import claims, money, supply, timeline, usage
 from forebay.core.claims import SignContract
+from forebay.core.digests import body_digest
 from forebay.core.ids import (
     CLOCK,
     Asked,
+    CalendarId,
     Command,
+    ContractId,
     GangId,
     HoldId,
+    IndexId,
     MilestoneId,
     NodeIndex,
     Principal,
@@ -26,6 +30,7 @@ from forebay.core.ids import (
     SiteId,
     SkuId,
     TenantId,
+    TrancheId,
 )
 from forebay.core.placements import gang as gangs
 from forebay.core.placements import state as placing
@@ -33,7 +38,7 @@ from forebay.core.placements.gang import Ending, Policy, SubmitGang
 from forebay.core.supply import blocks
 from forebay.core.timeline import Dues
 from forebay.core.units import DAY_US, HOUR_US, SECOND_US
-from forebay.core.world import KEY_WINDOW_US, MAY, KeyUsed, OpenWorld, World, WorldState, body_digest
+from forebay.core.world import KEY_WINDOW_US, MAY, KeyUsed, OpenWorld, World, WorldState
 from tests.core import kept, machine, plant, story
 from tests.core.plant import (
     EDGE,
@@ -64,20 +69,34 @@ COMMANDS: list[Command] = [
     blocks.RecordForecast(SiteId("north"), 1, "planner", 1000, (), ()),
     claims.ApplyPromisePolicy(claims.PromisePolicy()),
     claims.AllocateShortfall(SiteId("north"), SkuId("hgx"), (), ""),
+    claims.workdays.ApplyBusinessCalendar(
+        claims.workdays.BusinessCalendar(CalendarId("desk"), 1, "UTC", (), (), 1, 1, ())
+    ),
     SignContract(contract()),
     claims.ProposeBinding(SiteId("north"), SkuId("hgx"), "", ()),
+    claims.NominateTranche(TrancheId("t1"), SiteId("north"), SkuId("hgx")),
     claims.HoldCapacity(
         claims.Hold(HoldId("h1"), TenantId("acme"), SiteId("north"), SkuId("hgx"), 1, T0, T0 + 1, T0 + 1)
     ),
     claims.ReleaseHold(HoldId("h1")),
+    claims.parties.ApplyEstate(claims.parties.Estate(1, "us")),
+    claims.parties.ApplyOverlay(claims.parties.Overlay(ContractId("c1"), 1, "us")),
+    claims.deliveries.NotifyDelivery(TrancheId("t1"), 1, T0),
+    claims.deliveries.ReportDelivered(TrancheId("t1"), 1, T0),
+    claims.deliveries.ForecastDelivery(TrancheId("t1"), 1, T0, T0),
     claims.rights.OfferSale(RightId("r1"), HoldId("h1")),
     claims.rights.ExerciseRight(RightId("r1"), T0),
     claims.rights.WaiveRight(RightId("r1"), T0),
+    claims.acceptance.GiveReadyNotice(TrancheId("t1"), 1),
+    claims.acceptance.AcceptDelivery(TrancheId("t1")),
+    claims.acceptance.RejectDelivery(TrancheId("t1"), "links flap"),
+    claims.relief.ReportRelief(TrancheId("t1"), claims.ReliefKind.CHANGE_ORDER, T0, T0 + 1, "more power"),
     gangs.ApplyPolicy(Policy()),
     SubmitGang(spec()),
     gangs.CancelGang(GangId("g1")),
     gangs.ReportGangStarted(GangId("g1"), 1, T0, "sim"),
     gangs.ReportGangEnded(GangId("g1"), 1, T0, "sim", Ending.FAILED),
+    claims.PublishIndex(IndexId("power"), ()),
     money.ApplyPriceList(prices()),
     money.CloseBillingPeriod(""),
 ]
@@ -386,3 +405,16 @@ def test_anything_in_any_order(kind: type[machine.Machine]) -> None:
 @pytest.mark.parametrize("kind", [machine.Machine, machine.LateMachine])
 def test_anything_in_any_order_at_length(kind: type[machine.Machine]) -> None:
     run_machine(kind, examples=40, steps=50)
+
+
+def test_the_same_gang_again_changes_nothing_where_it_may() -> None:
+    driver = plant.plant()
+    spec = plant.spec("acme.train")
+    driver.ask(gangs.SubmitGang(spec))
+    before = driver.world.seq
+    assert driver.ask(gangs.SubmitGang(spec, again=True)) == {"gang": "acme.train", "changed": False}
+    assert driver.world.seq == before
+    assert driver.refused(gangs.SubmitGang(spec)).code == "duplicate_id"
+    other = plant.spec("acme.train", 16)
+    assert driver.refused(gangs.SubmitGang(other, again=True)).code == "duplicate_id"
+    assert driver.ask(gangs.SubmitGang(plant.spec("acme.eval"), again=True)) == {"gang": "acme.eval"}

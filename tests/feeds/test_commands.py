@@ -131,6 +131,58 @@ def test_terms_that_cannot_be(old: str, new: str, path: str, words: str) -> None
     assert words in problem.detail
 
 
+HANDED = """\
+forebay: 1
+kind: Contract
+id: c1
+seller: us
+tenant: acme
+currency: USD
+tranches:
+  - id: t1
+    site: s
+    sku: x
+    count: 1
+    start: now
+    term: 9d
+    price_per_gpu_hour: 2
+    late: {longstop: 9d}
+    acceptance:
+      tests: [{name: burn_in_hours, at_least: 72}, {name: storage_ms, at_most: 1.5}]
+      deemed: 10d
+      billing_from: ready
+      billing_after: 36h
+    relief: [{kind: change_order, notice: 5d, cap: 20d}]
+rights: [{id: out, kind: termination, tranche: t1, first_ends_rest: true}]
+relief: [{kind: force_majeure, notice: 10d, cap: 90d}]
+"""
+
+
+def test_how_it_is_handed_over() -> None:
+    command = wanted(HANDED).command
+    assert isinstance(command, claims.SignContract)
+    (tranche,) = command.plan.tranches
+    tests = (
+        claims.AcceptanceTest("burn_in_hours", 72_000_000),
+        claims.AcceptanceTest("storage_ms", 1_500_000, claims.Direction.AT_MOST),
+    )
+    assert tranche.acceptance == claims.AcceptanceTerms(
+        tests, 10 * 86_400, claims.BillingFrom.READY, 36 * 3600
+    )
+    assert tranche.relief == (claims.ReliefTerms(claims.ReliefKind.CHANGE_ORDER, 5 * 86_400, 20 * 86_400),)
+    assert command.plan.relief == (
+        claims.ReliefTerms(claims.ReliefKind.FORCE_MAJEURE, 10 * 86_400, 90 * 86_400),
+    )
+    assert command.plan.rights[0].first_ends_rest
+
+
+@pytest.mark.parametrize("test", ["{name: a}", "{name: a, at_least: 1, at_most: 2}"])
+def test_a_test_has_one_threshold(test: str) -> None:
+    problem = mistake(HANDED.replace("{name: storage_ms, at_most: 1.5}", test))
+    assert (problem.path, problem.line) == ("tranches[0].acceptance.tests[1]", 17)
+    assert "one of 'at_least' and 'at_most'" in problem.detail
+
+
 def test_dates_are_meant_in_the_documents_zone() -> None:
     text = CONTRACT.replace("currency: USD", "currency: USD\nzone: Europe/Helsinki").replace(
         "start: now", "start: 2027-01-01"
@@ -219,3 +271,231 @@ def test_what_changed_is_told_by_the_answer() -> None:
     assert not commands.answer_changed("Contract", {"signed": False})
     assert not commands.answer_changed("Policy", {"changed": False})
     assert commands.answer_changed("Gang", {"gang": "x"})
+
+
+BUSINESS_DAYS = """\
+forebay: 1
+kind: BusinessCalendar
+id: helsinki
+zone: Europe/Helsinki
+closes: 17:00
+holidays: [2026-12-25, 2026-12-24]
+until: 2030-12-31
+"""
+BY_DAYS = (
+    CONTRACT
+    + """\
+rights:
+  - {id: first, kind: refusal, site: lpp, notice: {business_days: 5, calendar: helsinki}}
+  - {id: any, kind: refusal, site: lpp, notice: {calendar_days: 10, calendar: helsinki}}
+  - {id: hour, kind: refusal, site: lpp, notice: 1h}
+"""
+)
+
+
+def test_a_calendar_of_business_days_comes_with_the_offsets_of_its_zone() -> None:
+    command = wanted(BUSINESS_DAYS).command
+    assert isinstance(command, claims.workdays.ApplyBusinessCalendar)
+    calendar = command.calendar
+    assert (calendar.id, calendar.version, calendar.closes_s) == ("helsinki", 1, 17 * 3600)
+    assert calendar.weekend == (claims.workdays.Weekday.SATURDAY, claims.workdays.Weekday.SUNDAY)
+    assert [each - calendar.holidays[0] for each in calendar.holidays] == [0, 1]
+    assert {each.ahead_s for each in calendar.offsets} == {7200, 10_800}
+    one_day = wanted(BUSINESS_DAYS + "weekend: [friday]\n").command
+    assert isinstance(one_day, claims.workdays.ApplyBusinessCalendar)
+    assert one_day.calendar.weekend == (claims.workdays.Weekday.FRIDAY,)
+
+
+def test_notices_in_days_of_a_calendar() -> None:
+    command = wanted(BY_DAYS).command
+    assert isinstance(command, claims.SignContract)
+    helsinki = ids.CalendarId("helsinki")
+    assert [(right.notice_s, right.notice) for right in command.plan.rights] == [
+        (0, claims.workdays.DayNotice(5, helsinki)),
+        (0, claims.workdays.DayNotice(10, helsinki, business=False)),
+        (3600, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong", "told"),
+    [
+        (
+            BUSINESS_DAYS.replace("17:00", "25:00"),
+            "5:9",
+            "closes: '25:00' is not a time of day, such as '17:00'",
+        ),
+        (
+            BUSINESS_DAYS.replace("17:00", "5 pm"),
+            "5:9",
+            "closes: '5 pm' is not a time of day, such as '17:00'",
+        ),
+        (BUSINESS_DAYS.replace("2030-12-31", "1999-12-31"), "7:8", "a year from 2000 to 2199 is meant"),
+        (BUSINESS_DAYS.replace("2030-12-31", "soon"), "7:8", "'soon' is not a date, such as '2026-12-24'"),
+        (BUSINESS_DAYS.replace("2026-12-25", "2026-13-25"), "6:12", "'2026-13-25' is not a date"),
+        (
+            BY_DAYS.replace("business_days: 5, ", ""),
+            "19:",
+            "one of 'business_days' and 'calendar_days' is meant",
+        ),
+        (BY_DAYS.replace("calendar_days: 10", "business_days: 1, calendar_days: 1"), "20:", "one of"),
+        (
+            BY_DAYS.replace("calendar_days: 10, calendar: helsinki", "calendar_days: 1"),
+            "20:",
+            "'calendar' is missing",
+        ),
+    ],
+)
+def test_mistakes_about_days(text: str, wrong: str, told: str) -> None:
+    with pytest.raises(tree.DocumentError) as error:
+        wanted(text)
+    assert told in str(error.value)
+    assert f":{wrong}" in str(error.value)
+
+
+STEP = "price_steps: [{at: 2027-06-01, price_per_UNIT_hour: 2}]"
+CHIPS = """\
+forebay: 1
+kind: Contract
+id: c
+seller: us
+tenant: acme
+currency: USD
+zone: UTC
+tranches:
+  - {id: t1, site: s, sku: duo, count: 1, start: 2027-01-01, end: 2028-01-01, PRICES}
+"""
+
+
+@pytest.mark.parametrize(
+    ("prices", "told"),
+    [
+        ("count: 1", "'count' stands here twice"),
+        ("unit: rack", "tranches[0]: one of 'price_per_gpu_hour' and 'price_per_superchip_hour' is meant"),
+        ("price_per_gpu_hour: 2, price_per_superchip_hour: 4", "tranches[0]: one of 'price_per_gpu_hour'"),
+        ("price_per_superchip_hour: 4", "tranches[0]: 'gpus_per_superchip' is missing"),
+        ("price_per_gpu_hour: 2, gpus_per_superchip: 2", "this goes with 'price_per_superchip_hour'"),
+        (
+            "price_per_superchip_hour: 4.000001, gpus_per_superchip: 2",
+            "4.000001 for 2 GPUs is no whole number of millionths each: 4.00 or 4.000002 is",
+        ),
+        (
+            "price_per_superchip_hour: 4, gpus_per_superchip: 2, " + STEP.replace("UNIT", "gpu"),
+            "tranches[0].price_steps[0]: the prices of one tranche are for one unit: an hour of a superchip",
+        ),
+        (
+            "price_per_gpu_hour: 4, " + STEP.replace("UNIT", "superchip"),
+            "tranches[0].price_steps[0]: the prices of one tranche are for one unit: an hour of a GPU",
+        ),
+    ],
+)  # fmt: skip
+def test_prices_of_one_unit(prices: str, told: str) -> None:
+    with pytest.raises(tree.DocumentError) as error:
+        wanted(CHIPS.replace("PRICES", prices))
+    assert told in str(error.value)
+
+
+def test_a_price_for_a_superchip_is_one_for_its_gpus() -> None:
+    steps = "price_steps: [{at: 2027-06-01, price_per_superchip_hour: 3.90}]"
+    text = CHIPS.replace("PRICES", f"price_per_superchip_hour: 4.20, gpus_per_superchip: 2, {steps}")
+    command: Any = wanted(text).command
+    (plan,) = command.plan.tranches
+    assert (plan.price_micros_per_gpu_hour, plan.superchip_gpus) == (2_100_000, 2)
+    assert [step.price_micros_per_gpu_hour for step in plan.price_steps] == [1_950_000]
+
+
+#: A contract with every date, amount and quantity that it may have; each line is made wrong in turn.
+ALL = """\
+forebay: 1
+kind: Contract
+id: c
+seller: us
+tenant: acme
+currency: USD
+zone: UTC
+version: 2
+effective: 2027-02-01
+tranches:
+  - id: t1
+    site: s
+    sku: duo
+    count: 2
+    start: 2027-01-01
+    term: 365d
+    price_per_gpu_hour: 2.10
+    price_steps:
+      - at: 2027-06-01
+        price_per_gpu_hour: 1.95
+    take_or_pay: 80 %
+    index:
+      id: power
+      base: 100
+      share: 30 %
+      cap_per_gpu_hour: 2.40
+      floor_per_gpu_hour: 1.80
+    deliveries:
+      - at: 2027-03-01
+        count: 2
+    late:
+      grace: 10d
+      damages_per_gpu_day: 5
+      cap: 1000
+rights:
+  - id: r1
+    kind: call
+    opens: 2027-01-02
+    expires: 2027-05-01
+    measured: 2027-04-01
+    racks: 2
+    notice: 30d
+caps:
+  - id: cap
+    amount: 1000
+clauses:
+  - title: Audit
+    coverage: watched
+    date: 2027-09-01
+"""
+DATES = [line.split(": ")[0].strip(" -") for line in ALL.splitlines() if ": 2027-" in line]
+BAD = [
+    *((": 2.10", text, "price_per_gpu_hour") for text in ("2.1000001", "-2", "1e3", "10000000000")),
+    (": 1.95", "1.9500001", "price_steps[0].price_per_gpu_hour"),
+    (": 2.40", "2.4000001", "index.cap_per_gpu_hour"), (": 1.80", "-1", "index.floor_per_gpu_hour"),
+    (": 100\n", "0\n", "index.base"), (": 100\n", "0.0000001\n", "index.base"),
+    (": 30 %", "130 %", "index.share"), (": 30 %", "0.3", "index.share"), (": 80 %", "-80 %", "take_or_pay"),
+    (": 5\n", "5.0000001\n", "late.damages_per_gpu_day"), (": 10d", "-10d", "late.grace"),
+    *((": 2\n    start", f"{text}\n    start", "count") for text in ("-2", "0", "2.5", "10000001")),
+    (": 365d", "99999999999d", "term"), (": 365d", "70000d", "term"),
+]  # fmt: skip
+
+
+def test_the_contract_that_is_made_wrong_is_right() -> None:
+    command: Any = wanted(ALL).command
+    assert min(command.plan.effective_at, command.plan.clauses[0].watch_at) > 0
+    assert len(DATES) == 8
+
+
+@pytest.mark.parametrize("place", range(8))
+def test_a_date_without_a_zone_is_told_at_its_line(place: int) -> None:
+    lines = ALL.replace("zone: UTC\n", "").splitlines()
+    dated = [number for number, line in enumerate(lines) if ": 2027-" in line]
+    for number in dated:
+        if number != dated[place]:
+            lines[number] += "T00:00:00Z"
+    problem = mistake("\n".join(lines))
+    assert (problem.file, problem.line) == ("d.yaml", dated[place] + 1)
+    assert problem.path.endswith(DATES[place])
+    assert "has no zone: write an offset" in problem.detail
+
+
+@pytest.mark.parametrize(("written", "instead", "field"), BAD)
+def test_a_quantity_that_cannot_be_is_told_at_its_line(written: str, instead: str, field: str) -> None:
+    problem = mistake(ALL.replace(written, f": {instead}", 1))
+    line = ALL[: ALL.index(written)].count("\n") + 1
+    assert (problem.file, problem.line, problem.path) == ("d.yaml", line, f"tranches[0].{field}")
+    assert "is meant" in problem.detail or "is not" in problem.detail or "at most" in problem.detail
+
+
+def test_a_cap_is_an_amount_of_whole_micro_units() -> None:
+    problem = mistake(ALL.replace("amount: 1000", "amount: 1000.0000001"))
+    assert (problem.path, "more digits than a micro-unit" in problem.detail) == ("caps[0].amount", True)

@@ -8,7 +8,7 @@ import pytest
 from forebay.core import ids
 from forebay.core.supply import blocks
 from forebay.feeds import commands, differences, folder
-from tests.feeds.test_commands import CONTRACT, SITE, wanted
+from tests.feeds.test_commands import CONTRACT, HANDED, SITE, wanted
 from tests.feeds.test_tables import NOW, ROOT
 
 SCHEDULE = """\
@@ -39,6 +39,14 @@ def test_values_are_told_as_people_write_them() -> None:
         "power stage s1": {"kind": "grid", "contracted": "1.2 GW", "connected": "900 kW", "start": "grid"},
         "cause ice": {"share": "12.5 %"},
     }
+
+
+def test_tests_and_relief_are_things_of_their_own() -> None:
+    found = differences.laid_out(plan(HANDED))
+    assert found["test burn_in_hours of t1"] == {"threshold_micros": "72.00", "direction": "at_least"}
+    assert found["relief change_order of t1"] == {"notice": "5d", "cap": "20d"}
+    assert found["relief force_majeure of c1"] == {"notice": "10d", "cap": "90d"}
+    assert found["tranche t1"]["acceptance.billing_after"] == "36h"
 
 
 #: text, what is replaced in it, by what, the one change

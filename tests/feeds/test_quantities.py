@@ -22,8 +22,10 @@ READ: list[tuple[Read, str, int]] = [
     (q.seconds, "P2W", 14 * 86400), (q.seconds, "P1D", 86400),
     (q.price_micros, "2.85", 2_850_000), (q.price_micros, "0", 0), (q.price_micros, "0.000001", 1),
     (q.amount_micros, "15000000000", 15 * 10**15), (q.amount_micros, "0.5", 500_000),
+    (q.measure_micros, "370.5", 370_500_000), (q.measure_micros, "0.000001", 1),
     (q.price_micros, "12", 12_000_000), (q.price_micros, "2.850000", 2_850_000),
     (q.share_ppm, "30 %", 300_000), (q.share_ppm, "12.5%", 125_000), (q.share_ppm, "0.0001 %", 1),
+    (q.multiple_ppm, "250 %", 2_500_000), (q.clock_s, "02:30", 9_000), (q.clock_s, "23:59", 86_340),
     (q.share_ppm, "100 %", 1_000_000), (q.cpu_millis, "0.5", 500), (q.cpu_millis, "64", 64_000),
     (q.instant_us, "2026-12-01T08:00:00Z", 1796112000000000),
     (q.instant_us, "2026-12-01T10:00:00+02:00", 1796112000000000),
@@ -52,8 +54,10 @@ MALFORMED: list[tuple[Read, str, str]] = [
     (q.amount_micros, "1000000000001", "is too large"), (q.amount_micros, "5 USD", "is not an amount"),
     (q.price_micros, "15000000000", "is too large"),
     (q.price_micros, "-2", "is not a price"), (q.price_micros, "2,85", "is not a price"),
+    (q.measure_micros, "72h", "is not a number"), (q.measure_micros, "0.0000001", "finer"),
     (q.share_ppm, "30", "is not a share"), (q.share_ppm, "0.3", "is not a share"),
-    (q.share_ppm, "101 %", "the whole"),
+    (q.share_ppm, "101 %", "the whole"), (q.multiple_ppm, "9", "is not a share"),
+    (q.clock_s, "24:00", "is not a time of the day"), (q.clock_s, "2:30", "is not a time of the day"),
     (q.share_ppm, "0.00001 %", "finer"), (q.cpu_millis, "0.0001", "finer"), (q.cpu_millis, "2 cores", "is not"),
     (q.instant_us, "2026-12-01", "has no zone"), (q.instant_us, "2026-12-01T08:00:00", "has no zone"),
     (q.instant_us, "tomorrow", "is not a time"), (q.instant_us, "2026-13-01T00:00:00Z", "is not a time"),
@@ -72,7 +76,8 @@ def test_what_is_not(read: Read, text: str, words: str) -> None:
         read(text)
 
 
-@given(st.sampled_from([q.watts, q.octets, q.seconds, q.price_micros, q.share_ppm, q.cpu_millis, q.instant_us]),
+@given(st.sampled_from([q.watts, q.octets, q.seconds, q.price_micros, q.measure_micros, q.share_ppm, q.cpu_millis,
+                        q.instant_us]),
        st.text(alphabet="0123456789.+-:TZPDHMSWkMGiB% e", max_size=24))  # fmt: skip
 def test_anything_is_an_exact_integer_or_malformed(read: Read, text: str) -> None:
     try:

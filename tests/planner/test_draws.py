@@ -64,3 +64,9 @@ def test_the_logarithm(x: float) -> None:
 @given(st.floats(min_value=-700, max_value=700))
 def test_the_exponential(x: float) -> None:
     assert draws.exp(np.array([x]))[0] == pytest.approx(math.exp(x), rel=1e-14)
+
+
+def test_streams_that_are_made_at_once_are_those_that_are_made_alone() -> None:
+    names = [("milestone", str(n)) for n in range(19)]
+    at_once = list(draws.normals(1, names, 7))
+    assert [list(stream) for stream in at_once] == [list(draws.normal(1, name, 7)) for name in names]

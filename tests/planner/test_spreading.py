@@ -17,7 +17,8 @@ WEIGHTS = Weights()
 def test_who_has_not_begun_is_spread_over_feeds_and_rows() -> None:
     found = posed(estate(tranche("t1", 6, **LATER), at=rows(4, 4, 4, 4)))
     counts = spreading.spread(found)
-    feed, row = spreading.domains(found)
+    feed, loop, row = spreading.domains(found)
+    assert loop.tolist() == [-1] * len(found.groups)
     assert spreading.by_domain(counts, feed).tolist() == [[3, 3]]
     assert sorted(spreading.by_domain(counts, row)[0].tolist()) == [1, 1, 2, 2]
     # Of the racks that it had, it keeps what fits.

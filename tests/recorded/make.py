@@ -16,7 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from forebay.core import claims, ids, money, supply
-from forebay.core.claims import rights
+from forebay.core.claims import (
+    deliveries,
+    maintenance,
+    parties,
+    payments,
+    remedies,
+    rights,
+    service_levels,
+    workdays,
+)
 from forebay.core.claims.calendar import Stock
 from forebay.core.ids import Effect
 from forebay.core.placements import gang as gangs
@@ -46,8 +55,14 @@ def told() -> Driver:
     _correct(driver)
     _use_names_again(driver)
     _promise(driver)
+    _hand_over(driver)
+    _rent(driver)
+    _amend(driver)
+    _agree(driver)
     driver.later(days=40)
     _offer(driver, "h3")
+    _open(driver)
+    _wait_for_an_answer(driver)
     return driver
 
 
@@ -108,7 +123,7 @@ EAST, HGX = ids.SiteId("east"), ids.SkuId("hgx")
 def _promise(driver: Driver) -> None:
     """A third site is planned and slips; rights are granted, offered, let pass, used, and lapse."""
     at, milestone = driver.at, ids.MilestoneId("ready")
-    halls = (plant.hall("east-h1", plant.rack("e1", on="fe"), plant.rack("e2", on="fe")),)
+    halls = (plant.hall("east-h1", plant.rack("e1", on="fe", loop="east-l1"), plant.rack("e2", on="fe")),)
     driver.ask(supply.ApplySite(plant.site("east", (plant.feed("fe"),), halls)))
     cause = blocks.Cause(ids.CauseId("vendor"), 500_000, 100_000, 86_400)
     planned = blocks.MilestonePlan(milestone, "racks", (), at + 10 * DAY_US, 86_400, 3600, 7200, (cause.id,))
@@ -122,6 +137,7 @@ def _promise(driver: Driver) -> None:
     driver.ask(blocks.RecordForecast(EAST, 1, "delays/1 seed 1", 2000, *quantiles), EDGE)
     driver.ask(claims.ApplyPromisePolicy(claims.PromisePolicy(1, blocks.Confidence.P50)))
     _rebind(driver)
+    _count_days(driver)
     _grant(driver)
     driver.ask(blocks.ReportForecast(EAST, milestone, at + 20 * DAY_US, "the vendor is late"))
     _offer(driver, "h1")
@@ -133,6 +149,18 @@ def _promise(driver: Driver) -> None:
     later = plant.rack("e3", on="fe"), plant.rack("e4", on="fe")
     came = plant.hall("east-h1", *(replace(each, block=coming.id) for each in later))
     driver.ask(supply.ApplySite(plant.site("east", (plant.feed("fe"),), (came,))))
+    spared = claims.PromisePolicy(2, blocks.Confidence.P50, spares=claims.Spares.RACK)
+    driver.ask(claims.ApplyPromisePolicy(spared))
+
+
+def _count_days(driver: Driver) -> None:
+    """Notices of days: a calendar, with the offsets of its zone."""
+    day = driver.at // DAY_US
+    calendar = workdays.BusinessCalendar(
+        ids.CalendarId("helsinki"), 1, "Europe/Helsinki", (workdays.Weekday.SATURDAY, workdays.Weekday.SUNDAY),
+        (day + 2,), 17 * 3600, day + 1000, (workdays.Offset(0, 7200), workdays.Offset(driver.at + 9 * DAY_US, 10800)),
+    )  # fmt: skip
+    driver.ask(workdays.ApplyBusinessCalendar(calendar))
 
 
 def _grant(driver: Driver) -> None:
@@ -164,7 +192,10 @@ def _grant(driver: Driver) -> None:
             expires_at=at + 30 * DAY_US, **taken,
         ),
         right(rights.RightKind.BACKSTOP, notice_s=86_400, term_s=86_400, measure_at=at + 25 * DAY_US, **taken),
-        right(rights.RightKind.EXTENSION, tranche=first.id, notice_s=86_400, term_s=86_400),
+        right(
+            rights.RightKind.EXTENSION, tranche=first.id, term_s=86_400,
+            notice=workdays.DayNotice(5, ids.CalendarId("helsinki")),
+        ),
         right(rights.RightKind.TERMINATION, tranche=first.id, ends_order=True),
     )  # fmt: skip
     driver.ask(
@@ -172,6 +203,136 @@ def _grant(driver: Driver) -> None:
             plant.contract("c5", "erin", first, rights=granted, caps=(shared,)), "two racks are still to come"
         )
     )
+
+
+def _open(driver: Driver) -> None:
+    """A contract that ran already is taken in, two days after its cutover."""
+    cutover_at = driver.at - 2 * DAY_US
+    runs = plant.tranche(
+        "hugo-1", 1, site="south", unit=claims.Unit.NODE, start_at=driver.at - 30 * DAY_US,
+        end_at=driver.at + 60 * DAY_US,
+    )  # fmt: skip
+    called = rights.RightPlan(
+        ids.RightId("hugo-call"), rights.RightKind.CALL, EAST, HGX, racks_max=3, cap=ids.CapId("hugo-cap"),
+        price_micros_per_gpu_hour=2 * MICROS, expires_at=driver.at + 300 * DAY_US, term_s=86_400,
+    )  # fmt: skip
+    plan = plant.contract(
+        "c8", "hugo", runs, rights=(called,), caps=(rights.Cap(ids.CapId("hugo-cap"), 10**6 * MICROS),)
+    )
+    opening = claims.Opening(
+        cutover_at, "USD", 9_000 * MICROS, 100 * MICROS, 200 * MICROS, 50 * MICROS, 300 * MICROS, 40 * MICROS,
+        30 * MICROS,
+        (claims.opening.OpenedInvoice("2025-117", 700 * MICROS, cutover_at - DAY_US, cutover_at + 29 * DAY_US),),
+        (claims.opening.OpenedTranche(runs.id, 1, cutover_at - 28 * DAY_US),),
+        (claims.opening.OpenedCap(ids.CapId("hugo-cap"), 1_000 * MICROS),),
+        (claims.opening.OpenedRight(called.id, rights.Life.DORMANT, 1),),
+    )  # fmt: skip
+    driver.ask(claims.SignContract(plan, opening=opening), plant.FINANCE)
+    driver.later(days=1).close()
+
+
+def _amend(driver: Driver) -> None:
+    """A contract whose price has steps and follows an index; then a new version of it, and one to come."""
+    at, name, power = driver.at, ids.ContractId("c9"), ids.IndexId("power")
+    values = tuple(claims.IndexValue(at - n * DAY_US, (100 + n) * MICROS) for n in (70, 40, 1))
+    driver.ask(claims.PublishIndex(power, values), plant.FINANCE)
+    follows = claims.Indexed(power, 100 * MICROS, 300_000, MICROS, 3 * MICROS)
+    steps = (claims.PriceStep(at + 9 * DAY_US, 1_950_000, follows, 800_000),)
+    first = plant.tranche(
+        "hana-1", 1, site="south", unit=claims.Unit.NODE, start_at=at, end_at=at + 38 * DAY_US, index=follows,
+        price_steps=steps, take_or_pay_ppm=800_000,
+    )  # fmt: skip
+    plan = plant.contract(name, "hana", first)
+    driver.ask(claims.SignContract(plan, "a rack is still to come"))
+    call = rights.RightPlan(
+        ids.RightId("hana-call"), rights.RightKind.CALL, ids.SiteId("south"), HGX, racks_max=1, term_s=86_400,
+        expires_at=at + 50 * DAY_US,
+    )  # fmt: skip
+    watched = claims.Clause("Audit", claims.Coverage.WATCHED, at + 90 * DAY_US)
+    amended = replace(
+        plan, version=2, effective_at=at + 20 * DAY_US, rights=(call,), clauses=(watched,), spot=False
+    )
+    driver.ask(claims.SignContract(amended, "a rack is still to come"))
+    cheaper = replace(first, price_micros_per_gpu_hour=MICROS, price_steps=(), late=claims.Late(0, MICROS))
+    third = replace(amended, version=3, effective_at=at + 25 * DAY_US, tranches=(cheaper,))
+    driver.ask(claims.SignContract(third))
+
+
+def _hand_over(driver: Driver) -> None:
+    """A node is ready, rejected, ready again and accepted; a date moves."""
+    at, name = driver.at, ids.TrancheId("iris-1")
+    tests = (
+        claims.AcceptanceTest("burn_in_hours", 72 * MICROS),
+        claims.AcceptanceTest("storage_ms", 1_500_000, claims.Direction.AT_MOST),
+    )
+    nodes = plant.tranche(
+        name, 1, site="south", unit=claims.Unit.NODE, start_at=at + DAY_US, end_at=at + 30 * DAY_US,
+        late=claims.Late(0, MICROS),
+        acceptance=claims.AcceptanceTerms(tests, 3 * 86_400, claims.BillingFrom.READY, 86_400),
+        relief=(claims.ReliefTerms(claims.ReliefKind.CUSTOMER_DELAY, 86_400, 2 * 86_400),),
+    )  # fmt: skip
+    shared = (claims.ReliefTerms(claims.ReliefKind.FORCE_MAJEURE, 86_400, 86_400),)
+    driver.ask(claims.SignContract(plant.contract("c10", "iris", nodes, relief=shared), "for the record"))
+    driver.ask(
+        claims.relief.ReportRelief(name, claims.ReliefKind.CUSTOMER_DELAY, at, at + DAY_US, "no cables", at)
+    )
+    results = (
+        claims.acceptance.Result("burn_in_hours", 100 * MICROS),
+        claims.acceptance.Result("storage_ms", 1_250_000),
+    )
+    driver.later(days=2).ask(claims.acceptance.GiveReadyNotice(name, 1, results))
+    driver.ask(claims.acceptance.RejectDelivery(name, "a link flaps", 1), plant.tenant("iris"))
+    driver.later(hours=5).ask(claims.acceptance.GiveReadyNotice(name, 1, results, driver.at - 60))
+    driver.ask(claims.acceptance.AcceptDelivery(name, 2), plant.tenant("iris"))
+    driver.later(days=10)
+
+
+def _wait_for_an_answer(driver: Driver) -> None:
+    """Somebody is to answer a notice while forebay is down."""
+    hall = plant.hall("west-h1", plant.rack("w1", on="fw"))
+    driver.ask(supply.ApplySite(plant.site("west", (plant.feed("fw"),), (hall,))))
+    name = ids.TrancheId("iris-2")
+    terms = claims.AcceptanceTerms((), 86_400)
+    nodes = plant.tranche(
+        name, 1, site="west", unit=claims.Unit.NODE, start_at=driver.at, end_at=driver.at + 30 * DAY_US,
+        acceptance=terms,
+    )  # fmt: skip
+    driver.ask(claims.SignContract(plant.contract("c11", "iris", nodes), "for the record"))
+    driver.ask(claims.acceptance.GiveReadyNotice(name, 1))
+
+
+def _agree(driver: Driver) -> None:
+    """A contract with every further term: a tranche that is handed over, and one that leaves a choice."""
+    at = driver.at
+    driver.ask(claims.ApplyPromisePolicy(claims.PromisePolicy(3, blocks.Confidence.P50)))
+    ladder = (service_levels.Rung(999_000, 100_000), service_levels.Rung(950_000, 1_000_000))
+    level = service_levels.ServiceLevel(
+        service_levels.ServiceUnit.TRANCHE, ladder, 3, 4 * 3600, service_levels.Crediting.ON_CLAIM, 30 * 86_400,
+        500_000, 10**6 * MICROS, True, 0, service_levels.Chronic(2, 6, 980_000),
+    )  # fmt: skip
+    window = maintenance.WeeklyWindow(workdays.Weekday.SUNDAY, 7200, 4 * 3600)
+    first = plant.tranche(
+        "jane-1", 4, site="south", unit=claims.Unit.NODE, start_at=at + 200 * DAY_US, end_at=at + 260 * DAY_US,
+        late=claims.Late(86_400, 0, 0, 0, 500_000), operation=claims.Operation.HANDED_OVER, service=level,
+        maintenance=maintenance.Maintenance(8 * 3600, 72 * 3600, (window,), "Europe/Helsinki"),
+    )  # fmt: skip
+    agreed = remedies.Remedies(
+        (remedies.Remedy.CREDIT, remedies.Remedy.FEE_DISCOUNT), remedies.Settlement.SET_OFF, 10**9, 10**12
+    )
+    paid = payments.PaymentTerms(
+        payments.BillingTime.ADVANCE, 30 * 86_400, 10**9, at + DAY_US, (payments.Prepayment(at, 10**9),),
+        (payments.MilestonePayment(EAST, ids.MilestoneId("ready"), 100_000),), (first.id,),
+        payments.Guarantee("a bank", 10**10, at + 300 * DAY_US), 80_000, 500_000, 900_000,
+    )  # fmt: skip
+    choice = plant.tranche(
+        "jane-2", 1, site="", sites=(ids.SiteId("south"), ids.SiteId("north")), unit=claims.Unit.NODE,
+        start_at=at + 261 * DAY_US, end_at=at + 300 * DAY_US,
+    )  # fmt: skip
+    signed = plant.contract("c12", "jane", first, choice, remedies=agreed, payments=paid)
+    driver.ask(claims.SignContract(signed, "for the record"))
+    has = driver.world.state.claims.tranches[choice.id].plan.site
+    (other,) = {*choice.sites} - {has}
+    driver.ask(claims.NominateTranche(choice.id, other, choice.sku))
 
 
 def _rebind(driver: Driver) -> None:
@@ -194,10 +355,40 @@ def _offer(driver: Driver, name: str) -> None:
     """A sale to somebody else is held, and offered to the holder of a refusal."""
     held = claims.Hold(
         ids.HoldId(name), ids.TenantId("bravo"), EAST, HGX, 1, driver.at + 205 * DAY_US, driver.at + 210 * DAY_US,
-        driver.at + DAY_US, 3 * MICROS,
+        driver.at + DAY_US, 3 * MICROS, "USD",
     )  # fmt: skip
     driver.ask(claims.HoldCapacity(held), plant.FINANCE)
     driver.ask(rights.OfferSale(ids.RightId("erin-first"), held.id), plant.FINANCE)
+
+
+def _rent(driver: Driver) -> None:
+    """We say who we are, rent from somebody else, are told of dates, and keep some things to ourselves."""
+    at, first = driver.at, ids.TrancheId("far-1")
+    driver.ask(parties.ApplyEstate(parties.Estate(1, "us", "The provider", ("them",))))
+    behind = parties.Behind(ids.TrancheId("erin-1"), 1, EAST, ids.MilestoneId("ready"))
+    private = parties.Overlay(
+        ids.ContractId("c5"), 1, "us", 1_900_000, 250_000, 3, blocks.Confidence.P90, (behind,), "é"
+    )
+    driver.ask(parties.ApplyOverlay(private))
+    parts = (claims.Delivery(at + 5 * DAY_US, 2), claims.Delivery(at + 30 * DAY_US, 3))
+    plan = plant.tranche(
+        first, 5, site="far", start_at=at + 5 * DAY_US, end_at=at + 100 * DAY_US, deliveries=parts,
+        late=claims.Late(86_400, 5 * MICROS, 1000 * MICROS, 30 * 86_400),
+    )  # fmt: skip
+    granted = (
+        rights.RightPlan(
+            ids.RightId("far-call"), rights.RightKind.CALL, ids.SiteId("far"), HGX, racks_max=4, term_s=86_400 * 10,
+            notice_s=86_400, expires_at=at + 20 * DAY_US, price_micros_per_gpu_hour=MICROS,
+        ),
+        rights.RightPlan(ids.RightId("far-longer"), rights.RightKind.EXTENSION, tranche=first, term_s=86_400),
+    )  # fmt: skip
+    driver.ask(claims.SignContract(plant.contract("c8", "us", plan, seller="far-away", rights=granted)))
+    driver.ask(deliveries.NotifyDelivery(first, 2, at + 35 * DAY_US, reason="a transformer"), plant.FINANCE)
+    driver.ask(deliveries.ForecastDelivery(first, 2, at + 33 * DAY_US, at + 60 * DAY_US, "our own"))
+    driver.ask(rights.ExerciseRight(ids.RightId("far-call"), 0, ids.TrancheId("far-2"), 2))
+    driver.ask(rights.WaiveRight(ids.RightId("far-longer")))
+    driver.later(days=6)
+    driver.ask(deliveries.ReportDelivered(first, 1, driver.at - 60, "signed by both"), plant.FINANCE)
 
 
 # The recording

@@ -169,6 +169,7 @@ class Rig:
         permissions: Permissions | None = None,
         logs: Logs | None = None,
         journal: ports.Journal | None = None,
+        binds: bool = False,
     ) -> None:
         self.clock = VirtualClock(START)
         self.tokens = auth.Tokens(state)
@@ -176,7 +177,7 @@ class Rig:
         self.forebay = Forebay(
             journal or MemoryJournal(), self.tokens, lambda forebay: self.engine, clock=self.clock, logs=logs,
             work_folder=lambda gang_id: f"/gangs/{gang_id}",
-            permissions=permissions or Permissions(tenant_programs=True),
+            permissions=permissions or Permissions(tenant_programs=True), binds=binds,
         )  # fmt: skip
         self.forebay.start("lab")
         self.app: FastAPI = app.create(self.forebay)

@@ -45,9 +45,12 @@ SALE_TEXT = (
     "forebay: 1\nkind: Contract\nid: cedar-1\nseller: us\ntenant: cedar\ncurrency: USD\non_demand: true\n"
 )
 SALE = {"documents": [{"name": "sale.yaml", "text": SALE_TEXT}]}
+SHARES = [{"tranche": "acme-far", "racks": 2}]
 GANG_TEXT = "forebay: 1\nkind: Gang\n" + "".join(
     f"{key}: {value}\n" for key, value in gang("acme", "filed").items()
 )
+
+HELD_UP = {"kind": "change_order", "start": "2026-12-01", "end": "2026-12-02", "reason": "more power"}
 
 ROWS: dict[tuple[str, str], Row] = {
     ("POST", "/v1/documents"): Row(EVERYBODY, {}, body={"documents": []}),
@@ -73,7 +76,13 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "/v1/nodes/{name}/fail"): Row(OPERATOR, NODE),
     ("POST", "/v1/nodes/{name}/restore"): Row(OPERATOR, NODE),
     ("GET", "/v1/contracts"): Row(EVERYBODY, {}),
+    ("GET", "/v1/contracts/{name}"): Row(EVERYBODY, {"name": "acme-1"}, {"name": "birch-1"}),
+    ("GET", "/v1/clauses/watched"): Row(EVERYBODY, {}),
+    ("GET", "/v1/indices"): Row(EVERYBODY, {}),
+    ("GET", "/v1/contracts/{name}/terms"): Row(EVERYBODY, {"name": "acme-1"}, {"name": "birch-1"}),
+    ("GET", "/v1/contracts/{name}/payments"): Row(EVERYBODY, {"name": "acme-1"}, {"name": "birch-1"}),
     ("GET", "/v1/tranches"): Row(EVERYBODY, {}),
+    ("POST", "/v1/tranches/{name}/nomination"): Row(BOOKS, {"name": "acme-t1"}, body={}, status=409),
     ("GET", "/v1/prices"): Row(EVERYBODY, {}),
     ("GET", "/v1/invoices"): Row(EVERYBODY, {}),
     ("GET", "/v1/invoices/{number}"): Row(EVERYBODY, {"number": "INV-000001"}, {"number": "INV-000002"}),
@@ -101,6 +110,13 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "/v1/holds/{name}/release"): Row(BOOKS, {"name": "more"}, again=404),
     ("POST", "/v1/contracts"): Row(BOOKS, {}, body=SALE),
     ("GET", "/v1/shortfalls"): Row(EVERYBODY, {}),
+    ("POST", "/v1/shortfalls/{site}/{sku}"): Row(
+        OPERATOR, {"site": "lpp", "sku": "gb300-nvl72"}, body={"shares": SHARES, "reason": "agreed"}
+    ),
+    ("GET", "/v1/bindings"): Row(OPERATOR, {}),
+    ("POST", "/v1/bindings/{site}/{sku}/solve"): Row(
+        OPERATOR, {"site": "lpp", "sku": "gb300-nvl72"}, body={"seconds": 1}
+    ),
     ("GET", "/v1/rights"): Row(EVERYBODY, {}),
     ("GET", "/v1/rights/{name}"): Row(EVERYBODY, {"name": "acme-first"}, {"name": "birch-first"}),
     ("POST", "/v1/rights/{name}/offer"): Row(
@@ -111,6 +127,32 @@ ROWS: dict[tuple[str, str], Row] = {
     ),
     ("POST", "/v1/rights/{name}/waive"): Row(
         EVERYBODY, {"name": "acme-first"}, {"name": "birch-first"}, body={}
+    ),
+    ("GET", "/v1/deliveries"): Row(EVERYBODY, {}),
+    ("GET", "/v1/deliveries/{tranche}"): Row(EVERYBODY, {"tranche": "acme-t1"}, {"tranche": "birch-t1"}),
+    ("POST", "/v1/deliveries/{tranche}/ready"): Row(
+        "o", {"tranche": "acme-t1"}, body={"count": 1}, status=409
+    ),
+    ("POST", "/v1/deliveries/{tranche}/accept"): Row(
+        "ot", {"tranche": "acme-t1"}, {"tranche": "birch-t1"}, body={}, status=409
+    ),
+    ("POST", "/v1/deliveries/{tranche}/reject"): Row(
+        "ot", {"tranche": "acme-t1"}, {"tranche": "birch-t1"}, body={"reason": "links flap"}, status=409
+    ),
+    ("POST", "/v1/deliveries/{tranche}/relief"): Row("o", {"tranche": "acme-t1"}, body=HELD_UP, status=409),
+    ("GET", "/v1/estate"): Row(BOOKS, {}),
+    ("GET", "/v1/suppliers"): Row(BOOKS, {}),
+    ("GET", "/v1/overlays"): Row(BOOKS, {}),
+    ("GET", "/v1/contracts/{name}/entitlements"): Row(EVERYBODY, {"name": "acme-2"}, {"name": "birch-2"}),
+    ("POST", "/v1/tranches/{tranche}/deliveries/{number}/notice"): Row(
+        BOOKS, {"tranche": "acme-far", "number": "1"}, body={"expected_at": "2027-08-01"}
+    ),
+    ("POST", "/v1/tranches/{tranche}/deliveries/{number}/delivered"): Row(
+        BOOKS, {"tranche": "acme-t1", "number": "1"}, body={"at": "2026-12-01"}
+    ),
+    # What we deliver ourselves we do not forecast as if it were rented.
+    ("POST", "/v1/tranches/{tranche}/deliveries/{number}/forecast"): Row(
+        OPERATOR, {"tranche": "acme-t1", "number": "1"}, body={"p50": "2027-08-01"}, status=422
     ),
     # Last: it closes the period that the others look at.
     ("POST", "/v1/periods/close"): Row(BOOKS, {}),
@@ -256,6 +298,7 @@ def test_lists_of_a_tenant_hold_its_own(rig: Rig) -> None:
         ("tranches", "tenant"),
         ("invoices", "tenant"),
         ("rights", "tenant"),
+        ("deliveries", "tenant"),
     ):
         items = rig.acme.get(f"/v1/{path}").json()["items"]
         assert {each[key] for each in items} == {"acme"}, path
@@ -375,7 +418,8 @@ def test_a_mistake_of_ours_is_a_problem_too(rig: Rig) -> None:
 
 def test_schemas_are_served(rig: Rig) -> None:
     assert set(rig.acme.get("/v1/schemas").json()["schemas"]) == {
-        "Catalogue", "Contract", "Gang", "Policy", "PriceList", "PromisePolicy", "Schedule", "Site",
+        "BusinessCalendar", "Catalogue", "Contract", "Estate", "Gang", "Notice", "Overlay", "Policy", "PriceIndex",
+        "PriceList", "PromisePolicy", "Schedule", "Site",
     }  # fmt: skip
-    assert len(rig.acme.get("/v1/schemas/any").json()["oneOf"]) == 8
+    assert len(rig.acme.get("/v1/schemas/any").json()["oneOf"]) == 13
     problem(rig.acme.get("/v1/schemas/gang"), 404, "not_found")

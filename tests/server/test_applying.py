@@ -175,3 +175,91 @@ def test_bodies_that_are_none(rig: Rig, body: str, status: int, code: str, point
 def test_no_more_files_than_can_be(rig: Rig) -> None:
     documents = [{"name": "a", "text": ""}] * 201
     problem(rig.operator.post("/v1/documents", json={"documents": documents}), 413, "too_large")
+
+
+#: A site and its schedule in one file: each names the other.
+BOTH = f"""\
+{SITE.replace("feed: a}", "feed: a, block: lpp-b1}")}---
+forebay: 1
+kind: Schedule
+site: lpp
+zone: UTC
+milestones: [{{id: shell, planned: 2026-11-01, reached: 2026-11-20}}]
+blocks: [{{id: lpp-b1, sku: gb300-nvl72, racks: 6, after: [shell]}}]
+"""
+
+
+def test_a_site_and_its_schedule_are_applied_at_once_and_once(rig: Rig) -> None:
+    assert [each["changed"] for each in rig.apply(BOTH, dry_run=True).json()["applied"]] == [True, True]
+    head, planned = BOTH.split("---\n")
+    # Also from two files, whatever their order.
+    answer = rig.apply(planned, head).json()
+    assert [(each["kind"], each["id"], each["changed"]) for each in answer["applied"]] == [
+        ("Site", "lpp", True), ("Schedule", "lpp", True),
+    ]  # fmt: skip
+    # It was estimated at once how sure the dates are.
+    site = rig.operator.get("/v1/schedules/lpp").json()
+    assert [each["id"] for each in site["blocks"]] == ["lpp-b1"]
+    before = seq(rig)
+    again = rig.apply(BOTH).json()
+    assert [each["changed"] for each in again["applied"]] == [False, False]
+    assert seq(rig) == before
+    more = rig.apply(BOTH.replace("racks: 6", "racks: 7")).json()
+    assert [each["changed"] for each in more["applied"]] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code", "line", "pointer"),
+    [
+        ("racks: 6", "racks: 3", "block_full", 13, "/halls/0/racks/0"),
+        ("after: [shell]", "after: [roof]", "unknown_milestone", 20, "/blocks/0/after"),
+        ("reached: 2026-11-20", "reached: 2027-11-20", "future_fact", 19, "/milestones/0/reached"),
+        ("block: lpp-b1", "block: lpp-b2", "unknown_block", 13, "/halls/0/racks/0/block"),
+    ],
+)
+def test_of_a_site_and_its_schedule_nothing_is_applied_where_one_is_refused(
+    rig: Rig, old: str, new: str, code: str, line: int, pointer: str
+) -> None:
+    before = seq(rig)
+    body = problem(rig.apply(BOTH.replace(old, new)), 409 if code == "block_full" else 422, code)
+    assert body["applied"] == []
+    (error,) = body["errors"]
+    assert (error["file"], error["line"]) == ("0.yaml", line)
+    assert error["pointer"].startswith(pointer)
+    assert seq(rig) == before
+
+
+def test_the_difference_of_a_site_and_its_schedule(rig: Rig) -> None:
+    posted = {"documents": [{"name": "a.yaml", "text": BOTH}]}
+    told = rig.operator.post("/v1/documents/differences", json=posted).json()["documents"]
+    assert [(each["kind"], each["state"], each["refused"]) for each in told] == [
+        ("Site", "new", None), ("Schedule", "new", None),
+    ]  # fmt: skip
+    # What is refused is told of the one of both that is wrong.
+    for old, new, refused in (
+        ("racks: 6", "racks: 3", ["block_full", None]),
+        ("after: [shell]", "after: [roof]", [None, "unknown_milestone"]),
+    ):
+        posted = {"documents": [{"name": "a.yaml", "text": BOTH.replace(old, new)}]}
+        told = rig.operator.post("/v1/documents/differences", json=posted).json()["documents"]
+        assert [each["refused"] and each["refused"]["code"] for each in told] == refused
+
+
+def test_a_key_is_remembered_where_everything_was_recorded_already(rig: Rig) -> None:
+    texts = [SITE, PRICES, contract("acme", "acme-t1"), GANG]
+    assert rig.apply(*texts).status_code == 200
+    documents = [{"name": f"{number}.yaml", "text": text} for number, text in enumerate(texts)]
+    headers = {"Idempotency-Key": "k1"}
+    first = rig.operator.post("/v1/documents", json={"documents": documents}, headers=headers)
+    assert [each["changed"] for each in first.json()["applied"]] == [False] * 4
+    # Each document with its key: asked again it changes nothing more.
+    before = seq(rig)
+    second = rig.operator.post("/v1/documents", json={"documents": documents}, headers=headers)
+    assert (second.status_code, second.json(), seq(rig)) == (200, first.json(), before)
+    for number, (old, new) in enumerate(
+        (("h1", "h2"), ("4.20", "4.30"), ("2.35", "2.45"), ("gpus: 4", "gpus: 8"))
+    ):
+        other = list(documents)
+        other[number] = documents[number] | {"text": texts[number].replace(old, new)}
+        answer = rig.operator.post("/v1/documents", json={"documents": other}, headers=headers)
+        problem(answer, 422, "key_reused")

@@ -21,6 +21,7 @@ blocks: [{id: b1, sku: gb300-nvl72, racks: 2, after: [grid]}]
 """
 POLICY = "forebay: 1\nkind: Policy\nversion: 1\n"
 PROMISE = "forebay: 1\nkind: PromisePolicy\nversion: 1\n"
+DAYS = "forebay: 1\nkind: BusinessCalendar\nid: desk\nzone: Europe/Helsinki\ncloses: '17:00'\nuntil: 2030-12-31\n"
 CATALOGUE = """\
 forebay: 1
 kind: Catalogue
@@ -28,6 +29,21 @@ skus:
   - {id: x1, title: X, gpus_per_node: 4, nodes_per_rack: 2, rack_power: 10 kW, base_power: 1 kW, gpu_power: 1 kW,
      healthy_nodes: 2}
 """
+INDEX = "forebay: 1\nkind: PriceIndex\nid: power\nvalues: [{published: 2020-01-01T00:00:00Z, value: 103.2}]\n"
+ESTATE = "forebay: 1\nkind: Estate\nparty: us\ntitle: The provider\nalso: [ours-too]\n"
+OVERLAY = """\
+forebay: 1
+kind: Overlay
+contract: acme-1
+party: us
+floor_price: 2.10
+margin: 12.5 %
+confidence: p50
+behind: [{tranche: acme-t1, site: lpp, milestone: grid}]
+notes: they pay late
+"""
+NOTICE = "forebay: 1\nkind: Notice\ntranche: acme-t1\nexpected: 2026-12-09\nreceived: 2026-12-01\nzone: UTC\n"
+HANDED_OVER = "forebay: 1\nkind: Notice\ntranche: acme-t1\ndelivered: 2026-12-01T08:00:00Z\n"
 GANG = "forebay: 1\nkind: Gang\nname: g\ntenant: acme\ntier: spot\nsku: gb300-nvl72\ngpus: 4\nwalltime: 1h\n"
 
 
@@ -46,11 +62,12 @@ def differences(rig: Rig, *texts: str) -> list[dict[str, Any]]:
 
 
 def test_new_then_the_same_for_every_kind(rig: Rig) -> None:
-    texts = [CATALOGUE, SITE, SCHEDULE, POLICY, PROMISE, PRICES, contract("acme", "acme-t1"), GANG]
+    texts = [ESTATE, CATALOGUE, SITE, SCHEDULE, POLICY, PROMISE, DAYS, PRICES, INDEX, OVERLAY,
+             contract("acme", "acme-t1"), NOTICE, HANDED_OVER, GANG]  # fmt: skip
     told = differences(rig, *texts)
     assert {each["kind"] for each in told} == set(kinds.KINDS)
-    assert [(each["state"], each["refused"]) for each in told] == [("new", None)] * 8
-    assert told[1]["added"] == ["site lpp", "feed utility", "feed a", "hall h1", "rack r01", "rack r02", "rack r03",
+    assert [(each["state"], each["refused"]) for each in told] == [("new", None)] * 14
+    assert told[2]["added"] == ["site lpp", "feed utility", "feed a", "hall h1", "rack r01", "rack r02", "rack r03",
                                 "rack r04"]  # fmt: skip
     assert rig.apply(*texts).status_code == 200
     rig.pass_time(rigs.HOUR)

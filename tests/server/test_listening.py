@@ -164,6 +164,33 @@ def test_how_long_things_are_kept_is_a_number_of_days(
     listening.start(Options(tmp_path / "state", port=0)).close()
 
 
+def test_plans_are_made_unasked_or_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FOREBAY_BINDING", "never")
+    with pytest.raises(StartError, match="FOREBAY_BINDING is 'never': auto or manual is meant"):
+        listening.start(Options(tmp_path / "state", port=0))
+    assert not (tmp_path / "state").exists()
+    for said in ("manual", "auto"):
+        monkeypatch.setenv("FOREBAY_BINDING", said)
+        listening.start(Options(tmp_path / "state", port=0)).close()
+
+
+@pytest.mark.parametrize(("option", "around", "kept"), [(0, "", 14), (0, "30", 30), (3, "30", 3), (3, "", 3)])
+def test_how_long_things_are_kept_is_said_by_the_option_first(
+    option: int, around: str, kept: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FOREBAY_KEEP_DAYS", around)
+    here = listening.start(Options(tmp_path / "state", port=0, keep_days=option))
+    here.close()
+    assert here.running.keep_days == kept
+
+
+@pytest.mark.parametrize("option", [-1, 36_501])
+def test_no_option_keeps_things_for_ever(option: int, tmp_path: Path) -> None:
+    with pytest.raises(StartError, match="--keep-days"):
+        listening.start(Options(tmp_path / "state", port=0, keep_days=option))
+    assert not (tmp_path / "state").exists()
+
+
 def test_beyond_loopback_with_a_certificate(tmp_path: Path, needs: Needs) -> None:
     needs("tls", shutil.which("openssl"), "no openssl to make a certificate with")
     cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"

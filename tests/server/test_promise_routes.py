@@ -41,6 +41,16 @@ def test_capacity_is_tagged_and_filtered(rig: Rig) -> None:
     assert (kept["held"], kept["refusals"], kept["extensions"]) == (0, 36, 0)
     problem(rig.operator.get("/v1/capacity?months=0"), 422, "bad_parameter")
     problem(rig.operator.get("/v1/capacity?from=soon"), 422, "bad_parameter")
+
+
+def test_capacity_of_the_past_is_not_made_up(rig: Rig) -> None:
+    # It is the first of December: of this month what is left is told, and nothing of the months before.
+    for start in ("2026-12-01", ""):
+        (month,) = rig.operator.get(f"/v1/capacity?from={start}&months=1").json()["stocks"][0]["months"]
+        assert (month["start"], month["end"]) == ("2026-12-01T09:00:00Z", "2027-01-01T00:00:00Z")
+    for start in ("2026-11-30T23:59:59Z", "2020-01-01"):
+        told = problem(rig.operator.get(f"/v1/capacity?from={start}"), 422, "bad_parameter")
+        assert "lies before this month" in told["detail"]
     problem(rig.operator.get("/v1/capacity?site=moon"), 422, "bad_parameter")
 
 
@@ -203,3 +213,50 @@ def test_a_tenant_that_is_too_late_may_end_its_tranche(rig: Rig) -> None:
     assert (short["longstop"], short["capped"], short["late"]["cap"]["amount"]) == (
         "2027-08-30T00:00:00Z", True, "50000.00",
     )  # fmt: skip
+
+
+def test_a_shortfall_is_shared_out_by_hand_once_under_a_key(rig: Rig) -> None:
+    path, key = "/v1/shortfalls/lpp/gb300-nvl72", {"Idempotency-Key": "share-1"}
+    stocks = rig.finance.get("/v1/shortfalls").json()["stocks"]
+    assert [(part["nodes"], part["start"][:10]) for part in stocks[0]["parts"]] == [(36, "2027-07-01")]
+    assert stocks[0]["by_hand"] is None
+    posted = {"shares": [{"tranche": "acme-far", "racks": 2}], "reason": "agreed"}
+    before = seq(rig)
+    tried = rig.operator.post(path, json=posted | {"dry_run": True}).json()
+    assert (tried["changed"], tried["dry_run"], seq(rig)) == (True, True, before)
+    first = rig.operator.post(path, json=posted, headers=key).json()
+    assert first == tried | {"dry_run": False}
+    assert [change["before"]["tranche"] for change in first["risks"]] == ["acme-far", "birch-far"]
+    assert [change["after"] is None for change in first["risks"]] == [False, True]
+    assert rig.finance.get("/v1/shortfalls").json()["stocks"][0]["by_hand"] == "agreed"
+    assert "stocks" not in rig.acme.get("/v1/shortfalls").json()
+    rig.pass_time(rigs.SECOND)
+    before = seq(rig)
+    again = rig.operator.post(path, json=posted, headers=key).json()
+    assert (again["changed"], again["risks"], seq(rig)) == (True, [], before)
+    # Without a key it changes nothing; and the key is not for another stock.
+    assert rig.operator.post(path, json=posted).json()["changed"] is False
+    other = {"shares": [{"tranche": "birch-far", "nodes": 36, "start": "2027-07-01", "end": "2030"}]}
+    problem(rig.operator.post(path, json=other | {"reason": "x"}, headers=key), 422, "bad_body")
+
+
+#: What is posted, and why it is refused.
+UNSHARED: list[tuple[dict[str, Any], str]] = [
+    ({"shares": [{"tranche": "acme-far", "racks": 2}]}, "no_reason"),
+    ({"shares": [{"tranche": "acme-far", "racks": 1}], "reason": "x"}, "bad_allocation"),
+    ({"shares": [{"tranche": "acme-far", "racks": 3}], "reason": "x"}, "bad_allocation"),
+    ({"shares": [{"tranche": "nobody", "racks": 2}], "reason": "x"}, "bad_allocation"),
+    ({"shares": [], "reason": "x"}, "bad_allocation"),
+    ({"shares": [{"tranche": "acme-far", "racks": 2, "start": "2027-07-01"}], "reason": "x"}, "bad_body"),
+    ({"shares": [{"tranche": "acme-far", "racks": 2}], "reason": "x" * 501}, "bad_body"),
+    ({"shares": [{"tranche": "acme-far", "gpus": 8}], "reason": "x"}, "bad_body"),
+]
+
+
+def test_what_does_not_add_up_is_not_shared_out(rig: Rig) -> None:
+    before = seq(rig)
+    for posted, code in UNSHARED:
+        problem(rig.operator.post("/v1/shortfalls/lpp/gb300-nvl72", json=posted), 422, code)
+    problem(rig.operator.post("/v1/shortfalls/moon/gb300-nvl72", json=UNSHARED[1][0]), 422, "unknown_site")
+    problem(rig.operator.post("/v1/shortfalls/lpp/h100", json=UNSHARED[1][0]), 422, "unknown_sku")
+    assert seq(rig) == before

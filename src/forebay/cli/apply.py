@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from forebay.cli import client, command, session
+from forebay.cli import client, command, contracts, session
 from forebay.cli.failure import Failed
 
 EXAMPLES = """
@@ -51,11 +51,14 @@ def sendable(found: client.Client, documents: list[dict[str, str]]) -> list[dict
 
 
 def applied_text(applied: dict[str, Any], dry_run: bool = False) -> str:
-    """One line about one document."""
+    """One line about one document; of a contract also how much of it is handled."""
     will = "would be applied" if dry_run else "applied"
     state = will if applied["changed"] else "unchanged"
     named = f"{applied['kind']} {applied['id']}".strip()
-    return f"{named}: {state}"
+    told = [f"{named}: {state}"]
+    if "coverage" in applied and applied["changed"]:
+        told += contracts.coverage_text(applied["coverage"])
+    return "\n".join(told)
 
 
 def read(path: str) -> list[dict[str, str]]:

@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 import click
 
-from forebay.cli import client, command, paper, session
+from forebay.cli import client, command, overdrafts, paper, session, suppliers
 from forebay.cli.failure import Failed, Status
 
 EXAMPLES = """
@@ -21,6 +21,8 @@ EXAMPLES = """
     forebay capacity --xlsx capacity.xlsx
 """
 UNITS = ("racks", "gpus", "nodes")
+#: So many rights that are overdrawn are told below the table.
+OVERDRAFTS_TOLD = 10
 #: Heading of each figure, and its name in the answer.
 FIGURES = (
     ("P50", "supply_p50"),
@@ -34,6 +36,8 @@ FIGURES = (
     ("PROMISABLE", "promisable"),
     ("SHORT", "short"),
 )
+#: For a spreadsheet; people read it below the table, right by right.
+SHEET_FIGURES = (*FIGURES, ("OVERDRAWN", "overdrawn"))
 #: Figures that are worth a look only where there are any.
 QUIET = frozenset({"committed", "held", "calls", "extensions", "refusals", "backstop", "short"})
 #: What the columns of figures mean, for the second sheet of a workbook.
@@ -49,6 +53,7 @@ MEANINGS = (
         "What may still be promised; below zero, more is promised or may be called than there will be.",
     ),
     ("SHORT", "By how much tranches go short."),
+    ("OVERDRAWN", "By how much holds and rights may take more than there will be, beside that."),
 )
 
 
@@ -58,7 +63,13 @@ MEANINGS = (
 @click.option(
     "--months", default=18, show_default=True, type=click.IntRange(min=1, max=240), help="So many months."
 )
-@click.option("--from", "start", default="", metavar="DATE", help="From this date on; now when left out.")
+@click.option(
+    "--from",
+    "start",
+    default="",
+    metavar="DATE",
+    help="From this date on, which is not before this month; now when left out.",
+)
 @click.option("--unit", type=click.Choice(UNITS), default="racks", show_default=True, help="What is counted.")
 @click.option("--csv", "csv_file", default="", metavar="FILE", help="Write CSV; - for stdout.")
 @click.option("--xlsx", "xlsx_file", default="", metavar="FILE", help="Write an Excel workbook.")
@@ -117,10 +128,26 @@ def capacity_text(body: dict[str, Any], unit: str, color: bool) -> str:
     for stock in body["stocks"]:
         gpus = stock["nodes_per_rack"] * stock["gpus_per_node"]
         head = f"{stock['site']}, {stock['sku']}: {gpus} GPUs in {stock['nodes_per_rack']} nodes a rack"
+        head += f"; rented from {stock['supplier']}" if stock.get("supplier") else ""
+        kept = max(month.get("spares", 0) for month in stock["months"])
+        if kept:
+            head += f"; {in_unit(kept, stock, unit):,} kept as spares, as the largest {policy['spares']} has"
         head = click.style(head, bold=True) if color else head
         mark = click.style("provisional", fg="yellow") if color else "provisional"
         told += ["", f"{head}; {mark}" if stock["provisional"] else head, _stock_table(stock, unit, color)]
+    if "suppliers" in body:
+        shares = suppliers.suppliers_text(body["suppliers"], policy["confidence"], color)
+        told += ["", "all GPUs by supplier, and the share of each", shares]
     notes = [note for mark, note in NOTES.items() if any(_has(stock, mark) for stock in body["stocks"])]
+    over = [
+        line
+        for stock in body["stocks"]
+        for each in stock["overdrawn"]
+        for line in overdrafts.overdraft_lines(each)
+    ]
+    notes += over[:OVERDRAFTS_TOLD]
+    if len(over) > OVERDRAFTS_TOLD:
+        notes.append(f"and {len(over) - OVERDRAFTS_TOLD} more; `forebay rights` tells all")
     told += [""] if notes else []
     return "\n".join([*told, *(line for note in notes for line in paper.wrapped(note, 0))])
 
@@ -130,21 +157,19 @@ NOTES = {
     "provisional": "provisional: P50 and P90 are not those of a forecast of today's schedule; until one is recorded "
     "they are never before the dates by which we reckon.",
     "short": "short: tranches promise more than there will be; `forebay shortfall` tells who goes short.",
-    "overdrawn": "overdrawn: nobody goes short yet, but holds and rights may take more than there will be.",
+    "overdrawn": "overdrawn: holds and rights may take more than there will be; nobody goes short before they do.",
 }
 
 
 def _has(stock: dict[str, Any], mark: str) -> bool:
     if mark == "provisional":
         return bool(stock["provisional"])
-    return any(month_mark(month) == mark for month in stock["months"])
+    return any(month[mark] for month in stock["months"])
 
 
 def month_mark(month: dict[str, Any]) -> str:
-    """What is wrong in a month: "short", "overdrawn", or "" for nothing."""
-    if month["short"]:
-        return "short"
-    return "overdrawn" if month["promisable"] < 0 else ""
+    """What is wrong in a month: "short", "overdrawn", both, or "" for nothing."""
+    return ", ".join(mark for mark in ("short", "overdrawn") if month[mark])
 
 
 def _stock_table(stock: dict[str, Any], unit: str, color: bool) -> str:
@@ -166,20 +191,42 @@ def _figure(value: int | Decimal, name: str) -> str:
 def _records(body: dict[str, Any], unit: str) -> Iterator[list[Any]]:
     for stock in body["stocks"]:
         for month in stock["months"]:
-            figures = [in_unit(month[name], stock, unit) for _, name in FIGURES]
+            figures = [in_unit(month[name], stock, unit) for _, name in SHEET_FIGURES]
             mark = month_mark(month)
             yield [stock["site"], stock["sku"], month["month"], *figures, stock["provisional"], mark]
+
+
+def _supplied(body: dict[str, Any]) -> Iterator[list[Any]]:
+    """The supplier of each record, and its share of all GPUs in the month, percent; where anything is rented."""
+    shares = {
+        (month["month"], each["supplier"]): Decimal(each["share_ppm"]) / 10_000
+        for month in body.get("suppliers", [])
+        for each in month["suppliers"]
+    }
+    for stock in body["stocks"]:
+        for month in stock["months"]:
+            name = stock.get("supplier", "")
+            yield [name or "own", shares[month["month"], name]] if shares else []
 
 
 def write_csv(body: dict[str, Any], unit: str, file: TextIO) -> None:
     """The table as CSV (RFC 4180), one row a stock and month."""
     writer = csv.writer(file, lineterminator="\n")
+    more = ["supplier", "supplier_share_percent"] if "suppliers" in body else []
     writer.writerow(
-        ["site", "sku", "month", *(f"{name}_{unit}" for _, name in FIGURES), "provisional", "mark"]
+        [
+            "site",
+            "sku",
+            "month",
+            *(f"{name}_{unit}" for _, name in SHEET_FIGURES),
+            "provisional",
+            "mark",
+            *more,
+        ]
     )
-    for record in _records(body, unit):
+    for record, supplied in zip(_records(body, unit), _supplied(body), strict=True):
         *values, provisional, mark = record
-        writer.writerow([*values, "yes" if provisional else "no", mark])
+        writer.writerow([*values, "yes" if provisional else "no", mark, *supplied])
 
 
 def write_xlsx(body: dict[str, Any], unit: str, path: Path) -> None:
@@ -193,13 +240,13 @@ def write_xlsx(body: dict[str, Any], unit: str, path: Path) -> None:
     book = openpyxl.Workbook()
     sheet = book.worksheets[0]
     sheet.title = "capacity"
-    headers = ["SITE", "SKU", "MONTH", *(heading for heading, _ in FIGURES), "PROVISIONAL", "MARK"]
-    sheet.append(headers)
-    for record in _records(body, unit):
+    headers = ["SITE", "SKU", "MONTH", *(heading for heading, _ in SHEET_FIGURES), "PROVISIONAL", "MARK"]
+    sheet.append([*headers, *(["SUPPLIER", "SUPPLIER'S SHARE, %"] if "suppliers" in body else [])])
+    for record, supplied in zip(_records(body, unit), _supplied(body), strict=True):
         site, sku, month, *figures, provisional, mark = record
         first = datetime.date.fromisoformat(f"{month}-01")
-        sheet.append([site, sku, first, *figures, "provisional" if provisional else "", mark])
-    for row in sheet.iter_rows(min_row=2, min_col=3, max_col=3 + len(FIGURES)):
+        sheet.append([site, sku, first, *figures, "provisional" if provisional else "", mark, *supplied])
+    for row in sheet.iter_rows(min_row=2, min_col=3, max_col=3 + len(SHEET_FIGURES)):
         row[0].number_format = "yyyy-mm"
         for cell in row[1:]:
             # Below zero in red: more is promised than there will be.

@@ -95,14 +95,90 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("hold", "forebay.cli.offer:hold_group", "List what is held for customers; release it."),
             ("sign", "forebay.cli.sign:sign_command", "Sign contracts of files, if they can be kept."),
             (
+                "contracts",
+                "forebay.cli.contracts:contracts_group",
+                "What was signed, version by version; clauses that are watched.",
+            ),
+            (
                 "shortfall",
-                "forebay.cli.shortfall:shortfall_command",
-                "Who goes short, by how many GPUs, until when, for how much.",
+                "forebay.cli.shortfall:shortfall_group",
+                "Who goes short, by how many GPUs, for how much; share it out by hand.",
+            ),
+            (
+                "binding",
+                "forebay.cli.binding:binding_group",
+                "Which racks each tranche has, and why; plan them anew.",
+            ),
+            (
+                "terms",
+                "forebay.cli.terms:terms_command",
+                "What a contract says of service levels, maintenance, lateness.",
+            ),
+            (
+                "nominate",
+                "forebay.cli.nominate:nominate_command",
+                "Put a tranche that leaves a choice elsewhere.",
+            ),
+            (
+                "payments",
+                "forebay.cli.payments:payments_command",
+                "What falls due under a contract, and when.",
             ),
             (
                 "rights",
                 "forebay.cli.rights:rights_group",
                 "What may still be asked for; offer, exercise, waive.",
+            ),
+            (
+                "deliveries",
+                "forebay.cli.deliveries:deliveries_command",
+                "What is ready, accepted and billed of each tranche.",
+            ),
+            (
+                "ready",
+                "forebay.cli.deliveries:ready_command",
+                "Give the customer notice that a part of a tranche is ready.",
+            ),
+            ("accept", "forebay.cli.deliveries:accept_command", "Accept what a ready notice was about."),
+            (
+                "reject",
+                "forebay.cli.deliveries:reject_command",
+                "Do not accept what a ready notice was about, and say why.",
+            ),
+            (
+                "relief",
+                "forebay.cli.deliveries:relief_command",
+                "Report what the contract gives relief for: committed dates move.",
+            ),
+            (
+                "suppliers",
+                "forebay.cli.suppliers:suppliers_command",
+                "From whom our capacity is, month by month.",
+            ),
+            (
+                "entitlements",
+                "forebay.cli.entitlements:entitlements_command",
+                "Who is entitled to what under a contract: the same in both parties' Worlds.",
+            ),
+            (
+                "notice",
+                "forebay.cli.arrivals:notice_command",
+                "A seller told its customer another date for a delivery.",
+            ),
+            (
+                "delivered",
+                "forebay.cli.arrivals:delivered_command",
+                "A delivery came; either side records it.",
+            ),
+            (
+                "forecast",
+                "forebay.cli.arrivals:forecast_command",
+                "When we, the customer, expect a delivery, whatever its seller says.",
+            ),
+            (
+                "overlays",
+                "forebay.cli.entitlements:overlays_command",
+                "What we alone know of our contracts: floors, priorities, milestones behind dates.",
             ),
             (
                 "what-if",

@@ -20,7 +20,8 @@ _INVOICE = re.compile(r"INV-[0-9]+", re.IGNORECASE)
 #: What tells about things that are no gangs.
 INSTEAD = {
     "invoice": "`forebay invoice show {name}` prints it, `forebay explain {name}:1` tells what line 1 adds up",
-    "tranche": "`forebay status` tells what the GPUs of a tranche do, `forebay shortfall` whether it goes short",
+    "tranche": "`forebay status` tells what the GPUs of a tranche do, `forebay shortfall` whether it goes short, "
+    "`forebay deliveries {name}` what of it is accepted",
     "contract": "`forebay status` tells what the tranches of a contract do",
     "right": "`forebay rights` tells what may still be asked for by it",
     "hold": "`forebay hold list` tells what is kept, and until when",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from forebay.cli import apply, client, command, session
+from forebay.cli import apply, client, command, contracts, session
 from forebay.cli.failure import Failed, Status, status_of_refusal
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ NAMED_MAX = 4
 #: Written out, since nothing of forebay is to be loaded for `--help`; a test compares it.
 TABLES = (
     "sites", "feeds", "racks", "milestones", "causes", "power", "blocks", "contracts", "tranches", "deliveries",
-    "rights", "caps", "clauses",
+    "rights", "caps", "clauses", "openings", "opening_tranches", "opening_rights", "opening_caps",
+    "opening_invoices",
 )  # fmt: skip
 
 
@@ -238,6 +239,8 @@ def _show(said: session.Session, told: dict[str, Any]) -> None:
             click.echo(f"  ~ {change['thing']}: {change['field']}: {old} -> {new}")
         if each["equal"]:
             click.echo(f"  = {each['equal']} as recorded")
+        for line in contracts.coverage_text(each["coverage"]) if "coverage" in each else ():
+            click.echo(line)
 
 
 def _grouped(things: list[str]) -> list[str]:

@@ -124,7 +124,35 @@ def invoice_text(body: dict[str, Any], color: bool) -> str:
     table = paper.table(headers, rows, right="r rrr", color=color).splitlines()
     told = [click.style(head, bold=True) if color else head, *(f"  {line}" for line in table)]
     notes = [part for line in body["lines"] for part in paper.wrapped(f"{line['n']}: {line['text']}")]
-    return "\n".join([*told, "", *(f"  {note}" for note in notes)])
+    return "\n".join(
+        [*told, "", *(f"  {note}" for note in notes), *_forward(body.get("brought_forward", []))]
+    )
+
+
+def _forward(balances: list[dict[str, Any]]) -> list[str]:
+    """What is brought forward from the books of before, which is no part of the total."""
+    if not balances:
+        return []
+    lines = ["", "  Brought forward, no part of the total:"]
+    for each in balances:
+        what = BALANCES.get(each["account"], each["account"])
+        of = f"invoice {each['number']}, " if each["number"] else ""
+        due = f", due {paper.day(each['due_at'])}" if each["due_at"] else ""
+        day = paper.moment(each["at"])
+        lines.append(
+            f"    {each['contract']} at {day}: {of}{what} {each['balance']['amount'].lstrip('-')}{due}"
+        )
+    return lines
+
+
+#: Balances that are brought forward, in words: which side owes it is part of the word.
+BALANCES = {
+    "receivable": "unpaid",
+    "deferred_revenue": "billed ahead",
+    "prepayments": "prepaid",
+    "deposits": "deposit",
+    "credits": "credit",
+}
 
 
 #: What lines are for, in words.

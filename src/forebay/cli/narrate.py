@@ -52,6 +52,8 @@ class Narrator:
     #: Tranche -> (tenant, seconds in which lent capacity comes back; 0 where it is not lent).
     tranches: dict[str, tuple[str, int]] = field(default_factory=dict)
     gpus_per_node: dict[str, int] = field(default_factory=dict)
+    #: Tranches that are paid for once they are accepted.
+    to_accept: set[str] = field(default_factory=set)
 
     def tell(self, kind: str, body: Body) -> list[str]:
         """Sentences for one event; none for kinds that say nothing new to people."""
@@ -143,7 +145,8 @@ class Narrator:
         go = "goes" if len(tranches) == 1 else "go"
         return [
             f"more {body['sku']} at {body['site']} is promised than there will be from {since} on",
-            f"  {', '.join(tranches)} {go} short",
+            f"  {', '.join(tranches)} {go} short"
+            + (f", as was shared out by hand: {body['reason']}" if body.get("reason") else ""),
         ]
 
     # Claims and prices
@@ -185,6 +188,8 @@ class Narrator:
         for tranche in plan["tranches"]:
             lending = tranche.get("lending") or {}
             self.tranches[tranche["id"]] = (plan["tenant"], lending.get("reclaim_deadline_s", 0))
+            if tranche.get("acceptance"):
+                self.to_accept.add(tranche["id"])
             unit = "node" if tranche["unit"] == "node" else "rack"
             price = (
                 f"{units.decimal_text(tranche['price_micros_per_gpu_hour'])} {plan['currency']} a GPU-hour"
@@ -197,6 +202,10 @@ class Narrator:
                     f"  idle parts may be lent, back within {paper.span(lending['reclaim_deadline_s'])}; "
                     f"{lending['owner_share_ppm'] / 10_000:g} % of the price is {plan['tenant']}'s"
                 )
+        lines += [
+            f"  tranche {each['tranche']} leaves a choice: it is {each['sku']} at {each['site']}"
+            for each in body.get("nominations", ())
+        ]
         lines += [f"  right {right['id']} ({right['kind']})" for right in plan.get("rights", ())]
         if body.get("override"):
             lines.append(f"  signed beyond what can be promised: {body['override']}")
@@ -204,14 +213,82 @@ class Narrator:
             lines.append(f"  {plan['tenant']} may run {' and '.join(may)}")
         return lines
 
+    def _rebound(self, body: Body) -> list[str]:
+        moved = sum(count for _, count in body["took"])
+        return [
+            f"a plan gives tranche {body['tranche']} other racks: {paper.count(moved, 'node')} of them are new"
+        ]
+
+    def _amended(self, body: Body) -> list[str]:
+        plan = body["plan"]
+        lines = [
+            f"contract {plan['id']} is amended: version {plan['version']} holds from {_day(body['effective_at'])} on"
+        ]
+        lines += [
+            f"  tranche {each['id']}: {paper.count(each['count'], each['unit'])} until {_day(each['end_at'])}"
+            for each in body["tranches"]
+        ]
+        lines += [f"  right {right['id']} ({right['kind']})" for right in body["rights"]]
+        if body.get("override"):
+            lines.append(f"  signed beyond what can be promised: {body['override']}")
+        return lines
+
+    def _took_effect(self, body: Body) -> list[str]:
+        return [f"version {body['version']} of contract {body['contract']} holds from here on"]
+
+    def _repriced(self, body: Body) -> list[str]:
+        return [f"another price holds for tranche {body['tranche']} from here on"]
+
+    def _published(self, body: Body) -> list[str]:
+        values = [
+            f"{units.decimal_text(each['value_micros'])} of {_day(each['published_at'])}"
+            for each in body["values"]
+        ]
+        return [f"index {body['index']}: {', '.join(values)}"]
+
+    def _nominated(self, body: Body) -> list[str]:
+        now, was = (f"{body[f'{of}sku']} at {body[f'{of}site']}" for of in ("", "from_"))
+        return [f"tranche {body['tranche']} leaves a choice: it is {now} now, and {was} no more"]
+
     def _tranche_started(self, body: Body) -> list[str]:
         tenant, _ = self.tranches.get(body["tranche"], ("", 0))
+        if body.get("since_at"):
+            told = f"its {body['gpus']} GPUs are billed here from {paper.moment(body['since_at'])} on"
+            return [f"tranche {body['tranche']} of {tenant} runs already: {told}"]
+        if body["tranche"] in self.to_accept:
+            return [f"the term of tranche {body['tranche']} begins: {tenant} pays for what it accepts"]
         return [
             f"the term of tranche {body['tranche']} begins: {tenant} pays for it from now on, used or not"
         ]
 
+    def _opened(self, body: Body) -> list[str]:
+        opening = body["opening"]
+        lines = [f"contract {body['contract']} runs already; this is how it stood:"]
+        lines += [
+            f"  {each['delivered']} delivered of tranche {each['tranche']}"
+            for each in opening.get("tranches", ())
+        ]
+        lines += [f"  right {each['right']} is {each['life']}" for each in opening.get("rights", ())]
+        return lines
+
     def _tranche_ended(self, body: Body) -> list[str]:
         return [f"the term of tranche {body['tranche']} is over: its nodes go back to the pool"]
+
+    def _ready(self, body: Body) -> list[str]:
+        until = f", silence is an answer on {_day(body['deemed_at'])}" if body["deemed_at"] else ""
+        return [f"{body['count']} of tranche {body['tranche']} are ready (notice {body['notice']}){until}"]
+
+    def _accepted(self, body: Body) -> list[str]:
+        how = "by silence, " if body["deemed"] else ""
+        billed = f"billed from {_day(body['billing_at'])} on"
+        return [f"notice {body['notice']} of tranche {body['tranche']} is accepted, {how}{billed}"]
+
+    def _rejected(self, body: Body) -> list[str]:
+        return [f"notice {body['notice']} of tranche {body['tranche']} is rejected: {body['reason']}"]
+
+    def _relieved(self, body: Body) -> list[str]:
+        kind = body["kind"].replace("_", " ")
+        return [f"dates of tranche {body['tranche']} move: {kind} ({body['reason']})"]
 
     def _prices(self, body: Body) -> list[str]:
         prices = body["prices"]
@@ -331,6 +408,48 @@ class Narrator:
         total = paper.amount(body["total_minor"], body["currency"])
         return [f"{body['invoice']} is issued to {body['tenant']}: {total}"]
 
+    # Our side of contracts
+
+    def _we(self, body: Body) -> list[str]:
+        estate = body["estate"]
+        return [f"we are {estate['party']}" + (f" ({estate['title']})" if estate["title"] else "")]
+
+    def _private(self, body: Body) -> list[str]:
+        return [f"we keep terms of our own on {body['overlay']['contract']}"]
+
+    def _rented(self, body: Body) -> list[str]:
+        plan = body["plan"]
+        told = [f"we rent from {plan['seller']} by contract {plan['id']}"]
+        for tranche in plan["tranches"]:
+            size = (
+                f"{paper.count(tranche['count'], tranche['unit'])} of {tranche['sku']} at {tranche['site']}"
+            )
+            told.append(f"  {size} from {_day(tranche['start_at'])} on, as tranche {tranche['id']}")
+        return told
+
+    def _rented_right(self, body: Body) -> list[str]:
+        ended = f", which ends {', '.join(body['ended'])}" if body["ended"] else ""
+        made = f": tranche {body['made']['id']}" if body["made"] else ended
+        return [f"right {body['right']} is used{made}"]
+
+    def _notified(self, body: Body) -> list[str]:
+        why = f" ({body['reason']})" if body["reason"] else ""
+        what = f"delivery {body['delivery']} of {body['tranche']}"
+        return [f"{what} is notified for {_day(body['expected_at'])}{why}"]
+
+    def _delivered_now(self, body: Body) -> list[str]:
+        what = f"delivery {body['delivery']} of {body['tranche']}"
+        return [f"{what} is delivered since {_day(body['effective_at'])}"]
+
+    def _own_forecast(self, body: Body) -> list[str]:
+        what = f"delivery {body['delivery']} of {body['tranche']}"
+        dates = f"{_day(body['p50_at'])}, or {_day(body['p90_at'])} in nine cases of ten"
+        return [f"we expect {what} by {dates}"]
+
+    def _did_not_come(self, body: Body) -> list[str]:
+        what = f"delivery {body['delivery']} of {body['tranche']}"
+        return [f"{what} did not come: we count on it from {_day(body['expected_at'])} on"]
+
     _SENTENCES: ClassVar[dict[str, Callable[[Narrator, Body], list[str]]]] = {
         "SkuCatalogued": _sku,
         "SiteAdded": _site,
@@ -350,8 +469,28 @@ class Narrator:
         "RightExercised": _exercised,
         "RightWaived": _waived,
         "RightLapsed": _lapsed,
+        "ReadyNoticeGiven": _ready,
+        "DeliveryAccepted": _accepted,
+        "DeliveryRejected": _rejected,
+        "ReliefGranted": _relieved,
         "TrancheAdded": _added,
         "ContractSigned": _signed,
+        "TrancheRebound": _rebound,
+        "ContractOpened": _opened,
+        "ContractAmended": _amended,
+        "AmendmentTookEffect": _took_effect,
+        "TranchePriceChanged": _repriced,
+        "IndexPublished": _published,
+        "TrancheNominated": _nominated,
+        "EstateApplied": _we,
+        "OverlayApplied": _private,
+        "CapacityRented": _rented,
+        "RentedRightUsed": _rented_right,
+        "RentedRightWaived": _waived,
+        "DeliveryNotified": _notified,
+        "DeliveryMade": _delivered_now,
+        "DeliveryForecast": _own_forecast,
+        "DeliveryOverdue": _did_not_come,
         "TrancheStarted": _tranche_started,
         "TrancheEnded": _tranche_ended,
         "PriceListApplied": _prices,

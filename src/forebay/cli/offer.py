@@ -19,9 +19,10 @@ EXAMPLES = """
 #: What stands in the way, in words; `until` follows where it is known.
 OBSTACLES = {
     "refusal": "right {id} comes before the sale: hold it, then `forebay rights offer {id} --hold NAME`",
-    "hold": "hold {id} keeps capacity",
-    "call": "right {id} may still call capacity",
-    "extension": "right {id} may extend a term",
+    "hold": "earlier but for hold {id}, which keeps capacity",
+    "call": "earlier but for right {id}, which may still call capacity",
+    "extension": "earlier but for right {id}, which may extend a term",
+    "tranche": "comes free as tranche {id} ends",
     "waits_for": "comes with {id}",
     "provisional": "the dates of {id} are provisional",
 }
@@ -79,7 +80,9 @@ def quote_command(hold: str, tenant: str, keep: str, **wish: Any) -> int:
     }  # fmt: skip
     posted |= {name: wish[name] for name in ("racks", "nodes", "gpus") if wish[name] is not None}
     body = found.post("/v1/quotes", posted)
-    kept = _keep(found, body, hold, tenant, keep, wish["price"]) if hold and body["items"] else None
+    kept = None
+    if hold and body["items"]:
+        kept = _keep(found, body, hold, tenant, keep, wish["price"], wish["currency"])
     if said.json:
         said.emit("quote", body | ({"hold": kept} if kept else {}))
     else:
@@ -101,7 +104,7 @@ def term_text(text: str) -> str:
 
 
 def _keep(
-    found: client.Client, body: dict[str, Any], name: str, tenant: str, keep: str, price: str
+    found: client.Client, body: dict[str, Any], name: str, tenant: str, keep: str, price: str, currency: str
 ) -> dict[str, Any]:
     first = next((each for each in body["items"] if each["signable"]), None)
     if first is None:
@@ -114,7 +117,7 @@ def _keep(
     hold = {
         "id": name, "tenant": tenant, "site": first["site"], "sku": first["sku"], "nodes": first["nodes"],
         "start": first["start"], "end": first["end"], "expires": _later(body["now"], keep),
-        "price_per_gpu_hour": price or "0",
+        "price_per_gpu_hour": price or "0", "currency": currency,
     }  # fmt: skip
     found.post("/v1/holds", hold)
     return hold
@@ -143,6 +146,8 @@ def quote_text(body: dict[str, Any], posted: dict[str, Any], color: bool) -> str
     rows = []
     for number, each in enumerate(body["items"], 1):
         much = paper.extent(each["nodes"], each["gpus"], each["nodes_per_rack"])
+        if each["superchips"]:
+            much += f" = {paper.count(each['superchips'], 'superchip')}"
         cost = paper.money(each["cost"])
         rows.append(
             (number, each["site"], each["sku"], paper.day(each["start"]), paper.day(each["end"]),
@@ -153,9 +158,18 @@ def quote_text(body: dict[str, Any], posted: dict[str, Any], color: bool) -> str
     for number, each in enumerate(body["items"], 1):
         for obstacle in each["obstacles"]:
             told += paper.wrapped(f"  {number}: {obstacle_text(obstacle)}", 0)
+    if len({(each["site"], each["sku"]) for each in body["items"]}) > 1:
+        told.append(_nominee(body))
     if any(not each["signable"] for each in body["items"]):
         told.append(f"not signable: promise policy {body['policy']['version']} asks for {sure}")
     return "\n".join(told).rstrip()
+
+
+def _nominee(body: dict[str, Any]) -> str:
+    since, chosen = paper.day(body["not_before"]), body["nominee"]
+    if chosen is None:
+        return f"a tranche with this choice from {since} on could not be signed"
+    return f"a tranche with this choice from {since} on would be of {chosen['sku']} at {chosen['site']}"
 
 
 UNITS = (("racks", "rack"), ("nodes", "node"), ("gpus", "GPU"))
@@ -169,6 +183,8 @@ def obstacle_text(obstacle: dict[str, Any]) -> str:
         block, _, milestone = name.partition("/")
         return f"comes with block {block}, which waits for {milestone} ({paper.day(obstacle['until'])})"
     told = OBSTACLES[kind].format(id=name)
+    if kind == "tranche":
+        return f"{told} ({paper.day(obstacle['until'])})"
     return told + (f" (until {paper.day(obstacle['until'])})" if obstacle["until"] else "")
 
 
@@ -203,12 +219,28 @@ def _list_held() -> None:
         (
             each["id"], each["tenant"], each["site"], each["sku"],
             paper.extent(each["nodes"], each["gpus"], each["nodes_per_rack"]), paper.day(each["start"]),
-            paper.day(each["end"]), paper.moment(each["expires"]), each["offered_to"],
+            paper.day(each["end"]), _price_text(each), paper.moment(each["expires"]), each["offered_to"],
         )
         for each in items
     ]  # fmt: skip
-    headers = ("HOLD", "FOR", "SITE", "SKU", "CAPACITY", "START", "END", "KEPT UNTIL", "ON OFFER TO")
+    headers = (
+        "HOLD",
+        "FOR",
+        "SITE",
+        "SKU",
+        "CAPACITY",
+        "START",
+        "END",
+        "A GPU-HOUR",
+        "KEPT UNTIL",
+        "ON OFFER TO",
+    )
     click.echo(paper.table(headers, rows, color=said.colors()))
+
+
+def _price_text(hold: dict[str, Any]) -> str:
+    price = {"amount": hold["price_per_gpu_hour"], "currency": hold["currency"]}
+    return paper.charge(price) if hold["currency"] else ""
 
 
 @hold_group.command("release", examples="forebay hold release acme-offer")

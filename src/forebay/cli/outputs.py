@@ -10,7 +10,15 @@ import types
 import typing
 from typing import Any
 
-from forebay.server import bodies, promise_bodies
+from forebay.server import (
+    binding_bodies,
+    bodies,
+    contract_bodies,
+    delivery_bodies,
+    promise_bodies,
+    side_bodies,
+    term_bodies,
+)
 
 _JSON = {str: "string", int: "integer", bool: "boolean", type(None): "null"}
 
@@ -115,8 +123,13 @@ _DOCUMENTS: dict[str, dict[str, Any]] = {
     "submit": {"gangs": list[str], "dry_run": bool},
     "node.list": {"items": list[bodies.NodeBody]},
     "schedule": {"items": list[promise_bodies.ScheduleBody]},
+    "binding.solve": {"items": list[binding_bodies.PlanBody]},
     "hold.list": {"items": list[promise_bodies.HoldBody]},
+    "overlays": {"items": list[side_bodies.OverlayBody]},
     "rights.list": {"items": list[promise_bodies.RightBody]},
+    "contracts.list": {"items": list[bodies.ContractBody]},
+    "contracts.watch": {"items": list[contract_bodies.WatchedBody]},
+    "deliveries": {"items": list[delivery_bodies.DeliveryBody]},
     "invoice.list": {"items": list[bodies.InvoiceSummary]},
     "journal.verify": {"records": int, "digest": str, "path": str, "passed_at": int},
     "journal.digest": {"seq": int, "digest": str},
@@ -157,11 +170,24 @@ _BODIES: dict[str, Any] = {
     "reached": promise_bodies.MilestoneReport,
     "hold.release": promise_bodies.HoldAnswer,
     "sign": promise_bodies.SigningBody,
+    "contracts.show": contract_bodies.ContractStory,
     "shortfall": promise_bodies.ShortfallsBody,
+    "shortfall.allocate": promise_bodies.AllocationBody,
+    "ready": delivery_bodies.ReadyAnswer,
+    "accept": delivery_bodies.AcceptedAnswer,
+    "reject": delivery_bodies.RejectedAnswer,
+    "relief": delivery_bodies.ReliefAnswer,
+    "nominate": term_bodies.NominationBody,
+    "payments": term_bodies.PaymentsBody,
     "rights.offer": promise_bodies.SaleOffer,
     "rights.exercise": promise_bodies.RightUsed,
     "rights.waive": promise_bodies.RightPassed,
+    "binding": binding_bodies.BindingsBody,
+    "terms": term_bodies.TermsBody,
     "what-if": promise_bodies.WhatIfBody,
+    "suppliers": side_bodies.SuppliersBody,
+    "entitlements": side_bodies.EntitlementsBody,
+    "delivery": side_bodies.DeliveryReport,
 }
 
 #: Name -> JSON Schema.

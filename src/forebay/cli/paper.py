@@ -150,6 +150,11 @@ def money(given: dict[str, str] | None) -> str:
     return f"{Decimal(given['amount']):,.{units.MINOR_DIGITS.get(given['currency'], 2)}f} {given['currency']}"
 
 
+def share(ppm: int) -> str:
+    """Parts per million as a share: `99.9 %`."""
+    return f"{(Decimal(ppm) / 10_000).normalize():f} %"
+
+
 def extent(nodes: int, gpus: int, nodes_per_rack: int) -> str:
     """How much: `34,560 GPUs (480 racks)`, or in nodes where racks are not whole."""
     racks, rest = divmod(nodes, nodes_per_rack)

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from forebay.cli import client, command, paper, session
+from forebay.cli import client, command, deliveries, paper, session
 
 EXAMPLES = """
     forebay rights
@@ -43,17 +43,27 @@ def _list_rights() -> None:
 
 def rights_text(items: list[dict[str, Any]], color: bool) -> str:
     """The table, then what is on offer."""
+    sided = any("ours" in each for each in items)
     rows = [
         (
-            each["id"], each["kind"], f"{each['tenant']} ({each['holder']})", _about(each), each["life"],
-            _window(each), _left(each), paper.day(each["deadline"]) or "-",
+            each["id"], each["kind"], f"{each['tenant']} ({each['holder']})", *([_side(each)] if sided else []),
+            _about(each), each["life"], _window(each), _notice(each), _left(each), _deadline(each),
         )
         for each in items
     ]  # fmt: skip
-    headers = ("RIGHT", "KIND", "CUSTOMER (HELD BY)", "ABOUT", "LIFE", "WINDOW", "LEFT", "NEXT DEADLINE")
+    headers = (
+        "RIGHT", "KIND", "CUSTOMER (HELD BY)", *(["FOR US"] if sided else []), "ABOUT", "LIFE", "WINDOW", "NOTICE",
+        "LEFT", "NEXT DEADLINE",
+    )  # fmt: skip
     told = [paper.table(headers, rows, color=color)]
     told += [_on_offer(each) for each in items if each["offer"]]
+    told += [f"\n{line}" for each in items for line in deliveries.moved_lines(each)]
+    told += ["", *over] if (over := [line for each in items for line in _overdrawn(each)]) else []
     return "\n".join(told)
+
+
+def _side(right: dict[str, Any]) -> str:
+    return "ours to use" if right["ours"] else "against us"
 
 
 def _about(right: dict[str, Any]) -> str:
@@ -72,6 +82,21 @@ def _window(right: dict[str, Any]) -> str:
     return f"{opens or 'now'} to {expires or 'the end of the contract'}"
 
 
+def _notice(right: dict[str, Any]) -> str:
+    counted = right["notice"]
+    if not counted:
+        return paper.span(right["notice_s"]) if right["notice_s"] else "-"
+    what = paper.count(counted["days"], "business day" if counted["business"] else "day")
+    return f"{what} of {counted['calendar']}"
+
+
+def _deadline(right: dict[str, Any]) -> str:
+    """With the calendar by which it was counted: it is a time of day then, and not the end of one."""
+    if right["deadline"] and right["notice"] and (right["offer"] or right["kind"] == "extension"):
+        return f"{paper.moment(right['deadline'])} ({right['notice']['calendar']})"
+    return paper.day(right["deadline"]) or "-"
+
+
 def _left(right: dict[str, Any]) -> str:
     parts = []
     if right["racks_left"] is not None:
@@ -79,6 +104,17 @@ def _left(right: dict[str, Any]) -> str:
     if right["cap_left"]:
         parts.append(f"{paper.money(right['cap_left'])} of {right['cap']}")
     return ", ".join(parts) or "-"
+
+
+def _overdrawn(right: dict[str, Any]) -> list[str]:
+    told = []
+    for part in right.get("overdrawn", ()):
+        until = f"to {paper.day(part['end'])}" if part["end"] else "on"
+        told.append(
+            f"{right['id']} is overdrawn by {part['gpus']:,} GPUs ({paper.count(part['nodes'], 'node')}) from "
+            f"{paper.day(part['start'])} {until}"
+        )
+    return told
 
 
 def _on_offer(right: dict[str, Any]) -> str:

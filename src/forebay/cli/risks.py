@@ -57,7 +57,7 @@ def _verb(before: dict[str, Any] | None, after: dict[str, Any] | None, would: bo
 
 
 def _cost(risk: dict[str, Any]) -> float:
-    return float(risk["fees"]["amount"]) + float(risk["damages"]["amount"])
+    return sum(float(risk[name]["amount"]) for name in ("fees", "damages", "discount"))
 
 
 def _paragraph(before: dict[str, Any] | None, after: dict[str, Any]) -> list[str]:
@@ -66,12 +66,13 @@ def _paragraph(before: dict[str, Any] | None, after: dict[str, Any]) -> list[str
         much = paper.extent(part["nodes"], part["gpus"], after["nodes_per_rack"])
         until = f"until {paper.day(part['end'])}" if part["end"] else "with no end in sight"
         pairs.append(("misses" if not number else "", f"{much} from {paper.day(part['start'])} {until}"))
-    was = before or {"fees": None, "damages": None}
+    was = before or {"fees": None, "damages": None, "discount": None}
     pairs.append(("fees not charged", _money(after["fees"], was["fees"])))
     pairs.append(("terms", terms_text(after)))
     if after["late"]:
         reached = ", the cap: no more falls due" if after["capped"] else ""
-        pairs.append(("damages", _money(after["damages"], was["damages"]) + reached))
+        remedy = "discount" if after["late"]["discount_ppm_per_day"] else "damages"
+        pairs.append((remedy, _money(after[remedy], was[remedy]) + reached))
     if after["longstop"]:
         pairs.append(("longstop", f"{paper.day(after['longstop'])}: from then on the customer may end it"))
     elif after["late"] and after["late"]["longstop_s"]:
@@ -90,6 +91,9 @@ def terms_text(risk: dict[str, Any]) -> str:
         return "the contract is silent about lateness: no damages, and no fees for what is missing"
     cap = f", at most {paper.money(late['cap'])}" if late["cap"] else ", without a cap"
     grace = f"after {paper.span(late['grace_s'])} of grace " if late["grace_s"] else ""
+    if late["discount_ppm_per_day"]:
+        share = paper.share(late["discount_ppm_per_day"])
+        return f"late delivery: {grace}{share} of a day's fee taken off later fees for each day{cap}"
     return f"late delivery: {grace}{paper.money(late['damages_per_gpu_day'])} a GPU and day{cap}"
 
 
@@ -99,6 +103,10 @@ def totals_text(totals: list[dict[str, Any]], lead: str = "in all") -> str:
         return f"{lead}: nobody goes short"
     return "\n".join(
         f"{lead}: {paper.money(each['fees'])} of fees not charged, {paper.money(each['damages'])} of damages, "
-        f"together {paper.money(each['total'])}"
+        f"{_discount(each['discount'])}together {paper.money(each['total'])}"
         for each in totals
     )
+
+
+def _discount(given: dict[str, str]) -> str:
+    return f"{paper.money(given)} of discounts, " if float(given["amount"]) else ""

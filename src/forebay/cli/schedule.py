@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections.abc import Callable
 from typing import Any
 
 import click
 
-from forebay.cli import client, command, paper, risks, session
+from forebay.cli import client, command, overdrafts, paper, risks, session
 from forebay.cli.failure import Failed, Status
 
 KINDS_OF_POWER = (
@@ -170,21 +171,32 @@ def target(found: client.Client, milestone: str, to: str, by: str, site: str) ->
     """The site of a milestone, and the date that is meant for it. Days are counted from its date of today, here and
     not by the server, so that a report that is sent twice says the same.
     """
+    _refuse_neither(to, by)
+    schedule = schedule_of(found, milestone, site)
+    dates = {each["id"]: each["date"] for each in schedule["milestones"]}
+    return schedule["site"], days_later(to, by, lambda: dates[milestone], milestone)
+
+
+def _refuse_neither(to: str, by: str) -> None:
     if bool(to) is bool(by):
         raise Failed("say one of --to DATE and --by DAYS", Status.USAGE, code="usage")
     if by and not _DAYS.fullmatch(by):
         raise Failed(f"--by: {by!r} is not a number of days, such as 60 or -10", Status.USAGE, code="usage")
-    schedule = schedule_of(found, milestone, site)
+
+
+def days_later(to: str, by: str, date_of: Callable[[], str | None], what: str) -> str:
+    """The date of --to, or so many days as --by says after today's date of a thing. Raises `Failed`."""
+    _refuse_neither(to, by)
     if to:
-        return schedule["site"], to
-    date = next(each["date"] for each in schedule["milestones"] if each["id"] == milestone)
+        return to
+    date = date_of()
     if not date:
-        raise Failed(f"{milestone} has no date to count from: say --to DATE", Status.USAGE, code="usage")
+        raise Failed(f"{what} has no date to count from: say --to DATE", Status.USAGE, code="usage")
     try:
         moved = datetime.datetime.fromisoformat(date) + datetime.timedelta(days=int(by.rstrip("d")))
     except OverflowError:
         raise Failed(f"--by: {by} is too far", Status.USAGE, code="usage") from None
-    return schedule["site"], moved.isoformat().replace("+00:00", "Z")
+    return moved.isoformat().replace("+00:00", "Z")
 
 
 def schedule_of(found: client.Client, milestone: str, site: str) -> dict[str, Any]:
@@ -225,6 +237,8 @@ def report_text(body: dict[str, Any], color: bool) -> str:
     told += ["", risks.changes_text(body["risks"], color, body["dry_run"])]
     if body["totals"]:
         told += ["", risks.totals_text(body["totals"])]
+    if body["overdrawn"]:
+        told += ["", overdrafts.overdraft_changes_text(body["overdrawn"], color, body["dry_run"])]
     if body["provisional"] and body["moved"]:
         told += ["", *paper.wrapped(risks.PROVISIONAL, 0)]
     return "\n".join(told)

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from forebay.cli import apply, client, command, offer, paper, risks, session
+from forebay.cli import apply, client, command, contracts, offer, overdrafts, paper, risks, session
 from forebay.cli.failure import Failed
 
 EXAMPLES = """
@@ -83,6 +83,8 @@ def signing_text(body: dict[str, Any], color: bool) -> str:
         told.append(
             f"Contract {each['id']}: {done if each['changed'] else 'signed already, nothing changes'}"
         )
+        if each["changed"]:
+            told += contracts.coverage_text(each["coverage"])
     if body["risks"]:
         told += [
             "",
@@ -92,4 +94,6 @@ def signing_text(body: dict[str, Any], color: bool) -> str:
         ]
     elif any(each["changed"] for each in body["applied"]):
         told.append(risks.changes_text([], color))
+    if body["overdrawn"]:
+        told += ["", overdrafts.overdraft_changes_text(body["overdrawn"], color, body["dry_run"])]
     return "\n".join(told)

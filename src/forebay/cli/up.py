@@ -47,6 +47,12 @@ EXAMPLES = """
     is_flag=True,
     help="Tenants may submit programs; they run as this user, who can read all of forebay's state.",
 )
+@click.option(
+    "--keep-days",
+    type=click.IntRange(1, listening.DAYS_MAX),
+    metavar="DAYS",
+    help="How long logs and checkpoints of a gang stay after its end.  [default: 14, or FOREBAY_KEEP_DAYS]",
+)
 def up_command(
     project: Path,
     fresh: bool,
@@ -56,6 +62,7 @@ def up_command(
     tls_cert: Path | None,
     tls_key: Path | None,
     tenant_programs: bool,
+    keep_days: int | None,
 ) -> int:
     """Start a world from a folder of documents, and tell what happens.
 
@@ -86,7 +93,7 @@ def up_command(
         ("--host", host if host != "127.0.0.1" else ""),
         ("--port", port),
     ]
-    flags += [("--tls-cert", tls_cert), ("--tls-key", tls_key)]
+    flags += [("--tls-cert", tls_cert), ("--tls-key", tls_key), ("--keep-days", keep_days)]
     words = [*hosting.start_command(project), *(f"{name} {value}" for name, value in flags if value)]
     again = " ".join([*words, "--tenant-programs"] if tenant_programs else words)
     if progress is not None and progress.finished and not stay:
@@ -102,6 +109,7 @@ def up_command(
         tls_cert,
         tls_key,
         Permissions(tenant_programs=tenant_programs),
+        keep_days or 0,
     )
     return _Session(said, project, options, progress, documents, again).run(stay, any_port=port is None)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from forebay.cli import capacity, client, command, paper, risks, schedule, session, sign
+from forebay.cli import capacity, client, command, overdrafts, paper, risks, schedule, session, sign
 
 EXAMPLES = """
     forebay what-if slip grid-1 --site lappeenranta --by 60
@@ -87,6 +87,8 @@ def what_if_text(body: dict[str, Any], unit: str, color: bool) -> str:
     else:
         told += ["", risks.totals_text(body["totals_before"], "in all now")]
         told += [risks.totals_text(body["totals_after"], "in all then")]
+    if body["overdrawn"]:
+        told += ["", overdrafts.overdraft_changes_text(body["overdrawn"], color, would=True)]
     told += ["", _capacity_text(body["capacity"], unit, color)]
     if body["provisional"] and body["moved"]:
         told += ["", *paper.wrapped(risks.PROVISIONAL, 0)]
@@ -100,9 +102,22 @@ def _capacity_text(changes: list[dict[str, Any]], unit: str, color: bool) -> str
     for (site, sku), rows in _stretches(changes, unit).items():
         counted = "GPUs" if unit == "gpus" else unit
         told.append(f"{site}, {sku}, in {counted}:")
-        headers = ("MONTHS", "P50", "", "P90", "", "COMMITTED", "", "PROMISABLE", "", "")
-        told.append(paper.table(headers, rows, right=" r r r R R", color=color))
+        heads = [word for name in _figures(changes) for word in (_HEADINGS[name], "")]
+        right = " " + "".join("R " if name == "promisable" else "r " for name in _figures(changes))
+        told.append(paper.table(("MONTHS", *heads, ""), rows, right=right, color=color))
     return "\n".join(told)
+
+
+_HEADINGS = {
+    "supply_p50": "P50", "supply_p90": "P90", "committed": "COMMITTED", "backstop": "BACKSTOP",
+    "promisable": "PROMISABLE",
+}  # fmt: skip
+
+
+def _figures(changes: list[dict[str, Any]]) -> list[str]:
+    """What is told of each month: a backstop, which takes nothing away, only where it would be another."""
+    moved = any(change["before"]["backstop"] != change["after"]["backstop"] for change in changes)
+    return [name for name in _HEADINGS if moved or name != "backstop"]
 
 
 def _stretches(changes: list[dict[str, Any]], unit: str) -> dict[tuple[str, str], list[list[str]]]:
@@ -111,7 +126,7 @@ def _stretches(changes: list[dict[str, Any]], unit: str) -> dict[tuple[str, str]
     for change in changes:
         rows = found.setdefault((change["site"], change["sku"]), [])
         figures: list[str] = []
-        for name in ("supply_p50", "supply_p90", "committed", "promisable"):
+        for name in _figures(changes):
             was, now = (capacity.in_unit(change[side][name], change, unit) for side in ("before", "after"))
             figures += [f"{was:,}", f"-> {now:,}" if was != now else ""]
         figures.append(capacity.month_mark(change["after"]))

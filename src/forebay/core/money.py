@@ -8,11 +8,13 @@ currency's minor unit and shows the difference on a line of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from forebay.core import claims, supply, timeline, usage
+from forebay.core.books import TrancheBook
+from forebay.core.claims import prices as pricing
 from forebay.core.ids import (
     Answer,
     Command,
@@ -123,6 +125,30 @@ class Line:
 
 
 @dataclass(slots=True)
+class BroughtForward:
+    """A balance of a contract at its cutover; a debit is positive, a credit negative."""
+
+    contract: ContractId
+    at: int
+    account: str
+    amount_micros: int
+    #: The invoice of before that it is of; "" for none.
+    number: str = ""
+    #: By when it is to be paid; 0 where that is not said.
+    due_at: int = 0
+
+
+@dataclass(slots=True)
+class BalancesOpened(Event):
+    """The books of a contract that ran already begin with these balances; its tenant's next invoice shows them."""
+
+    seller: str
+    tenant: TenantId
+    currency: str
+    balances: tuple[BroughtForward, ...]
+
+
+@dataclass(slots=True)
 class InvoiceIssued(Event):
     """An invoice as it was issued, whole: this is the invoice, and it is never made again."""
 
@@ -139,6 +165,8 @@ class InvoiceIssued(Event):
     credits_minor: int
     total_minor: int
     rating: int
+    #: What was brought forward since the last invoice; no part of the total.
+    brought_forward: tuple[BroughtForward, ...] = ()
 
 
 @dataclass(slots=True)
@@ -180,12 +208,14 @@ class State:
     transactions: int = 0
     #: When the open period ends by the calendar.
     period_end: int = 0
+    #: (Seller, tenant, currency) -> balances that the next invoice shows as brought forward.
+    forward: dict[tuple[str, TenantId, str], tuple[BroughtForward, ...]] = field(default_factory=dict)
 
     def fork(self) -> State:
         """A copy whose containers are its own."""
         return State(
             self.price_lists.copy(), self.held_since.copy(), self.invoices.copy(), self.numbers.copy(),
-            self.balances.copy(), self.transactions, self.period_end,
+            self.balances.copy(), self.transactions, self.period_end, self.forward.copy(),
         )  # fmt: skip
 
 
@@ -294,8 +324,10 @@ def close(books: Books, reason: str, at: int, emit: supply.Emit) -> Answer | Ref
 
 def _lines(books: Books, closed: usage.PeriodClosed) -> Iterator[tuple[claims.ContractPlan, Line]]:
     """Every line of the period with the contract it is billed under."""
+    unused = unused_paid(books.claims, books.usage, closed.tranches, told=True)
     for place, tranche in enumerate(closed.tranches):
-        yield _tranche_line(books, closed, place, tranche)
+        if tranche.entitled_gpu_us or tranche.undeliverable_gpu_us or unused[place]:
+            yield _tranche_line(books, closed, place, tranche, unused[place])
     for place, metered in enumerate(closed.lines):
         if metered.tier is Tier.DEDICATED:
             continue
@@ -304,31 +336,100 @@ def _lines(books: Books, closed: usage.PeriodClosed) -> Iterator[tuple[claims.Co
             yield _share_line(books, closed, place, metered)
 
 
-def _tranche_line(
-    books: Books, closed: usage.PeriodClosed, place: int, line: usage.TrancheLine
-) -> tuple[claims.ContractPlan, Line]:
-    """Take-or-pay: what was deliverable is paid, used or not; what was not deliverable is not."""
-    tranche = books.claims.tranches[line.tranche]
-    contract = books.claims.contracts[tranche.contract]
-    billed_us = line.entitled_gpu_us - line.undeliverable_gpu_us
-    rate = tranche.plan.price_micros_per_gpu_hour
-    late = line.period_start != closed.start
-    if late:
-        word = "undeliverable, and paid" if billed_us < 0 else "deliverable after all"
-        text = f"{hours(abs(billed_us))} GPU-h were {word}, x {decimal_text(rate)}"
-    else:
-        text = (
-            f"{tranche.gpus} GPUs dedicated: {hours(line.entitled_gpu_us)} GPU-h entitled - "
-            f"{hours(line.undeliverable_gpu_us)} undeliverable = {hours(billed_us)} GPU-h x {decimal_text(rate)}; "
-            f"used {hours(line.used_gpu_us)}, lent {hours(line.lent_gpu_us)}, idle {hours(line.idle_gpu_us)}"
-        )
-    start, end = _service(closed, line.period_start)
-    if not late:
-        # A tranche that was signed after its term began is entitled from then on, and one that was ended until then.
-        end = min(closed.end, tranche.ended_at or closed.end)
-        start = max(closed.start, tranche.started_at)
+def unused_paid(
+    claimed: claims.State, used: usage.State, lines: Sequence[usage.TrancheLine], *, told: bool
+) -> list[int]:
+    """GPU-microseconds that are paid though nobody used them, of each line of a tranche: of its whole period, and for
+    a correction how many more, or fewer, than before. `told`: the books have these lines in them.
+    """
+    found = [0] * len(lines)
+    periods: dict[tuple[TrancheId, int], list[int]] = {}
+    for place, line in enumerate(lines):
+        periods.setdefault((line.tranche, line.period_start), []).append(place)
+    for places in periods.values():
+        own = [lines[place] for place in places]
+        before = pricing.unused_due(_piece(claimed, used, line, -1 if told else 0) for line in own)
+        after = pricing.unused_due(_piece(claimed, used, line, 0 if told else 1) for line in own)
+        for place, less, more in zip(places, before, after, strict=True):
+            found[place] = more - less
+    return found
+
+
+def _piece(claimed: claims.State, used: usage.State, line: usage.TrancheLine, sign: int) -> pricing.Stretch:
+    """All that the books know of what a line is about, with the line (1), without it (-1), or as they are (0)."""
+    known = used.closed.get((line.tranche, line.since or line.period_start), TrancheBook(0, 0))
+    deliverable = known.entitled_gpu_us - known.undeliverable_gpu_us
+    deliverable += sign * (line.entitled_gpu_us - line.undeliverable_gpu_us)
+    share_ppm = _stated(claimed, line).take_or_pay_ppm
+    return pricing.Stretch(deliverable, known.used_gpu_us + sign * line.used_gpu_us, share_ppm)
+
+
+def tranche_rate(claimed: claims.State, line: usage.TrancheLine) -> pricing.HourPrice:
+    """What a GPU-hour of a line of a tranche costs, and why."""
+    return pricing.rate(claimed.tranches[line.tranche].plan, _began(claimed, line), claimed.indices)
+
+
+def _energy_uj(closed: usage.PeriodClosed, line: usage.TrancheLine) -> int:
+    """Energy behind a line of a tranche: that of its period, shared by use where its price changed within."""
     own = (used for used in closed.lines if used.tier is Tier.DEDICATED and used.claim == line.tranche)
     energy_uj = sum(used.energy_uj for used in own if used.period_start == line.period_start)
+    pieces = [
+        each
+        for each in closed.tranches
+        if (each.tranche, each.period_start) == (line.tranche, line.period_start)
+    ]
+    used_us = sum(each.used_gpu_us for each in pieces) or 1
+    shares = [energy_uj * each.used_gpu_us // used_us for each in pieces[:-1]]
+    return (*shares, energy_uj - sum(shares))[pieces.index(line)]
+
+
+def _began(claimed: claims.State, line: usage.TrancheLine) -> int:
+    """From when on a line of a tranche is billed at its price."""
+    tranche = claimed.tranches[line.tranche]
+    # What ran already is billed from its cutover on, which may lie before the period that it was taken in in.
+    taken_in = bool(tranche.opened_at) and tranche.started_at >= line.period_start
+    since = line.since or (tranche.opened_at if taken_in else line.period_start)
+    return max(since, tranche.opened_at or tranche.started_at)
+
+
+def _stated(claimed: claims.State, line: usage.TrancheLine) -> claims.PriceStep:
+    return pricing.price_at(claimed.tranches[line.tranche].plan, _began(claimed, line))
+
+
+def _tranche_line(
+    books: Books, closed: usage.PeriodClosed, place: int, line: usage.TrancheLine, unused_us: int
+) -> tuple[claims.ContractPlan, Line]:
+    """Take-or-pay: what was deliverable is paid, used or not, up to its share; what was not deliverable is not."""
+    tranche, began_at = books.claims.tranches[line.tranche], _began(books.claims, line)
+    contract = claims.contract_at(books.claims, tranche.contract, began_at)
+    rate, reason = tranche_rate(books.claims, line)
+    late = line.period_start != closed.start
+    billed_us = line.used_gpu_us + unused_us
+    share_ppm = _stated(books.claims, line).take_or_pay_ppm
+    text = _tranche_text(_gpus_served(books, tranche), line, billed_us, unused_us, share_ppm, late)
+    chip = tranche.plan.superchip_gpus
+    if chip:
+        much = f"{hours_of(abs(billed_us), chip)} superchip-h of {chip} GPUs"
+        text = f"{text.removesuffix(',')} = {much} x {decimal_text(rate * chip)}"
+    else:
+        text += f" x {decimal_text(rate)}"
+    text += f" ({reason})" if reason else ""
+    if not late:
+        text += f"; used {hours(line.used_gpu_us)}, lent {hours(line.lent_gpu_us)}, idle {hours(line.idle_gpu_us)}"
+    start, end = _service(closed, line.period_start)
+    if not late:
+        # A tranche that was signed after its term began is entitled from then on, one that ran already when it was
+        # taken in from the cutover on, one that is accepted from the start of billing on, one that was ended until
+        # then.
+        cuts = (
+            each.since for each in closed.tranches if each.tranche == line.tranche and each.since > began_at
+        )
+        end = min(closed.end, tranche.ended_at or closed.end, *cuts)
+        start = began_at
+        billed_at = min((at for _, _, at in tranche.billed), default=tranche.started_at)
+        if billed_at > tranche.started_at:
+            start = max(start, billed_at)
+    energy_uj = _energy_uj(closed, line)
     amount_micros = gpu_time_cost_micros(billed_us, rate)
     return contract, Line(
         "correction" if late else "dedicated", contract.id, contract.version,
@@ -338,6 +439,34 @@ def _tranche_line(
         amount_minor=micros_to_minor(amount_micros, contract.currency),
         text=_corrected(closed, line.period_start, text),
     )  # fmt: skip
+
+
+def _gpus_served(books: Books, tranche: claims.Tranche) -> str:
+    """How many GPUs a tranche pays for: all that it has, or those that it accepted."""
+    if tranche.plan.acceptance is None:
+        return str(tranche.gpus)
+    nodes = sum(count for _, count in claims.billed_runs(tranche))
+    return f"{nodes * books.supply.skus[tranche.plan.sku].gpus_per_node} of {tranche.gpus}"
+
+
+def _tranche_text(
+    gpus: str, line: usage.TrancheLine, billed_us: int, unused_us: int, share_ppm: int, late: bool
+) -> str:
+    """How the hours of a tranche's line came about."""
+    share = "" if share_ppm == claims.PPM else f" (take-or-pay {decimal_text(share_ppm * 100)} %)"
+    if late:
+        word = "undeliverable, and paid" if billed_us < 0 else "deliverable after all"
+        return f"{hours(abs(billed_us))} GPU-h were {word}{share},"
+    told = (
+        f"{gpus} GPUs dedicated: {hours(line.entitled_gpu_us)} GPU-h entitled - "
+        f"{hours(line.undeliverable_gpu_us)} undeliverable = "
+    )
+    if share_ppm == claims.PPM:
+        return f"{told}{hours(billed_us)} GPU-h"
+    return (
+        f"{told}{hours(line.entitled_gpu_us - line.undeliverable_gpu_us)} GPU-h; {hours(line.used_gpu_us)} used + "
+        f"{hours(unused_us)} unused{share} = {hours(billed_us)} GPU-h"
+    )
 
 
 def _use_line(
@@ -365,8 +494,9 @@ def _share_line(
 ) -> tuple[claims.ContractPlan, Line]:
     """The owner's share of what a borrower of its idle capacity pays; a credit."""
     tranche = books.claims.tranches[line.lender]
-    contract = books.claims.contracts[tranche.contract]
-    lending = tranche.plan.lending
+    since = line.since or line.period_start
+    contract = claims.contract_at(books.claims, tranche.contract, since)
+    lending = claims.lending_at(tranche, since)
     assert lending is not None, "a tranche that does not lend has no borrowers"
     _, version, rate = _rate(books, line)
     share_micros = divide_half_even(line.gpu_us * rate * lending.owner_share_ppm, HOUR_US * claims.PPM)
@@ -397,7 +527,8 @@ def _corrected(closed: usage.PeriodClosed, period_start: int, text: str) -> str:
 
 def _rate(books: Books, line: usage.UsageLine) -> tuple[claims.ContractPlan, int, int]:
     """The contract, the price list and the price that a line is billed at."""
-    contract = claims.contract_for(books.claims, line.tenant, spot=line.tier is Tier.SPOT)
+    since = line.since or line.period_start
+    contract = claims.contract_of_use(books.claims, line.tenant, since, spot=line.tier is Tier.SPOT)
     assert contract is not None, "use without a contract is never taken in"
     found = price(books.money, line.segment, line.tier, line.sku, contract.currency)
     assert found is not None, "use without a price is never taken in"
@@ -430,7 +561,7 @@ def _issue(
     emit(
         InvoiceIssued(
             invoice, seller, state.numbers.get(seller, 0) + 1, tenant, currency, closed.start, closed.end,
-            tuple(lines), charges, credit, charges - credit, RATING,
+            tuple(lines), charges, credit, charges - credit, RATING, state.forward.get(bill, ()),
         )
     )  # fmt: skip
     entries = _entries(tenant, currency, lines, total_minor)
@@ -439,6 +570,27 @@ def _issue(
         # The last instant of the period: intervals are half-open, its end is the next one's beginning.
         emit(TransactionPosted(transaction, currency, closed.end - 1, entries, f"invoice {invoice}", invoice))
     return invoice
+
+
+def open_books(state: State, plan: claims.ContractPlan, opening: claims.Opening, emit: supply.Emit) -> None:
+    """The balances of a contract that ran already, in one transaction against the equity that they come from."""
+    balances = claims.opening.balances(opening, plan.tenant)
+    owed = {f"receivable:{plan.tenant}": opening.invoices}
+    told = []
+    for account, micros in balances:
+        invoices = owed.get(account, ())
+        told += [
+            BroughtForward(plan.id, opening.at, account, each.open_micros, each.number, each.due_at)
+            for each in invoices
+        ] or [BroughtForward(plan.id, opening.at, account, micros)]
+    if not told:
+        return
+    emit(BalancesOpened(plan.seller, plan.tenant, plan.currency, tuple(told)))
+    entries = [Entry(account, micros) for account, micros in balances]
+    equity = Entry("equity:opening", -sum(entry.amount_micros for entry in entries))
+    posted = tuple(entry for entry in (*entries, equity) if entry.amount_micros)
+    transaction = f"T{state.transactions + 1:06d}"
+    emit(TransactionPosted(transaction, plan.currency, opening.at, posted, f"opening of contract {plan.id}"))
 
 
 def _entries(tenant: TenantId, currency: str, lines: list[Line], total_minor: int) -> tuple[Entry, ...]:
@@ -454,7 +606,12 @@ def _entries(tenant: TenantId, currency: str, lines: list[Line], total_minor: in
 
 def hours(gpu_us: int) -> str:
     """GPU-microseconds as GPU-hours with six places, for people."""
-    return decimal_text(divide_half_even(gpu_us * 1_000_000, HOUR_US))
+    return hours_of(gpu_us, 1)
+
+
+def hours_of(gpu_us: int, gpus: int) -> str:
+    """The same as hours of something that has so many GPUs."""
+    return decimal_text(divide_half_even(gpu_us * 1_000_000, HOUR_US * gpus))
 
 
 # Time
@@ -488,7 +645,11 @@ def apply(state: State, heap: Dues, event: Event, at: int) -> None:
             state.held_since[event.segment] = at
         case usage.PeriodClosed():
             start_period(state, heap, event.end)
+        case BalancesOpened():
+            bill = (event.seller, event.tenant, event.currency)
+            state.forward[bill] = (*state.forward.get(bill, ()), *event.balances)
         case InvoiceIssued():
+            state.forward.pop((event.seller, event.tenant, event.currency), None)
             state.invoices[event.invoice] = event
             state.numbers[event.seller] = event.number
         case TransactionPosted():
@@ -509,7 +670,7 @@ def _price_due(prices: PriceList) -> Due:
     return Due(prices.effective_at, "prices", "", prices.version)
 
 
-EVENTS: tuple[type[Event], ...] = (PriceListApplied, InvoiceIssued, TransactionPosted)
+EVENTS: tuple[type[Event], ...] = (PriceListApplied, BalancesOpened, InvoiceIssued, TransactionPosted)
 
 
 def check(state: State) -> Iterator[str]:

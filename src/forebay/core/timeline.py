@@ -8,7 +8,7 @@ from __future__ import annotations
 import bisect
 import datetime
 import heapq
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from forebay.core.units import SECOND_US
@@ -203,6 +203,12 @@ def month_end(at: int) -> int:
     return instant(datetime.datetime(year, month, 1, tzinfo=datetime.UTC))
 
 
+def month_start(at: int) -> int:
+    """The first instant of the UTC calendar month that holds `at`."""
+    moment = _EPOCH + datetime.timedelta(microseconds=at)
+    return instant(datetime.datetime(moment.year, moment.month, 1, tzinfo=datetime.UTC))
+
+
 def instant(moment: datetime.datetime) -> int:
     """An aware datetime as microseconds since the Unix epoch."""
     return (moment - _EPOCH) // datetime.timedelta(microseconds=1)
@@ -211,3 +217,12 @@ def instant(moment: datetime.datetime) -> int:
 def text(at: int) -> str:
     """An instant as people read it: RFC 3339 in UTC, to the second."""
     return (_EPOCH + datetime.timedelta(seconds=at // SECOND_US)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def first_meant(heap: Dues, meant: Callable[[Due], bool]) -> Due | None:
+    """The earliest due time that still means something; what lost its meaning is dropped on the way."""
+    while (due := heap.first()) is not None:
+        if meant(due):
+            return due
+        heap.pop()
+    return None

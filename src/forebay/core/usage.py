@@ -20,9 +20,11 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from forebay.core import claims, supply
+from forebay.core.books import Split, TrancheBook, moved_late, node_split, settled_book
+from forebay.core.claims.binding import Runs
 from forebay.core.ids import Event, GangId, NodeIndex, SiteId, SkuId, TenantId, TrancheId
 from forebay.core.placements import gang as gangs
-from forebay.core.placements.gang import HOLDING, Gang, Tier
+from forebay.core.placements.gang import HOLDING, Gang, Run, Tier
 from forebay.core.placements.index import each_node, gpus_of
 from forebay.core.placements.state import Held
 from forebay.core.placements.state import State as Placements
@@ -64,25 +66,6 @@ class Meter(NamedTuple):
 UNUSED = Meter()
 
 
-class TrancheBook(NamedTuple):
-    """What a live tranche's GPUs do now, since `since`, and what they did before, in GPU-microseconds."""
-
-    gpus: int
-    since: int
-    used: int = 0
-    lent: int = 0
-    undeliverable: int = 0
-    entitled_gpu_us: int = 0
-    used_gpu_us: int = 0
-    lent_gpu_us: int = 0
-    undeliverable_gpu_us: int = 0
-
-    @property
-    def idle_gpu_us(self) -> int:
-        """GPU-microseconds that were deliverable and that nobody used."""
-        return self.entitled_gpu_us - self.used_gpu_us - self.lent_gpu_us - self.undeliverable_gpu_us
-
-
 class Kept(NamedTuple):
     """From `at` on, so many GPUs of a node are undeliverable to its tranche though the node is well: those that are
     idle on a cordoned node, and those of who has no right to be there."""
@@ -122,6 +105,8 @@ class UsageLine:
     #: Energy in microjoules, from the SKU's profile.
     energy_uj: int
     starts: int
+    #: Since when terms held that it is billed under, within the period; 0 for its start.
+    since: int = 0
 
 
 @dataclass(slots=True)
@@ -138,6 +123,8 @@ class TrancheLine:
     lent_gpu_us: int
     idle_gpu_us: int
     undeliverable_gpu_us: int
+    #: Since when its price held, within the period; 0 for its start.
+    since: int = 0
 
 
 # Events
@@ -182,6 +169,10 @@ class State:
     #: Gangs that hold nodes of a tranche beyond their right (a loan past its deadline, whoever was there when the
     #: term began): their GPUs count as undeliverable to the tranche.
     overdue: dict[GangId, tuple[TrancheId, ...]] = field(default_factory=dict)
+    #: When prices of a tranche changed within periods that news may still reach: its books are cut there.
+    cuts: dict[TrancheId, tuple[int, ...]] = field(default_factory=dict)
+    #: (Tranche, start) -> what was before a cut, in the open period.
+    pieces: dict[tuple[TrancheId, int], TrancheBook] = field(default_factory=dict)
 
     def fork(self) -> State:
         """A copy whose containers are its own."""
@@ -194,6 +185,8 @@ class State:
             self.corrections.copy(),
             self.kept.copy(),
             self.overdue.copy(),
+            self.cuts.copy(),
+            self.pieces.copy(),
         )
 
 
@@ -208,18 +201,6 @@ def settled(meter: Meter, at: int) -> Meter:
     if at <= meter.since:
         return meter
     return meter._replace(gpu_us=meter.gpu_us + meter.gpus * (at - meter.since), since=at)
-
-
-def settled_book(book: TrancheBook, at: int) -> TrancheBook:
-    """The book with its integrals carried to `at`."""
-    span = at - book.since
-    if span <= 0:
-        return book
-    return TrancheBook(
-        book.gpus, at, book.used, book.lent, book.undeliverable,
-        book.entitled_gpu_us + book.gpus * span, book.used_gpu_us + book.used * span,
-        book.lent_gpu_us + book.lent * span, book.undeliverable_gpu_us + book.undeliverable * span,
-    )  # fmt: skip
 
 
 def key_of(gang: Gang) -> Key:
@@ -240,28 +221,60 @@ def lines(state: State, supplied: supply.State, at: int) -> tuple[UsageLine, ...
         now = settled(meter, at)
         if now.gpu_us or now.starts:
             energy_uj = now.gpu_us * supplied.skus[key.sku].gpu_w
-            made.append(UsageLine(*key, span.segment, span.period_start, now.gpu_us, energy_uj, now.starts))
+            since = span.start if span.start > span.period_start else 0
+            made.append(
+                UsageLine(*key, span.segment, span.period_start, now.gpu_us, energy_uj, now.starts, since)
+            )
     return tuple(made)
 
 
 def tranche_lines(state: State, at: int) -> tuple[TrancheLine, ...]:
-    """Every tranche book of the open period, carried to `at`, in order, and then the corrections of earlier ones."""
+    """Every tranche book of the open period, carried to `at`, in order, price by price; and then the corrections of
+    earlier ones.
+    """
+    open_ = {(name, _starts(state, name)[-1]): settled_book(book, at) for name, book in state.books.items()}
     made = []
-    for tranche in sorted(state.books):
-        book = settled_book(state.books[tranche], at)
+    for (tranche, start), book in sorted({**state.pieces, **open_}.items()):
         if book.entitled_gpu_us:
             shares = (book.used_gpu_us, book.lent_gpu_us, book.idle_gpu_us, book.undeliverable_gpu_us)
-            made.append(TrancheLine(tranche, state.period_start, book.entitled_gpu_us, *shares))
-    for (tranche, period_start), book in sorted(state.corrections.items()):
-        was = state.closed[tranche, period_start]
-        shares = (
-            book.used_gpu_us - was.used_gpu_us, book.lent_gpu_us - was.lent_gpu_us,
-            book.idle_gpu_us - was.idle_gpu_us, book.undeliverable_gpu_us - was.undeliverable_gpu_us,
-        )  # fmt: skip
-        # Who used it is not money: only what was deliverable, or was not, is worth a line.
-        if shares[-1]:
-            made.append(TrancheLine(tranche, period_start, 0, *shares))
+            since = start if start > state.period_start else 0
+            made.append(TrancheLine(tranche, state.period_start, book.entitled_gpu_us, *shares, since))
+    # Who used it is not money: only what was deliverable, or was not, is worth a line. What is paid of the rest
+    # depends on the whole period: all its pieces are told.
+    moved = {
+        (tranche, _period_of(state, start))
+        for (tranche, start), book in state.corrections.items()
+        if book.undeliverable_gpu_us != state.closed[tranche, start].undeliverable_gpu_us
+    }
+    for tranche, period_start in sorted(moved):
+        starts = (start for start in _starts(state, tranche) if _period_of(state, start) == period_start)
+        known = ((start, state.closed.get((tranche, start))) for start in starts)
+        made += [_correction(state, tranche, start, was) for start, was in known if was is not None]
     return tuple(made)
+
+
+def _correction(state: State, tranche: TrancheId, start: int, was: TrancheBook) -> TrancheLine:
+    book, period_start = state.corrections.get((tranche, start), was), _period_of(state, start)
+    return TrancheLine(
+        tranche, period_start, 0, book.used_gpu_us - was.used_gpu_us, book.lent_gpu_us - was.lent_gpu_us,
+        book.idle_gpu_us - was.idle_gpu_us, book.undeliverable_gpu_us - was.undeliverable_gpu_us,
+        start if start > period_start else 0,
+    )  # fmt: skip
+
+
+def _starts(state: State, tranche: TrancheId) -> list[int]:
+    """When the periods that news may reach began, and when prices of a tranche changed in them."""
+    return sorted({span.period_start for span in state.spans} | set(state.cuts.get(tranche, ())))
+
+
+def _period_of(state: State, start: int) -> int:
+    """The period that a price began to hold in."""
+    return max((span.period_start for span in state.spans if span.period_start <= start), default=start)
+
+
+def closed_periods(state: State) -> list[int]:
+    """When the closed periods that news may still reach began."""
+    return sorted({span.period_start for span in state.spans} - {state.period_start})
 
 
 # Decisions
@@ -292,6 +305,7 @@ def apply(state: State, event: Event, at: int) -> None:
             current = state.spans[-1]
             state.meters = {mark: meter for mark, meter in state.meters.items() if mark[1] == current}
             _file(state, event.tranches)
+            state.pieces = {}
             state.books = {
                 tranche: TrancheBook(book.gpus, event.end, book.used, book.lent, book.undeliverable)
                 for tranche, book in state.books.items()
@@ -302,7 +316,7 @@ def apply(state: State, event: Event, at: int) -> None:
 def _file(state: State, told: tuple[TrancheLine, ...]) -> None:
     """Add what a close said to the closed books; forget what no news can reach any more."""
     for line in told:
-        mark = (line.tranche, line.period_start)
+        mark = (line.tranche, line.since or line.period_start)
         was = state.closed.get(mark, TrancheBook(0, 0))
         state.closed[mark] = was._replace(
             entitled_gpu_us=was.entitled_gpu_us + line.entitled_gpu_us,
@@ -313,11 +327,25 @@ def _file(state: State, told: tuple[TrancheLine, ...]) -> None:
     state.corrections = {}
     oldest = state.spans[0].period_start
     state.closed = {mark: book for mark, book in state.closed.items() if mark[1] >= oldest}
+    cuts = {name: tuple(cut for cut in known if cut >= oldest) for name, known in state.cuts.items()}
+    state.cuts = {name: known for name, known in cuts.items() if known}
     for node, steps in list(state.kept.items()):
         past = sum(1 for step in steps[1:] if step.at <= oldest)
         state.kept[node] = steps[past:]
         if past == len(steps) - 1 and not steps[-1].gpus:
             del state.kept[node]
+
+
+def _cut(state: State, tranche: TrancheId, at: int) -> None:
+    """Another price holds from `at` on: what was before stays apart."""
+    book = state.books.get(tranche)
+    start = _starts(state, tranche)[-1]
+    if book is None or start >= at:
+        return
+    now = settled_book(book, at)
+    state.pieces[tranche, start] = now._replace(gpus=0, used=0, lent=0, undeliverable=0)
+    state.books[tranche] = TrancheBook(now.gpus, at, now.used, now.lent, now.undeliverable)
+    state.cuts[tranche] = (*state.cuts.get(tranche, ()), at)
 
 
 def _begin_span(state: State, span: Span, at: int) -> None:
@@ -366,7 +394,7 @@ def meter_gang(
             gang = placements.gangs[event.gang]
             tranche = event.lender or gang.spec.tranche
             if tranche:
-                gpus = gpus_of(event.runs)
+                gpus = gpus_in_service(claimed.tranches[tranche], event.runs)
                 _move(state, tranche, at, used=0 if event.lender else gpus, lent=gpus if event.lender else 0)
         case gangs.GangStarted():
             gang = placements.gangs[event.gang]
@@ -410,6 +438,13 @@ def _mark_overdue(state: State, gang: GangId, tranche: TrancheId) -> None:
     state.overdue[gang] = (*state.overdue.get(gang, ()), tranche)
 
 
+def gpus_in_service(tranche: claims.Tranche, runs: tuple[Run, ...]) -> int:
+    """GPUs of these runs on nodes that a tranche has in service."""
+    if tranche.plan.acceptance is None:
+        return gpus_of(runs)
+    return sum(mask.bit_count() for node, mask in each_node(runs) if holds(tranche, node))
+
+
 def _gpus_on(supplied: supply.State, gang: Gang, tranche: claims.Tranche) -> tuple[int, int]:
     """GPUs that a gang holds on nodes of a tranche that have not failed, and how many of them are cordoned."""
     here = out = 0
@@ -434,31 +469,44 @@ def _move(
 
 def on_tranche(
     state: State, held: Held, placements: Placements, claimed: claims.State, supplied: supply.State,
-    event: Event, at: int,
+    before: Runs, event: Event, at: int,
 ) -> None:  # fmt: skip
-    """A tranche's term begins or ends: its book opens, or stands still."""
+    """A tranche's term begins or ends: its book opens, or stands still. Within it, nodes come and go, or their
+    billing starts; `before` are those that were in service.
+    """
     match event:
         case claims.TrancheStarted():
             tranche = claimed.tranches[event.tranche]
             state.books[event.tranche] = TrancheBook(0, at)
-            _deliver(state, held, placements, supplied, tranche, tranche.runs, at)
-        case claims.TrancheBound():
+            _pass_over(state, held, placements, tranche, tranche.runs)
+            _serve(state, held, placements, supplied, tranche, claims.billed_runs(tranche), at)
+            if event.since_at:
+                _ran_before(state, tranche.plan, event, at)
+        case claims.TrancheBound() | claims.TrancheRebound() | claims.acceptance.BillingStarted():
             tranche = claimed.tranches[event.tranche]
             if tranche.standing is not claims.Standing.LIVE:
                 return
             state.books.setdefault(event.tranche, TrancheBook(0, at))
-            _deliver(state, held, placements, supplied, tranche, event.runs, at)
-        case claims.TrancheRebound():
-            tranche = claimed.tranches[event.tranche]
-            if tranche.standing is not claims.Standing.LIVE:
-                return
-            state.books.setdefault(event.tranche, TrancheBook(0, at))
-            _count(state, held, placements, supplied, tranche, event.gave, at, -1)
-            for node in _each(event.gave):
-                # What is nobody's now is not kept back; what another has already, by the same plan, may be.
-                if node in state.kept and not claims.owner_of(claimed, node):
+            now = claims.billed_runs(tranche)
+            gone, new = claims.runs_less(before, now), claims.runs_less(now, before)
+            _count(state, held, placements, supplied, tranche, gone, at, -1)
+            for node in _each(gone):
+                # What is in nobody's service now is not kept back; what is in another's, by the same plan, may be.
+                if node in state.kept and not _served(claimed, node):
                     _keep_back(state, node, at, 0)
-            _deliver(state, held, placements, supplied, tranche, event.took, at)
+            if isinstance(event, claims.TrancheBound):
+                _pass_over(state, held, placements, tranche, event.runs)
+            elif isinstance(event, claims.TrancheRebound):
+                _pass_over(state, held, placements, tranche, event.took)
+            _serve(state, held, placements, supplied, tranche, new, at)
+        case claims.TranchePriceChanged():
+            _cut(state, event.tranche, at)
+        case claims.AmendmentTookEffect() if event.effective_at > state.period_start:
+            for name in list(state.books):
+                if claimed.tranches[name].contract == event.contract:
+                    _cut(state, name, at)
+            if event.apart:
+                _begin_span(state, state.spans[-1]._replace(start=at), at)
         case claims.TrancheEnded() if event.tranche in state.books:
             book = settled_book(state.books[event.tranche], at)
             state.books[event.tranche] = book._replace(gpus=0, used=0, lent=0, undeliverable=0)
@@ -466,10 +514,34 @@ def on_tranche(
                 _keep_back(state, node, at, 0)
 
 
-def _deliver(
-    state: State, held: Held, placements: Placements, supplied: supply.State, tranche: claims.Tranche,
-    runs: Iterable[tuple[int, int]], at: int,
-) -> None:  # fmt: skip
+def _ran_before(state: State, plan: claims.TranchePlan, event: claims.TrancheStarted, at: int) -> None:
+    """What a tranche that ran already had from its cutover until now, price by price: what ran on it is known to
+    whoever ran it.
+    """
+    name, since = event.tranche, event.since_at
+    for step in plan.price_steps:
+        if max(since, state.period_start) < step.at <= at:
+            ran_us = event.gpus * (step.at - since)
+            state.pieces[name, _starts(state, name)[-1]] = TrancheBook(0, step.at, entitled_gpu_us=ran_us)
+            state.cuts[name] = (*state.cuts.get(name, ()), step.at)
+            since = step.at
+    state.books[name] = state.books[name]._replace(entitled_gpu_us=event.gpus * (at - since))
+
+
+def in_service(claimed: claims.State, event: Event) -> Runs:
+    """The nodes that a tranche which an event is about has in service."""
+    name = getattr(event, "tranche", "")
+    about = claimed.tranches.get(TrancheId(name)) if isinstance(name, str) else None
+    return () if about is None else claims.billed_runs(about)
+
+
+def _served(claimed: claims.State, node: NodeIndex) -> TrancheId:
+    """The tranche whose term runs that has a node in service; "" for none."""
+    owner = claims.owner_of(claimed, node)
+    return owner if owner and holds(claimed.tranches[owner], node) else TrancheId("")
+
+
+def _pass_over(state: State, held: Held, placements: Placements, tranche: claims.Tranche, runs: Runs) -> None:
     """These nodes pass to a tranche whose term runs. Whoever is there now has no right to be, until it has left."""
     name = tranche.plan.id
     for node in _each(runs):
@@ -478,6 +550,13 @@ def _deliver(
             own = name in (gang.lender, gang.spec.tranche)
             if not own and name not in state.overdue.get(other, ()):
                 _mark_overdue(state, other, name)
+
+
+def _serve(
+    state: State, held: Held, placements: Placements, supplied: supply.State, tranche: claims.Tranche,
+    runs: Runs, at: int,
+) -> None:  # fmt: skip
+    """From `at` on a tranche has these nodes in service."""
     for node, kept in _count(state, held, placements, supplied, tranche, runs, at, +1):
         _keep_back(state, node, at, kept)
 
@@ -496,10 +575,10 @@ def _count(
     for node in _each(runs):
         shares = _shares(state, name, ((placements.gangs[o], n) for o, n in held_on(held, placements, node)))
         out = (node in supplied.failed, node in supplied.cordoned)
-        split = _split(gpus, *shares, *out)
+        split = node_split(gpus, *shares, *out)
         entitled += gpus
         used, lent, missing = used + split.used, lent + split.lent, missing + split.undeliverable
-        kept.append((node, _split(gpus, *shares, False, out[1]).undeliverable))
+        kept.append((node, node_split(gpus, *shares, False, out[1]).undeliverable))
     book = settled_book(state.books[name], at)
     state.books[name] = book._replace(
         gpus=book.gpus + sign * entitled, used=book.used + sign * used, lent=book.lent + sign * lent,
@@ -526,23 +605,10 @@ def _each(runs: Iterable[tuple[int, int]]) -> Iterator[NodeIndex]:
 
 
 def holds(tranche: claims.Tranche, node: int) -> bool:
-    """Whether a node is bound to a tranche."""
-    return any(first <= node < first + count for first, count in tranche.runs)
-
-
-class Split(NamedTuple):
-    """What the GPUs of one node are to the tranche that holds it; the rest is idle."""
-
-    used: int
-    lent: int
-    undeliverable: int
-
-
-def _split(gpus: int, own: int, lent: int, overdue: int, failed: bool, cordoned: bool) -> Split:
-    """A failed node is undeliverable whole; a cordoned one as far as nothing runs there: the provider chose that."""
-    if failed:
-        return Split(0, 0, gpus)
-    return Split(own, lent, overdue + (gpus - own - lent - overdue if cordoned else 0))
+    """Whether a tranche has a node in service."""
+    if tranche.plan.acceptance is None:
+        return any(first <= node < first + count for first, count in tranche.runs)
+    return any(first <= node < first + count for first, count, _ in tranche.billed)
 
 
 def on_node(
@@ -558,7 +624,7 @@ def on_node(
             now = (was[0], True)
         case _:
             now = (was[0], False)
-    owner = claims.owner_of(claimed, event.node)
+    owner = _served(claimed, event.node)
     stays: list[Stay] = []
     if owner:
         gpus = supplied.skus[claimed.tranches[owner].plan.sku].gpus_per_node
@@ -570,10 +636,10 @@ def on_node(
                 continue
             stays.append(Stay(here, gang.placed_at, bool(gang.lender)))
             own, lent = own + (0 if gang.lender else here), lent + (here if gang.lender else 0)
-        before, after = _split(gpus, own, lent, overdue, *was), _split(gpus, own, lent, overdue, *now)
+        before, after = node_split(gpus, own, lent, overdue, *was), node_split(gpus, own, lent, overdue, *now)
         moved = Split(*(new - old for old, new in zip(before, after, strict=True)))
         _move(state, owner, at, *moved)
-        _keep_back(state, event.node, at, _split(gpus, own, lent, overdue, False, now[1]).undeliverable)
+        _keep_back(state, event.node, at, node_split(gpus, own, lent, overdue, False, now[1]).undeliverable)
     if not isinstance(event, supply.NodeHealthChanged) or event.effective_at == at:
         return
     for tranche in claimed.tranches.values():
@@ -631,7 +697,7 @@ def _move_late(state: State, late: _Late, stays: list[Stay]) -> None:
     What was kept back of the node was undeliverable either way. `stays` are of who is there now.
     """
     steps = state.kept.get(late.node, NOTHING_KEPT)
-    starts = sorted({span.period_start for span in state.spans})
+    starts = _starts(state, late.tranche)
     for start, end in zip(starts, [*starts[1:], late.until], strict=True):
         # Older than what is kept: it counts from there.
         from_, to = max(start, late.since, steps[0].at), min(end, late.until)
@@ -648,36 +714,15 @@ def _move_late(state: State, late: _Late, stays: list[Stay]) -> None:
             for lent in (False, True)
         )
         moved = (-late_us if late.healthy else late_us, own_us, lent_us)
-        if start == state.period_start:
+        if start == starts[-1]:
             book = settled_book(state.books[late.tranche], late.until)
-            state.books[late.tranche] = _moved_late(book, *moved)
+            state.books[late.tranche] = moved_late(book, *moved)
+        elif start >= state.period_start:
+            mark = (late.tranche, start)
+            state.pieces[mark] = moved_late(state.pieces[mark], *moved)
         else:
             mark = (late.tranche, start)
-            state.corrections[mark] = _moved_late(state.corrections.get(mark, state.closed[mark]), *moved)
-
-
-def _moved_late(book: TrancheBook, late_us: int, own_us: int, lent_us: int) -> TrancheBook:
-    """Move GPU-time between delivered and undeliverable: first that of who is there, then what was idle, then what
-    others used in between, which is not known node by node any more. No part is taken below zero: never is more
-    undeliverable than was entitled, nor more given back than was undeliverable.
-    """
-    if late_us < 0:
-        back_us = min(-late_us, book.undeliverable_gpu_us)
-        used_us = min(own_us, back_us)
-        return book._replace(
-            used_gpu_us=book.used_gpu_us + used_us,
-            lent_gpu_us=book.lent_gpu_us + min(lent_us, back_us - used_us),
-            undeliverable_gpu_us=book.undeliverable_gpu_us - back_us,
-        )
-    used_us, lent_us = min(own_us, book.used_gpu_us), min(lent_us, book.lent_gpu_us)
-    idle_us = min(late_us - used_us - lent_us, book.idle_gpu_us)
-    used_us += min(late_us - used_us - lent_us - idle_us, book.used_gpu_us - used_us)
-    lent_us += min(late_us - used_us - lent_us - idle_us, book.lent_gpu_us - lent_us)
-    return book._replace(
-        used_gpu_us=book.used_gpu_us - used_us,
-        lent_gpu_us=book.lent_gpu_us - lent_us,
-        undeliverable_gpu_us=book.undeliverable_gpu_us + used_us + lent_us + idle_us,
-    )
+            state.corrections[mark] = moved_late(state.corrections.get(mark, state.closed[mark]), *moved)
 
 
 def held_on(held: Held, placements: Placements, node: NodeIndex) -> list[tuple[GangId, int]]:
@@ -724,7 +769,7 @@ def check(
                     yield f"node {node}: {known} GPUs are kept back by what is recorded, {kept} by placements"
             if says != (found := (used, lent, undeliverable)):
                 yield f"tranche {tranche}: (used, lent, undeliverable) is {says} by its book, {found} by placements"
-    for (tranche, start), book in {**state.closed, **state.corrections}.items():
+    for (tranche, start), book in {**state.closed, **state.corrections, **state.pieces}.items():
         if min(book.used_gpu_us, book.lent_gpu_us, book.idle_gpu_us, book.undeliverable_gpu_us) < 0:
             yield f"tranche {tranche}: in the period from {start} a part of what was entitled is below zero"
 
@@ -735,7 +780,7 @@ def _fates(
     """Each node of a live tranche, what its GPUs are by what is placed and failed, and how many are kept back."""
     name = tranche.plan.id
     gpus = supplied.skus[tranche.plan.sku].gpus_per_node
-    for node in _each(tranche.runs):
+    for node in _each(claims.billed_runs(tranche)):
         here = (
             (gang, sum(mask.bit_count() for n, mask in each_node(gang.runs) if n == node))
             for gang in placements.gangs.values()
@@ -743,5 +788,5 @@ def _fates(
         )
         shares = _shares(state, name, here)
         failed, cordoned = node in supplied.failed, node in supplied.cordoned
-        kept = _split(gpus, *shares, False, cordoned).undeliverable
-        yield node, _split(gpus, *shares, failed, cordoned), kept
+        kept = node_split(gpus, *shares, False, cordoned).undeliverable
+        yield node, node_split(gpus, *shares, failed, cordoned), kept

@@ -17,15 +17,34 @@ heaps of due times) is derived: it is never stored, and `restore` makes it again
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
-from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
-from enum import Enum
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from forebay.core import claims, money, supply, usage
-from forebay.core.claims import binding, exercise, rebinding, refusals, rights, shortfall, signing
+from forebay.core.claims import (
+    acceptance,
+    amendments,
+    binding,
+    deliveries,
+    exercise,
+    handover,
+    lateness,
+    overlays,
+    parties,
+    prices,
+    rebinding,
+    refusals,
+    relief,
+    renomination,
+    renting,
+    rights,
+    shortfall,
+    signing,
+    workdays,
+)
 from forebay.core.claims.calendar import Calendar, Stock, stock_of
+from forebay.core.digests import body_digest
 from forebay.core.ids import (
     Answer,
     Asked,
@@ -46,9 +65,9 @@ from forebay.core.ids import (
 from forebay.core.placements import explain, ordering, schedule
 from forebay.core.placements import gang as gangs
 from forebay.core.placements import state as placing
-from forebay.core.supply import blocks
+from forebay.core.supply import blocks, together
 from forebay.core.supply import schedule as plans
-from forebay.core.timeline import INSTANT_MAX, Due, Dues, Interval
+from forebay.core.timeline import INSTANT_MAX, Due, Interval, first_meant
 from forebay.core.units import DAY_US
 
 #: How long an idempotency key is remembered.
@@ -111,6 +130,8 @@ class WorldState:
     money: money.State = field(default_factory=money.State)
 
 
+OWN_NOTICE = "a notice that its sender enters is received then: leave its time out"
+
 #: Who may ask for what. The default is no. A tenant may ask only about what is its own: `_refuse_foreign`.
 MAY: dict[type[Command], frozenset[Role]] = {
     OpenWorld: frozenset({Role.OPERATOR}),
@@ -125,18 +146,30 @@ MAY: dict[type[Command], frozenset[Role]] = {
     blocks.RecordForecast: frozenset({Role.OPERATOR, Role.EDGE}),
     claims.ApplyPromisePolicy: frozenset({Role.OPERATOR}),
     claims.AllocateShortfall: frozenset({Role.OPERATOR}),
+    workdays.ApplyBusinessCalendar: frozenset({Role.OPERATOR}),
     claims.SignContract: frozenset({Role.OPERATOR, Role.FINANCE}),
     claims.ProposeBinding: frozenset({Role.OPERATOR}),
+    claims.NominateTranche: frozenset({Role.OPERATOR, Role.FINANCE}),
     claims.HoldCapacity: frozenset({Role.OPERATOR, Role.FINANCE}),
     claims.ReleaseHold: frozenset({Role.OPERATOR, Role.FINANCE}),
+    parties.ApplyEstate: frozenset({Role.OPERATOR}),
+    parties.ApplyOverlay: frozenset({Role.OPERATOR, Role.FINANCE}),
+    deliveries.NotifyDelivery: frozenset({Role.OPERATOR, Role.FINANCE}),
+    deliveries.ReportDelivered: frozenset({Role.OPERATOR, Role.FINANCE}),
+    deliveries.ForecastDelivery: frozenset({Role.OPERATOR}),
     rights.OfferSale: frozenset({Role.OPERATOR, Role.FINANCE}),
     rights.ExerciseRight: frozenset({Role.OPERATOR, Role.FINANCE, Role.TENANT}),
     rights.WaiveRight: frozenset({Role.OPERATOR, Role.FINANCE, Role.TENANT}),
+    acceptance.GiveReadyNotice: frozenset({Role.OPERATOR}),
+    acceptance.AcceptDelivery: frozenset({Role.OPERATOR, Role.TENANT}),
+    acceptance.RejectDelivery: frozenset({Role.OPERATOR, Role.TENANT}),
+    relief.ReportRelief: frozenset({Role.OPERATOR}),
     gangs.ApplyPolicy: frozenset({Role.OPERATOR}),
     gangs.SubmitGang: frozenset({Role.OPERATOR, Role.TENANT}),
     gangs.CancelGang: frozenset({Role.OPERATOR, Role.TENANT}),
     gangs.ReportGangStarted: frozenset({Role.EDGE}),
     gangs.ReportGangEnded: frozenset({Role.EDGE}),
+    prices.PublishIndex: frozenset({Role.OPERATOR, Role.FINANCE}),
     money.ApplyPriceList: frozenset({Role.OPERATOR, Role.FINANCE}),
     money.CloseBillingPeriod: frozenset({Role.OPERATOR, Role.FINANCE}),
 }
@@ -255,8 +288,13 @@ class World:
                 if right is None or right.tenant != by.tenant or rights.holder(right) is rights.Side.SELLER:
                     return Refusal("unknown_right", f"there is no right {command.right}", "right")
                 if command.effective_at:
-                    told = "a notice that its sender enters is received then: leave its time out"
-                    return Refusal("own_notice", told, "effective_at")
+                    return Refusal("own_notice", OWN_NOTICE, "effective_at")
+            case acceptance.AcceptDelivery() | acceptance.RejectDelivery():
+                tranche = self.state.claims.tranches.get(command.tranche)
+                if tranche is None or tranche.tenant != by.tenant:
+                    return Refusal("unknown_tranche", f"there is no tranche {command.tranche}", "tranche")
+                if command.effective_at:
+                    return Refusal("own_notice", OWN_NOTICE, "effective_at")
         return None
 
     def _decide(self, asked: Asked, at: int) -> Answer | Refusal:
@@ -265,12 +303,17 @@ class World:
         def emit(event: Event) -> None:
             self._emit(event, at)
 
+        beside = self._decide_side(command, emit, at)
+        if beside is not None:
+            return beside
         match command:
             case OpenWorld():
                 emit(WorldOpened(command.name))
                 return {"world": command.name}
             case supply.ApplyCatalogue():
                 return supply.apply_catalogue(state.supply, command, emit)
+            case supply.ApplySite() if command.schedule is not None:
+                return together.apply_both(state.supply, command, self._held_by(at), at, emit)
             case supply.ApplySite():
                 return supply.apply_site(state.supply, command, self._held_by(at), emit)
             case blocks.ApplySchedule():
@@ -283,6 +326,8 @@ class World:
                 return plans.record_forecast(state.supply, command, emit)
             case claims.ApplyPromisePolicy():
                 return signing.apply_promise_policy(state.claims, command.policy, emit)
+            case workdays.ApplyBusinessCalendar():
+                return workdays.apply_business_calendar(state.claims.calendars, command, emit)
             case claims.AllocateShortfall():
                 answer = shortfall.allocate(state.claims, state.supply, self.calendar, command, at, emit)
                 if not isinstance(answer, Refusal):
@@ -291,12 +336,14 @@ class World:
                 return answer
             case claims.ProposeBinding():
                 return self._rebind(command, at)
+            case claims.NominateTranche():
+                return renomination.nominate_tranche(state.claims, state.supply, command, at, emit)
             case claims.HoldCapacity():
                 return signing.hold_capacity(state.claims, state.supply, self.calendar, command, at, emit)
             case claims.ReleaseHold():
                 return signing.release_hold(state.claims, command.hold, emit)
             case rights.OfferSale():
-                return refusals.offer_sale(state.claims, command, at, emit)
+                return refusals.offer_sale(state.claims, self.calendar, command, at, emit)
             case rights.WaiveRight():
                 return exercise.waive(state.claims, command, at, emit)
             case rights.ExerciseRight():
@@ -317,17 +364,25 @@ class World:
                 return answer
             case supply.UncordonNode():
                 return supply.uncordon(state.supply, command, emit)
+            case prices.PublishIndex():
+                billed = usage.closed_periods(state.usage)
+                return prices.publish(state.claims.indices, command, billed, at, emit)
+            case claims.SignContract() if amendments.is_amendment(state.claims, command.plan):
+                since = state.usage.period_start
+                return amendments.amend(state.claims, state.supply, self.calendar, command, since, at, emit)
             case claims.SignContract():
-                answer = signing.sign(state.claims, state.supply, self.calendar, command, at, emit)
-                if not isinstance(answer, Refusal) and answer["signed"]:
-                    for plan in command.plan.tranches:
-                        if plan.start_at <= at:
-                            schedule.take_over(self._desk(at), state.claims.tranches[plan.id].runs)
-                return answer
+                return self._sign(command, emit, at)
+            case _:
+                return self._decide_work(command, emit, at)
+
+    def _decide_work(self, command: Command, emit: supply.Emit, at: int) -> Answer | Refusal:
+        """What concerns work and its price."""
+        state = self.state
+        match command:
             case gangs.ApplyPolicy():
                 return schedule.apply_policy(self._desk(at), command.policy)
             case gangs.SubmitGang():
-                return self._submit(command.spec, at)
+                return self._submit(command, at)
             case gangs.CancelGang():
                 return schedule.cancel(self._desk(at), command.gang)
             case gangs.ReportGangStarted():
@@ -339,6 +394,54 @@ class World:
             case money.CloseBillingPeriod():
                 return money.close(self._books(), command.reason, at, emit)
         raise AssertionError(f"{type(command).__name__} may be asked and is not decided")
+
+    def _sign(self, command: claims.SignContract, emit: supply.Emit, at: int) -> Answer | Refusal:
+        state = self.state
+        answer = signing.sign(state.claims, state.supply, self.calendar, command, at, emit)
+        if not isinstance(answer, Refusal) and answer["signed"]:
+            if command.opening is not None:
+                money.open_books(state.money, command.plan, command.opening, emit)
+            for plan in command.plan.tranches:
+                if plan.start_at <= at:
+                    schedule.take_over(self._desk(at), state.claims.tranches[plan.id].runs)
+        return answer
+
+    def _decide_side(self, command: Command, emit: supply.Emit, at: int) -> Answer | Refusal | None:
+        """What both sides say of a delivery, and what depends on which side is ours; None for all else."""
+        claimed, supplied = self.state.claims, self.state.supply
+        match command:
+            case acceptance.GiveReadyNotice():
+                return handover.give_notice(claimed, supplied, command, at, emit)
+            case acceptance.AcceptDelivery():
+                return handover.accept(claimed, command, at, emit)
+            case acceptance.RejectDelivery():
+                return handover.reject(claimed, command, at, emit)
+            case relief.ReportRelief():
+                return lateness.report_relief(claimed, command, at, emit)
+            case parties.ApplyEstate():
+                return overlays.apply_estate(claimed, command, emit)
+            case parties.ApplyOverlay():
+                return overlays.apply_overlay(claimed, supplied, command, emit)
+            case deliveries.NotifyDelivery():
+                return renting.notify(claimed, command, at, emit)
+            case deliveries.ReportDelivered():
+                return renting.report_delivered(claimed, command, at, emit)
+            case deliveries.ForecastDelivery():
+                return renting.forecast_delivery(claimed, command, emit)
+            case supply.ApplySite():
+                return renting.refuse_rented_site(claimed, command.plan.id)
+            case blocks.ApplySchedule():
+                return renting.refuse_rented_site(claimed, command.plan.site)
+            case rights.WaiveRight() if command.right in claimed.rented.rights:
+                return renting.waive_rented(claimed, command, at, emit)
+            case rights.ExerciseRight() if command.right in claimed.rented.rights:
+                return renting.use_rented(claimed, supplied, command, at, emit)
+            case claims.SignContract():
+                side = overlays.side_of(claimed.estate, command.plan)
+                if side is rights.Side.CUSTOMER:
+                    return renting.rent(claimed, supplied, command, at, emit)
+                return overlays.refuse_stranger(claimed, command.plan)
+        return None
 
     def _held_by(self, at: int) -> Callable[[FeedId], int]:
         """What a feed must be able to carry: what it does, with what is reserved now, or is promised for later."""
@@ -353,8 +456,12 @@ class World:
 
         return held_w
 
-    def _submit(self, spec: gangs.Spec, at: int) -> Answer | Refusal:
+    def _submit(self, command: gangs.SubmitGang, at: int) -> Answer | Refusal:
         """Money first: work that nobody could bill is not taken in."""
+        spec = command.spec
+        known = self.state.placements.gangs.get(spec.id)
+        if command.again and known is not None and known.spec == spec:
+            return {"gang": spec.id, "changed": False}
         made_id = GangId(f"{self.state.name}-g{self.state.seq + 1}")
         if spec.tier is not gangs.Tier.DEDICATED and spec.sku in self.state.supply.skus:
             contract = claims.contract_for(self.state.claims, spec.tenant, spot=spec.tier is gangs.Tier.SPOT)
@@ -397,12 +504,9 @@ class World:
         self._seen_at = max(at, seen_at)
         calendar, since, moved = self.calendar, at, False
         while True:
+            looked = (self._due_supply(), self._due_claim(), self._due_gang(), self._due_money())
             stages = [
-                (due.at, stage, due)
-                for stage, due in enumerate(
-                    (self._due_supply(), self._due_claim(), self._due_gang(), self._due_money())
-                )
-                if due is not None and due.at <= at
+                (due.at, stage, due) for stage, due in enumerate(looked) if due is not None and due.at <= at
             ]
             if not stages:
                 break
@@ -428,13 +532,13 @@ class World:
             passed = due.what == "tranche_delivery" and due.at < self.now
             return not passed and claims.meant(self.state.claims, due)
 
-        return _first_meant(self._claim_dues, meant)
+        return first_meant(self._claim_dues, meant)
 
     def _due_gang(self) -> Due | None:
-        return _first_meant(self.placed.dues, lambda due: placing.meant(self.state.placements, due))
+        return first_meant(self.placed.dues, lambda due: placing.meant(self.state.placements, due))
 
     def _due_money(self) -> Due | None:
-        return _first_meant(self._money_dues, lambda due: money.meant(self.state.money, due))
+        return first_meant(self._money_dues, lambda due: money.meant(self.state.money, due))
 
     def _wake_supply(self, due: Due, at: int) -> None:
         outlook = self.calendar.outlook(SiteId(due.what))
@@ -451,7 +555,16 @@ class World:
         if due.what in ("deadline", "measure"):
             exercise.fall_due(state.claims, state.supply, self.calendar, due, self._seen_at, emit)
             return
+        if due.what == "acceptance":
+            handover.stay_silent(state.claims, due, self._seen_at, at, emit)
+            return
+        if due.what == "rented_delivery":
+            renting.pass_over(state.claims, due, emit)
+            return
         tranche = TrancheId(due.about)
+        if due.what == "billing":
+            emit(acceptance.BillingStarted(tranche, due.stamp))
+            return
         if due.what == "tranche_delivery":
             self.calendar.touched.add(stock_of(state.claims.tranches[tranche].plan))
             return
@@ -485,8 +598,9 @@ class World:
         def emit(event: Event) -> None:
             self._emit(event, at)
 
-        while calendar.touched:
+        while calendar.touched or calendar.signed:
             stocks = shortfall.reassess(claimed, supplied, calendar, since, emit)
+            stocks = [stock for stock in stocks if calendar.holdings.racks(stock.site, stock.sku)]
             for event in binding.bind_more(claimed, supplied, calendar, stocks, at):
                 emit(event)
                 tranche = claimed.tranches[event.tranche]
@@ -517,10 +631,13 @@ class World:
 
     def _apply_claims(self, event: Event, at: int) -> None:
         state = self.state
+        before = usage.in_service(state.claims, event)
         claims.apply(state.claims, state.supply, self._claim_dues, event, at)
         if self._calendar is not None:
             self._calendar.follow(event)
-        usage.on_tranche(state.usage, self._held, state.placements, state.claims, state.supply, event, at)
+        usage.on_tranche(
+            state.usage, self._held, state.placements, state.claims, state.supply, before, event, at
+        )
         if self._placed is not None:
             placing.on_claims(self._placed, state.claims, event)
 
@@ -590,12 +707,9 @@ class World:
 
     def desired(self) -> list[Effect]:
         """The whole desired state for the engines."""
-        gangs_in_order = sorted(self.state.placements.gangs.values(), key=lambda gang: gang.order)
-        return [
-            schedule.effect_of(gang, gang.placed_seq)
-            for gang in gangs_in_order
-            if gang.phase in gangs.HOLDING
-        ]
+        in_order = sorted(self.state.placements.gangs.values(), key=lambda gang: gang.order)
+        holding = (gang for gang in in_order if gang.phase in gangs.HOLDING)
+        return [schedule.effect_of(gang, gang.placed_seq) for gang in holding]
 
     def explain(self, name: GangId, principal: Principal) -> dict[str, Any] | Refusal:
         """Why a gang waits, runs or is over. Refuses: unknown_gang (also for a tenant's view of another's)."""
@@ -636,16 +750,9 @@ class World:
 
 def _effective(command: Command, at: int) -> int:
     """Since when what a command says counts for who went short: a fact that is reported late, since it was so."""
-    return min(at, command.effective_at) if isinstance(command, blocks.ReportReached) else at
-
-
-def _first_meant(heap: Dues, meant: Callable[[Due], bool]) -> Due | None:
-    """The earliest due time that still means something; what lost its meaning is dropped on the way."""
-    while (due := heap.first()) is not None:
-        if meant(due):
-            return due
-        heap.pop()
-    return None
+    if isinstance(command, blocks.ReportReached | deliveries.ReportDelivered):
+        return min(at, command.effective_at)
+    return at
 
 
 def key_scope(by: Principal) -> str:
@@ -658,31 +765,3 @@ def _again(known: KeyedAnswer, asked: Asked) -> Answer | Refusal:
     if known.body != body_digest(asked.command):
         return Refusal("key_reused", f"the idempotency key {asked.key} was used for another command", "key")
     return known.answer
-
-
-def body_digest(command: Command) -> str:
-    """Tells one command body from another, the same on every machine and version: `1:` and a SHA-256.
-
-    Fields at their default are left out, so that a field that is added later does not change it.
-    """
-    return f"1:{hashlib.sha256(_canonical(command).encode()).hexdigest()}"
-
-
-def _canonical(value: Any) -> str:
-    if is_dataclass(value):
-        told = [
-            f"{f.name}={_canonical(getattr(value, f.name))}"
-            for f in fields(value)
-            if not _at_default(value, f)
-        ]
-        return f"{type(value).__name__}({','.join(told)})"
-    if isinstance(value, dict):
-        return f"{{{','.join(f'{key!a}:{_canonical(value[key])}' for key in sorted(value))}}}"
-    if isinstance(value, (tuple, list)):
-        return f"[{','.join(map(_canonical, value))}]"
-    return ascii(value.value if isinstance(value, Enum) else value)
-
-
-def _at_default(value: Any, known: Field[Any]) -> bool:
-    default = known.default_factory() if known.default_factory is not MISSING else known.default
-    return default is not MISSING and bool(getattr(value, known.name) == default)

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from forebay.core.units import MINOR_DIGITS
-from forebay.feeds import forms, kinds, quantities, reading
+from forebay.feeds import forms, kinds, quantities, reading, terms
 
 Path = tuple[str, ...]
 
@@ -49,6 +49,15 @@ TRANCHE = TableLevel("tranche", kinds.TrancheEntry, "id", "contract", "tranches"
 DELIVERY = TableLevel("delivery", kinds.DeliveryEntry, "at", "tranche", "deliveries")
 RIGHT = TableLevel("right", kinds.RightEntry, "id", "contract", "rights")
 CAP = TableLevel("cap", kinds.CapEntry, "id", "contract", "caps")
+OPENING = TableLevel("opening", terms.OpeningEntry, "at", "contract", "opening")
+OPENED_TRANCHE = TableLevel(
+    "opened tranche", terms.OpenedTrancheEntry, "tranche", "contract", "opening.tranches"
+)
+OPENED_RIGHT = TableLevel("opened right", terms.OpenedRightEntry, "right", "contract", "opening.rights")
+OPENED_CAP = TableLevel("opened cap", terms.OpenedCapEntry, "cap", "contract", "opening.caps")
+OPENED_INVOICE = TableLevel(
+    "open invoice", terms.OpenedInvoiceEntry, "number", "contract", "opening.invoices"
+)
 CLAUSE = TableLevel("clause", kinds.ClauseEntry, "title", "contract", "clauses")
 
 
@@ -77,6 +86,11 @@ TABLES: dict[str, Table] = {
     "rights": Table("Contract", (CONTRACT, RIGHT), RIGHT),
     "caps": Table("Contract", (CONTRACT, CAP), CAP),
     "clauses": Table("Contract", (CONTRACT, CLAUSE), CLAUSE),
+    "openings": Table("Contract", (CONTRACT, OPENING), OPENING),
+    "opening_tranches": Table("Contract", (CONTRACT, OPENED_TRANCHE), OPENED_TRANCHE),
+    "opening_rights": Table("Contract", (CONTRACT, OPENED_RIGHT), OPENED_RIGHT),
+    "opening_caps": Table("Contract", (CONTRACT, OPENED_CAP), OPENED_CAP),
+    "opening_invoices": Table("Contract", (CONTRACT, OPENED_INVOICE), OPENED_INVOICE),
 }
 
 #: Other names of columns, by level and field. Beside them each column answers to its level's name before its own.
@@ -87,6 +101,7 @@ SYNONYMS: dict[tuple[str, str], tuple[str, ...]] = {
     ("feed", "parent"): ("upstream", "upstream feed"),
     ("rack", "sku"): ("type", "rack type", "model"),
     ("rack", "limit"): ("power limit", "rack power"),
+    ("rack", "loop"): ("cooling loop",),
     ("schedule", "zone"): ("time zone",),
     ("milestone", "planned"): ("planned date", "date", "target date"),
     ("milestone", "after"): ("depends on", "waits for", "predecessors"),
@@ -118,9 +133,25 @@ SYNONYMS: dict[tuple[str, str], tuple[str, ...]] = {
     ("delivery", "count"): ("delivered", "delivery quantity", "delivery qty"),
     ("right", "price_per_gpu_hour"): ("GPU/h price", "price per GPU/h", "GPU-hour price", "price"),
     ("clause", "title"): ("clause title",),
+    ("opening", "at"): ("cutover", "as of", "opening date"),
+    ("opening", "billed"): ("billed to date",),
+    ("opening", "deferred"): ("deferred revenue",),
+    ("opening", "prepaid"): ("prepayment balance",),
+    ("opening", "credited"): ("credits given",),
+    ("opening", "credit_open"): ("open credits",),
+    ("opened tranche", "delivered"): ("units delivered", "accepted units"),
+    ("opened tranche", "accepted"): ("accepted on", "since"),
+    ("opened cap", "drawn"): ("drawn to date",),
+    ("open invoice", "number"): ("invoice", "invoice number"),
+    ("open invoice", "open"): ("outstanding", "open amount"),
+    ("open invoice", "issued"): ("invoice date",),
+    ("open invoice", "due"): ("due date",),
+    ("clause", "date"): ("clause date", "due date"),
 }
 #: Fields of a whole document whose name alone would say something else in a row.
 _PREFIXED = frozenset({"title", "version"})
+#: What is said by tables of its own; and the currency of an opening, which is the contract's.
+_ELSEWHERE = frozenset({(kinds.ContractDocument, "opening"), (terms.OpeningEntry, "currency")})
 _UNITS: dict[Any, dict[str, str]] = {
     quantities.watts: {unit.lower(): unit for unit in quantities.WATTS},
     quantities.seconds: {"s": "s", "min": "min", "h": "h", "d": "d", "seconds": "s", "minutes": "min", "hours": "h",
@@ -214,7 +245,7 @@ def _units_of(column: Column) -> dict[str, str]:
 
 
 def _level_columns(table: Table, level: TableLevel) -> list[Column]:
-    fields = _fields(level.kind)
+    fields = [each for each in _fields(level.kind) if (level.kind, each[0][0]) not in _ELSEWHERE]
     if level is table.levels[0] or level is table.own or level is table.optional:
         chosen = fields
     else:

@@ -6,19 +6,23 @@ import math
 import re
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from forebay.core import claims, ids, money, supply
+from forebay.core import claims, ids, money, supply, units
+from forebay.core.claims import payments
 from forebay.core.placements import gang
 from forebay.core.supply import blocks
 from forebay.core.units import SECOND_US
-from forebay.feeds import kinds, quantities, reading, tree
+from forebay.feeds import kinds, openings, quantities, reading, terms, tree, zones
 
 _RANGE = re.compile(r"([^\[\]]*)\[([0-9]{1,6})-([0-9]{1,6})\]([^\[\]]*)")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 RACKS_MAX = 20_000
+_WEEKEND = (claims.workdays.Weekday.SATURDAY, claims.workdays.Weekday.SUNDAY)
+#: No date that can be written lies behind this.
+_LAST_AT = quantities.instant_us(f"{quantities.YEAR_MAX}-12-31T23:59:59Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +51,25 @@ class Wanted(NamedTuple):
     about: str
     #: Field path of a refusal -> path in the document, where they differ.
     places: Mapping[str, reading.Path]
+    #: The schedule of a site that is applied with it.
+    beside: Wanted | None = None
+
+    def with_schedule(self, other: Wanted) -> Wanted:
+        """A site with its schedule, in one command."""
+        assert isinstance(self.command, supply.ApplySite), "a site"
+        assert isinstance(other.command, blocks.ApplySchedule), "and its schedule"
+        return self._replace(command=replace(self.command, schedule=other.command.plan), beside=other)
+
+    def blamed(self, refusal: ids.Refusal) -> Wanted:
+        """Of a site with its schedule, the one of both that a refusal is about."""
+        about = refusal.field.partition(".")[0]
+        return self.beside if self.beside is not None and about == "schedule" else self
 
     def problem(self, refusal: ids.Refusal, detail: str) -> tree.Problem:
         """A refusal of the command, told where it stands in the document."""
+        blamed = self.blamed(refusal)
+        if blamed is not self:
+            return blamed.problem(replace(refusal, field=refusal.field.partition(".")[2]), detail)
         return self.document.problem(_back(refusal.field, self.places), detail)
 
 
@@ -72,7 +92,7 @@ def _catalogue(document: reading.Document, setting: Setting) -> Wanted:
     skus = tuple(
         supply.Sku(
             ids.SkuId(sku.id), sku.title, sku.gpus_per_node, sku.nodes_per_rack, sku.rack_power, sku.base_power,
-            sku.gpu_power, sku.healthy_nodes, sku.source,
+            sku.gpu_power, sku.healthy_nodes, sku.source, sku.counts, sku.gpus_per_superchip,
         )
         for sku in body.skus
     )  # fmt: skip
@@ -92,7 +112,7 @@ def _site(document: reading.Document, setting: Setting) -> Wanted:
                 racks.append(
                     supply.RackPlan(
                         ids.RackId(name), ids.SkuId(entry.sku), ids.FeedId(entry.feed), entry.row, entry.nodes,
-                        entry.limit, ids.BlockId(entry.block),
+                        entry.limit, ids.BlockId(entry.block), ids.LoopId(entry.loop),
                     )
                 )  # fmt: skip
         halls.append(supply.HallPlan(ids.HallId(hall.id), tuple(racks)))
@@ -208,8 +228,19 @@ def _promise_policy(document: reading.Document, setting: Setting) -> Wanted:
         body.shorting,
         tuple(map(ids.ContractId, body.protected)),
         body.notice_grace,
+        body.spares,
     )
     return Wanted(document, claims.ApplyPromisePolicy(policy), str(body.version), {})
+
+
+def _business_calendar(document: reading.Document, setting: Setting) -> Wanted:
+    body: kinds.BusinessCalendarDocument = document.body
+    weekend = _WEEKEND if body.weekend is None else tuple(dict.fromkeys(body.weekend))
+    calendar = claims.workdays.BusinessCalendar(
+        ids.CalendarId(body.id), body.version, body.zone, weekend,
+        tuple(sorted(set(body.holidays))), body.closes, body.until, zones.offsets(body.zone, body.until),
+    )  # fmt: skip
+    return Wanted(document, claims.workdays.ApplyBusinessCalendar(calendar), body.id, {})
 
 
 def _price_list(document: reading.Document, setting: Setting) -> Wanted:
@@ -226,14 +257,25 @@ def _price_list(document: reading.Document, setting: Setting) -> Wanted:
 def _contract(document: reading.Document, setting: Setting) -> Wanted:
     body: kinds.ContractDocument = document.body
     tranches = tuple(_tranche(entry, body, setting, place) for place, entry in enumerate(body.tranches))
-    clauses = tuple(claims.Clause(clause.title, clause.coverage) for clause in body.clauses)
+    clauses = tuple(_clause(entry, body.zone, place) for place, entry in enumerate(body.clauses))
     rights = tuple(_right(entry, body.zone, place) for place, entry in enumerate(body.rights))
     caps = tuple(claims.rights.Cap(ids.CapId(cap.id), cap.amount) for cap in body.caps)
     plan = claims.ContractPlan(
         ids.ContractId(body.id), body.version, body.seller, ids.TenantId(body.tenant), body.currency, tranches,
-        body.on_demand, body.spot, clauses, rights, caps,
+        body.on_demand, body.spot, clauses, rights, caps, _relief(body.relief),
+        remedies=terms.agreed_remedies(body.remedies), payments=_payments(body.payments, body.zone),
+        # 0 is at its signature: the same text again changes nothing.
+        effective_at=0 if body.effective == "now" else _instant(body.effective, body.zone, ("effective",)),
     )  # fmt: skip
-    return Wanted(document, claims.SignContract(plan), body.id, {})
+    return Wanted(document, claims.SignContract(plan, opening=_opening(body)), body.id, {})
+
+
+def _opening(body: kinds.ContractDocument) -> claims.Opening | None:
+    def instant(text: str | None, path: reading.Path) -> int:
+        return 0 if text is None else _instant(text, body.zone, path)
+
+    spelling = openings.Spelling(instant, _expanded)
+    return None if body.opening is None else openings.opening_of(body.opening, spelling)
 
 
 def _tranche(
@@ -248,12 +290,19 @@ def _tranche(
         raise _Mistake(here, "one of 'end' (a date) and 'term' (a duration) is meant")
     if entry.term is not None:
         end_at = start_at + entry.term * SECOND_US
+        if end_at > _LAST_AT:
+            raise _Mistake(
+                (*here, "term"), f"it ends after the year {quantities.YEAR_MAX}: a shorter term is meant"
+            )
     else:
         end_at = _instant(entry.end or "", body.zone, (*here, "end"))
+    ways = (entry.site, entry.sites, entry.region, entry.jurisdiction)
+    if sum(map(bool, ways)) != 1:
+        raise _Mistake(here, "one of 'site', 'sites', 'region' and 'jurisdiction' is meant")
     lending, late = entry.lending, entry.late
     return claims.TranchePlan(
         ids.TrancheId(entry.id), ids.SiteId(entry.site), ids.SkuId(entry.sku), entry.unit, entry.count, start_at,
-        end_at, entry.price_per_gpu_hour,
+        end_at, _price(entry, entry, here),
         None if lending is None else claims.Lending(lending.reclaim_deadline, lending.owner_share),
         tuple(
             claims.Delivery(
@@ -264,20 +313,202 @@ def _tranche(
         ),
         None
         if late is None
-        else claims.Late(late.grace, late.damages_per_gpu_day, late.cap, late.longstop),
+        else claims.Late(late.grace, late.damages_per_gpu_day, late.cap, late.longstop, late.discount_per_day),
+        None if entry.acceptance is None else _acceptance(entry.acceptance, (*here, "acceptance")),
+        _relief(entry.relief),
+        sites=tuple(map(ids.SiteId, entry.sites)), region=entry.region, jurisdiction=entry.jurisdiction,
+        substitutes=tuple(map(ids.SkuId, entry.substitutes)),
+        operation=entry.operation, service=terms.service_level(entry.service),
+        maintenance=terms.agreed_maintenance(entry.maintenance, body.zone),
+        price_steps=tuple(
+            claims.PriceStep(
+                _instant(each.at, body.zone, (*here, "price_steps", number, "at")),
+                _price(each, entry, (*here, "price_steps", number)),
+                _followed(entry), entry.take_or_pay,
+            )
+            for number, each in enumerate(entry.price_steps)
+        ),
+        index=_followed(entry), take_or_pay_ppm=entry.take_or_pay,
+        superchip_gpus=entry.gpus_per_superchip if entry.price_per_superchip_hour is not None else 0,
     )  # fmt: skip
+
+
+def _payments(entry: terms.PaymentsEntry | None, zone: str | None) -> payments.PaymentTerms | None:
+    if entry is None:
+        return None
+    if bool(entry.deposit) is not bool(entry.deposit_due):
+        raise _Mistake(("payments",), "'deposit' (how much) and 'deposit_due' (when) go together")
+
+    def when(text: str | None, *field: str | int) -> int:
+        return 0 if text is None else _instant(text, zone, ("payments", *field))
+
+    prepaid = tuple(
+        payments.Prepayment(when(each.at, "prepayments", place, "at"), each.amount)
+        for place, each in enumerate(entry.prepayments)
+    )
+    by_milestone = tuple(
+        payments.MilestonePayment(
+            ids.SiteId(each.site), ids.MilestoneId(each.milestone), each.share, each.amount
+        )
+        for each in entry.milestones
+    )
+    given = entry.guarantee
+    guarantee = (
+        None
+        if given is None
+        else payments.Guarantee(given.issuer, given.amount, when(given.expires, "guarantee", "expires"))
+    )
+    return payments.PaymentTerms(
+        entry.billing, entry.net, entry.deposit, when(entry.deposit_due, "deposit_due"), prepaid, by_milestone,
+        tuple(map(ids.TrancheId, entry.drawdown)), guarantee, entry.interest, entry.withholding, entry.refund,
+    )  # fmt: skip
+
+
+def _acceptance(entry: kinds.AcceptanceEntry, path: reading.Path) -> claims.AcceptanceTerms:
+    tests = []
+    for place, test in enumerate(entry.tests):
+        if (test.at_least is None) is (test.at_most is None):
+            raise _Mistake((*path, "tests", place), "one of 'at_least' and 'at_most' is meant")
+        if test.at_least is not None:
+            tests.append(claims.AcceptanceTest(test.name, test.at_least))
+        else:
+            tests.append(claims.AcceptanceTest(test.name, test.at_most or 0, claims.Direction.AT_MOST))
+    return claims.AcceptanceTerms(tuple(tests), entry.deemed, entry.billing_from, entry.billing_after)
+
+
+def _relief(entries: list[kinds.ReliefEntry]) -> tuple[claims.ReliefTerms, ...]:
+    return tuple(claims.ReliefTerms(each.kind, each.notice, each.cap) for each in entries)
+
+
+def _price(
+    stated: kinds.TrancheEntry | kinds.PriceStepEntry, tranche: kinds.TrancheEntry, path: reading.Path
+) -> int:
+    """What a GPU-hour costs, exactly; of a superchip-hour that is a part."""
+    per_gpu, per_chip, gpus = (
+        stated.price_per_gpu_hour, stated.price_per_superchip_hour, tranche.gpus_per_superchip,
+    )  # fmt: skip
+    if (per_gpu is None) is (per_chip is None):
+        raise _Mistake(path, "one of 'price_per_gpu_hour' and 'price_per_superchip_hour' is meant")
+    chips = tranche.price_per_superchip_hour is not None
+    if chips is (per_chip is None):
+        told = "superchip" if chips else "GPU"
+        raise _Mistake(
+            path, f"the prices of one tranche are for one unit: an hour of a {told}, as its first one"
+        )
+    if per_chip is None:
+        if tranche.gpus_per_superchip:
+            where = (*path, "gpus_per_superchip")
+            raise _Mistake(
+                where, "this goes with 'price_per_superchip_hour': the price here is for a GPU-hour"
+            )
+        return per_gpu or 0
+    if not gpus:
+        raise _Mistake(path, "'gpus_per_superchip' is missing: how many GPUs the superchip of the price has")
+    if per_chip % gpus:
+        low = per_chip // gpus * gpus
+        near = " or ".join(units.decimal_text(each) for each in (low, low + gpus))
+        told = (
+            f"{units.decimal_text(per_chip)} for {gpus} GPUs is no whole number of millionths each: {near} is"
+        )
+        raise _Mistake((*path, "price_per_superchip_hour"), told)
+    return per_chip // gpus
+
+
+def _followed(entry: kinds.TrancheEntry) -> claims.Indexed | None:
+    index = entry.index
+    if index is None:
+        return None
+    return claims.Indexed(
+        ids.IndexId(index.id), index.base, index.share, index.floor_per_gpu_hour, index.cap_per_gpu_hour
+    )
+
+
+def _clause(entry: kinds.ClauseEntry, zone: str | None, place: int) -> claims.Clause:
+    here: reading.Path = ("clauses", place)
+    watched = entry.coverage is claims.Coverage.WATCHED
+    if watched and entry.date is None:
+        raise _Mistake(here, "a clause that is watched has a 'date': when it falls due")
+    if entry.date is not None and not watched:
+        raise _Mistake(
+            (*here, "date"), f"a clause that is {entry.coverage.value} has no date: it is not watched"
+        )
+    due_at = 0 if entry.date is None else _instant(entry.date, zone, (*here, "date"))
+    return claims.Clause(entry.title, entry.coverage, due_at)
+
+
+def _index(document: reading.Document, setting: Setting) -> Wanted:
+    body: kinds.PriceIndexDocument = document.body
+    values = tuple(
+        claims.IndexValue(_instant(entry.published, body.zone, ("values", place, "published")), entry.value)
+        for place, entry in enumerate(body.values)
+    )
+    return Wanted(document, claims.PublishIndex(ids.IndexId(body.id), values), body.id, {"index": ("id",)})
 
 
 def _right(entry: kinds.RightEntry, zone: str | None, place: int) -> claims.rights.RightPlan:
     def when(text: str | None, field: str) -> int:
         return 0 if text is None else _instant(text, zone, ("rights", place, field))
 
+    by_days = entry.notice if isinstance(entry.notice, kinds.DayNoticeEntry) else None
+    notice_s = 0 if isinstance(entry.notice, kinds.DayNoticeEntry) else entry.notice
     return claims.rights.RightPlan(
         ids.RightId(entry.id), entry.kind, ids.SiteId(entry.site), ids.SkuId(entry.sku),
         ids.TrancheId(entry.tranche), entry.racks, entry.racks_min, ids.CapId(entry.cap), entry.priority,
-        entry.price_per_gpu_hour, entry.notice, when(entry.opens, "opens"), when(entry.expires, "expires"),
+        entry.price_per_gpu_hour, notice_s, when(entry.opens, "opens"), when(entry.expires, "expires"),
         entry.term, entry.waiver, when(entry.measured, "measured"), entry.ends_order,
+        _day_notice(by_days, ("rights", place, "notice")) if by_days else None, entry.first_ends_rest,
     )  # fmt: skip
+
+
+def _day_notice(entry: kinds.DayNoticeEntry, path: reading.Path) -> claims.workdays.DayNotice:
+    if (entry.business_days is None) is (entry.calendar_days is None):
+        raise _Mistake(path, "one of 'business_days' and 'calendar_days' is meant")
+    if not entry.calendar:
+        raise _Mistake((*path, "calendar"), "'calendar' is missing: the name of a BusinessCalendar")
+    days = entry.calendar_days if entry.business_days is None else entry.business_days
+    assert days is not None, "one of the two stands there"
+    return claims.workdays.DayNotice(days, ids.CalendarId(entry.calendar), entry.business_days is not None)
+
+
+def _estate(document: reading.Document, setting: Setting) -> Wanted:
+    body: kinds.EstateDocument = document.body
+    estate = claims.parties.Estate(body.version, body.party, body.title, tuple(body.also))
+    return Wanted(document, claims.parties.ApplyEstate(estate), body.party, {})
+
+
+def _overlay(document: reading.Document, setting: Setting) -> Wanted:
+    body: kinds.OverlayDocument = document.body
+    behind = tuple(
+        claims.parties.Behind(
+            ids.TrancheId(each.tranche), each.delivery, ids.SiteId(each.site), ids.MilestoneId(each.milestone)
+        )
+        for each in body.behind
+    )
+    overlay = claims.parties.Overlay(
+        ids.ContractId(body.contract), body.version, body.party, body.floor_price, body.margin, body.priority,
+        body.confidence, behind, body.notes,
+    )  # fmt: skip
+    return Wanted(document, claims.parties.ApplyOverlay(overlay), body.contract, {})
+
+
+def _notice(document: reading.Document, setting: Setting) -> Wanted:
+    body: kinds.NoticeDocument = document.body
+    if (body.expected is None) is (body.delivered is None):
+        raise _Mistake((), "one of 'expected' (another date) and 'delivered' (it came) is meant")
+    if (body.expected is None) is not (body.received is None):
+        raise _Mistake(
+            ("received",), "'received' says when a date that is expected was told, and goes with it"
+        )
+    tranche, number = ids.TrancheId(body.tranche), body.delivery
+    if body.delivered is not None:
+        since = _instant(body.delivered, body.zone, ("delivered",))
+        done: ids.Command = claims.deliveries.ReportDelivered(tranche, number, since, body.reason)
+        return Wanted(document, done, f"{tranche}/{number}", {"effective_at": ("delivered",)})
+    told = claims.deliveries.NotifyDelivery(
+        tranche, number, _instant(body.expected or "", body.zone, ("expected",)),
+        _instant(body.received or "", body.zone, ("received",)), body.reason,
+    )  # fmt: skip
+    return Wanted(document, told, f"{tranche}/{number}", {"effective_at": ("received",)})
 
 
 def _instant(text: str, zone: str | None, path: reading.Path) -> int:
@@ -355,24 +586,41 @@ def _folder(said: str, gang_id: str, setting: Setting) -> str:
 
 
 _MAKERS: dict[str, Callable[[reading.Document, Setting], Wanted]] = {
+    "Estate": _estate,
     "Catalogue": _catalogue,
     "Site": _site,
     "Schedule": _schedule,
     "Policy": _policy,
     "PromisePolicy": _promise_policy,
+    "BusinessCalendar": _business_calendar,
     "PriceList": _price_list,
+    "PriceIndex": _index,
+    "Overlay": _overlay,
     "Contract": _contract,
+    "Notice": _notice,
     "Gang": _gang,
 }
 
 #: Last word of a field as the core calls it -> as documents call it.
-_SPELLINGS = {"price": "price_per_gpu_hour", "price_micros_per_gpu_hour": "price_per_gpu_hour", "start_at": "start",
-              "end_at": "end", "restarts_max": "restarts", "effective_at": "effective",
-              "planned_at": "planned", "opens_at": "opens", "expires_at": "expires", "measure_at": "measured",
-              "racks_max": "racks", "reached_at": "reached", "micros": "amount", "strike_ppm": "chance",
-              "damages_micros_per_gpu_day": "damages_per_gpu_day", "cap_micros": "cap", "rack_w": "rack_power",
-              "rack_base_w": "base_power", "gpu_w": "gpu_power", "healthy_nodes_min": "healthy_nodes",
-              "backoff_s_max": "backoff_max", "interruptions_max": "interruptions"}  # fmt: skip
+_SPELLINGS = {
+    "published_at": "published", "value_micros": "value", "watch_at": "date",
+    "price_micros_min": "floor_per_gpu_hour", "price_micros_max": "cap_per_gpu_hour",
+    "base_micros": "base", "price": "price_per_gpu_hour",
+    "price_micros_per_gpu_hour": "price_per_gpu_hour", "start_at": "start", "end_at": "end",
+    "restarts_max": "restarts", "effective_at": "effective", "planned_at": "planned", "opens_at": "opens",
+    "expires_at": "expires", "measure_at": "measured", "racks_max": "racks", "reached_at": "reached",
+    "micros": "amount", "strike_ppm": "chance", "damages_micros_per_gpu_day": "damages_per_gpu_day",
+    "cap_micros": "cap", "rack_w": "rack_power", "rack_base_w": "base_power", "gpu_w": "gpu_power",
+    "healthy_nodes_min": "healthy_nodes", "backoff_s_max": "backoff_max",
+    "interruptions_max": "interruptions", "accepted_at": "accepted", "billed_micros": "billed",
+    "credit_open_micros": "credit_open", "credited_micros": "credited", "deadline_at": "answer_by",
+    "deferred_micros": "deferred", "deposit_micros": "deposit", "drawn_micros": "drawn", "due_at": "due",
+    "issued_at": "issued", "life": "state", "open_micros": "open", "prepaid_drawn_micros": "prepaid_drawn",
+    "prepaid_micros": "prepaid", "discount_ppm_per_day": "discount_per_day", "crediting": "credits",
+    "deposit_at": "deposit_due", "cap_month_ppm": "cap_month", "cap_month_micros": "cap_month",
+    "cap_total_micros": "cap_total", "expected_at": "expected",
+    "floor_micros_per_gpu_hour": "floor_price",
+}  # fmt: skip
 _STEP = re.compile(r"([^.\[\]]+)|\[([0-9]+)\]")
 
 

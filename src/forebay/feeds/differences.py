@@ -34,12 +34,28 @@ _WORDS: dict[type, tuple[str, tuple[str, ...]]] = {
     claims.ContractPlan: ("contract", ("id",)),
     claims.TranchePlan: ("tranche", ("id",)),
     claims.Delivery: ("delivery", ("at",)),
+    claims.AcceptanceTest: ("test", ("name",)),
+    claims.ReliefTerms: ("relief", ("kind",)),
+    claims.PriceStep: ("price", ("at",)),
     claims.Clause: ("clause", ("title",)),
     claims.rights.RightPlan: ("right", ("id",)),
     claims.rights.Cap: ("cap", ("id",)),
+    claims.Opening: ("opening", ()),
+    claims.opening.OpenedInvoice: ("open invoice", ("number",)),
+    claims.opening.OpenedTranche: ("delivered of tranche", ("tranche",)),
+    claims.opening.OpenedCap: ("drawn on cap", ("cap",)),
+    claims.opening.OpenedRight: ("state of right", ("right",)),
     claims.PromisePolicy: ("promise policy", ()),
+    claims.workdays.BusinessCalendar: ("business calendar", ("id",)),
+    claims.parties.Estate: ("estate", ()),
+    claims.parties.Overlay: ("overlay on", ("contract",)),
+    claims.parties.Behind: ("milestone", ("site", "milestone", "tranche", "delivery")),
+    claims.deliveries.NotifyDelivery: ("notice of", ("tranche", "delivery")),
+    claims.deliveries.ReportDelivered: ("delivery of", ("tranche", "delivery")),
     money.PriceList: ("price list", ("version",)),
     money.Price: ("price", ("tier", "sku")),
+    claims.PublishIndex: ("index", ("index",)),
+    claims.IndexValue: ("value", ("published_at",)),
     gang.Policy: ("policy", ()),
     gang.Spec: ("gang", ("id",)),
 }
@@ -63,6 +79,13 @@ class Compared(NamedTuple):
     #: Things that are recorded word for word.
     equal: list[str]
     changed: list[Change]
+
+    def with_more(self, other: Compared) -> Compared:
+        """What both found."""
+        return Compared(
+            self.added + other.added, self.removed + other.removed, self.equal + other.equal,
+            self.changed + other.changed,
+        )  # fmt: skip
 
 
 def compare(recorded: Any, wanted: Any, *, keeps: bool = False) -> Compared:
@@ -104,6 +127,9 @@ def _things(plan: Any, within: str, above: dict[str, str]) -> Iterator[tuple[str
     lists: list[Any] = []
     for field in dataclasses.fields(plan):
         value = getattr(plan, field.name)
+        if isinstance(value, claims.AcceptanceTerms):
+            lists += value.tests
+            value = dataclasses.replace(value, tests=())
         if isinstance(value, tuple) and value and type(value[0]) in _WORDS:
             lists += value
         elif field.name not in keys:
@@ -129,7 +155,7 @@ def _fields(name: str, value: Any) -> dict[str, str]:
 def _spelled(name: str, value: Any) -> str:
     """A value as a document would say it; "" for one that says nothing."""
     if isinstance(value, tuple):
-        return ", ".join(map(str, value))
+        return ", ".join(map(_each, value))
     if isinstance(value, dict):
         return ", ".join(f"{key}={each}" for key, each in sorted(value.items()))
     if isinstance(value, bool):
@@ -154,6 +180,14 @@ def _spelled(name: str, value: Any) -> str:
         )
         return f"{value // whole[1]}{whole[0]}"
     return str(value)
+
+
+def _each(value: Any) -> str:
+    """One of several: a name, or a record as its fields."""
+    if not dataclasses.is_dataclass(value) or isinstance(value, type):
+        return str(value)
+    told = ((each.name, _spelled(each.name, getattr(value, each.name))) for each in dataclasses.fields(value))
+    return " ".join(f"{commands.document_field(name)} {text}" for name, text in told if text)
 
 
 def _scaled(value: int, sizes: tuple[tuple[str, int], ...], least: str) -> str:

@@ -129,6 +129,11 @@ Zone = Annotated[
 When = Annotated[
     str, Form(_when, _STRING, _patterned(_WHEN), "a time, such as '2026-12-01T08:00:00Z', a date, or 'now'")
 ]
+Day = Annotated[int, Form(quantities.day_number, _STRING, _patterned(_DAY), "a date, such as '2026-12-24'")]
+Closing = Annotated[
+    int,
+    Form(quantities.closing_s, _STRING, _patterned(r"[0-9]{2}:[0-9]{2}"), "a time of day, such as '17:00'"),
+]
 Watts = Annotated[
     int,
     Form(
@@ -165,11 +170,39 @@ Amount = Annotated[
         "an amount of money, such as '15000000000'",
     ),
 ]  # fmt: skip
+Measure = Annotated[
+    int,
+    Form(
+        quantities.measure_micros, _NUMERIC, _number_or(r"[0-9]{1,18}(?:\.[0-9]{1,6})?", "number"),
+        "a number, such as '370.5'",
+    ),
+]  # fmt: skip
+Points = Annotated[
+    int,
+    Form(
+        quantities.points_micros, _NUMERIC, _number_or(r"[0-9]{1,18}(?:\.[0-9]{1,6})?", "number"),
+        "a value of an index, such as '103.2'",
+    ),
+]  # fmt: skip
 Share = Annotated[
     int,
     Form(
         quantities.share_ppm, _NUMERIC,
         _patterned(r"(?:100(?:\.0{1,12})?|[0-9]{1,2}(?:\.[0-9]{1,4})?)\s*%"), "a share, such as '30 %'",
+    ),
+]  # fmt: skip
+Multiple = Annotated[
+    int,
+    Form(
+        quantities.multiple_ppm, _NUMERIC, _patterned(r"[0-9]{1,5}(?:\.[0-9]{1,4})?\s*%"),
+        "a share that may be more than all of it, such as '50 %' or '200 %'",
+    ),
+]  # fmt: skip
+Clock = Annotated[
+    int,
+    Form(
+        quantities.clock_s, _STRING, _patterned(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]"),
+        "a time of the day, such as '02:30'",
     ),
 ]  # fmt: skip
 Processors = Annotated[

@@ -10,10 +10,10 @@ from typing import ClassVar
 
 import msgspec
 
-from forebay.core import claims
+from forebay.core import claims, supply
 from forebay.core.placements import gang
 from forebay.core.supply import blocks
-from forebay.feeds import forms
+from forebay.feeds import forms, terms
 
 
 class DocumentPart(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
@@ -41,6 +41,10 @@ class SkuEntry(DocumentPart, kw_only=True, frozen=True):
     healthy_nodes: forms.FewOrNone
     #: Where the figures come from, and of when they are.
     source: forms.Words = ""
+    #: What quotes and invoices count besides GPUs.
+    counts: supply.Counted = supply.Counted.GPU
+    #: GPUs in a superchip; left out where there are none.
+    gpus_per_superchip: forms.FewOrNone = 0
 
 
 class CatalogueDocument(DocumentPart, kw_only=True, frozen=True):
@@ -81,6 +85,8 @@ class RackEntry(DocumentPart, kw_only=True, frozen=True):
     limit: forms.Watts = 0
     #: The block of the site's schedule that it came with.
     block: forms.Name = ""
+    #: The cooling loop that it hangs on; what a loop serves may fail together.
+    loop: forms.Name = ""
 
 
 class HallEntry(DocumentPart, kw_only=True, frozen=True):
@@ -225,6 +231,101 @@ class PromisePolicyDocument(DocumentPart, kw_only=True, frozen=True):
     protected: list[forms.Name] = []
     #: How long after a deadline a notice may be entered that was received in time.
     notice_grace: forms.Seconds = 24 * 3600
+    #: What may be lost at once: of each kind of rack at a site, so many nodes stay unpromised as the largest one has.
+    spares: claims.Spares = claims.Spares.NONE
+
+
+class BusinessCalendarDocument(DocumentPart, kw_only=True, frozen=True):
+    """Which days are business days somewhere, and until when notices are received on them. What was reckoned by an
+    earlier version stays: offers that are open, and by when an extension is to be used.
+    """
+
+    KIND: ClassVar = "BusinessCalendar"
+    #: What rights call it.
+    id: forms.Name
+    #: Grows with each change.
+    version: forms.Version = 1
+    #: Where its days begin and end.
+    zone: forms.Zone
+    #: Days of every week that are no business days; left out for Saturday and Sunday.
+    weekend: list[claims.workdays.Weekday] | None = None
+    #: Until when a notice counts as received that day; after that, on the next business day.
+    closes: forms.Closing
+    #: Other days that are no business days.
+    holidays: list[forms.Day] = []
+    #: The last day of which this is known. No notice may end later: then a new version is due.
+    until: forms.Day
+
+
+class EstateDocument(DocumentPart, kw_only=True, frozen=True):
+    """Who we are: contracts name their parties, and this says which of them is ours. Without it we sell them all."""
+
+    KIND: ClassVar = "Estate"
+    #: Grows with each change.
+    version: forms.Version = 1
+    #: We, as contracts spell it.
+    party: forms.Tenant
+    #: Our name for people.
+    title: forms.Words = ""
+    #: Other names under which we sign: companies of our group.
+    also: list[forms.Name] = []
+
+
+class BehindEntry(DocumentPart, kw_only=True, frozen=True):
+    """A milestone of ours that has to be reached for a committed date to be kept."""
+
+    #: The tranche whose date it is.
+    tranche: forms.Name
+    #: Which delivery of it, from 1 on.
+    delivery: forms.Few = 1
+    #: Where the milestone is.
+    site: forms.Name
+    #: The milestone.
+    milestone: forms.Name
+
+
+class OverlayDocument(DocumentPart, kw_only=True, frozen=True):
+    """What we alone know of a contract. It names the contract, signed or not, and is never part of it."""
+
+    KIND: ClassVar = "Overlay"
+    #: The contract.
+    contract: forms.Name
+    #: Grows with each change.
+    version: forms.Version = 1
+    #: Whose it is: us. A file that strayed into another's World is refused there.
+    party: forms.Tenant
+    #: Below this price of a GPU-hour we do not sign without a reason; left out for none.
+    floor_price: forms.Price = 0
+    #: What is to be left of the price. Nothing is decided by it.
+    margin: forms.Share = 0
+    #: Where we sell: the contracts with the lowest go short first.
+    priority: forms.Times = 0
+    #: How sure the dates behind this contract must be; left out for what the policy says.
+    confidence: blocks.Confidence | None = None
+    #: Our milestones behind its dates.
+    behind: list[BehindEntry] = []
+    #: Free words for ourselves.
+    notes: forms.Words = ""
+
+
+class NoticeDocument(DocumentPart, kw_only=True, frozen=True):
+    """What passed between seller and customer about a delivery: another date, or that it came."""
+
+    KIND: ClassVar = "Notice"
+    #: The tranche that it is about.
+    tranche: forms.Name
+    #: Which delivery of it, from 1 on.
+    delivery: forms.Few = 1
+    #: In which dates without an offset are meant.
+    zone: forms.Zone | None = None
+    #: When it is expected. One of `expected` and `delivered` stands here.
+    expected: forms.When | None = None
+    #: When that was told; goes with `expected`.
+    received: forms.When | None = None
+    #: Since when it is delivered. One of `expected` and `delivered` stands here.
+    delivered: forms.When | None = None
+    #: Why it moves, or what shows that it came.
+    reason: forms.Words = ""
 
 
 class DeliveryEntry(DocumentPart, kw_only=True, frozen=True):
@@ -247,6 +348,8 @@ class LateEntry(DocumentPart, kw_only=True, frozen=True):
     cap: forms.Amount = 0
     #: After so long the customer may end the tranche, by a right that says so; left out for never.
     longstop: forms.Seconds = 0
+    #: Instead of damages: for each day after grace, such a share of a day's fee of what is missing.
+    discount_per_day: forms.Multiple = 0
 
 
 class LendingEntry(DocumentPart, kw_only=True, frozen=True):
@@ -258,15 +361,87 @@ class LendingEntry(DocumentPart, kw_only=True, frozen=True):
     owner_share: forms.Share
 
 
+class TestEntry(DocumentPart, kw_only=True, frozen=True):
+    """A test that what is delivered has to pass. One of `at_least` and `at_most` stands here."""
+
+    #: Its name, free: burn_in_hours, all_reduce_gbps, storage_gbps, healthy_nodes.
+    name: forms.Name
+    #: The least result that is good enough.
+    at_least: forms.Measure | None = None
+    #: The highest result that is good enough.
+    at_most: forms.Measure | None = None
+
+
+class AcceptanceEntry(DocumentPart, kw_only=True, frozen=True):
+    """How what is delivered is handed over, part by part: a notice that it is ready, and the customer's answer."""
+
+    #: Each has to be passed before notice may be given.
+    tests: list[TestEntry] = []
+    #: So long after the notice a customer that stays silent is deemed to accept; left out for never.
+    deemed: forms.Seconds = 0
+    #: The date that the start of billing is counted from. Nothing is billed before it is accepted.
+    billing_from: claims.BillingFrom = claims.BillingFrom.ACCEPTANCE
+    #: So long after that date billing starts.
+    billing_after: forms.Seconds = 0
+
+
+class ReliefEntry(DocumentPart, kw_only=True, frozen=True):
+    """By what something that the provider cannot help may move committed dates."""
+
+    #: What it is.
+    kind: claims.ReliefKind
+    #: Notice is to be received within so long of its beginning.
+    notice: forms.Seconds
+    #: The most that all of the kind may move a date of a tranche.
+    cap: forms.Seconds
+
+
+class PriceStepEntry(DocumentPart, kw_only=True, frozen=True):
+    """A price that holds from a date on."""
+
+    #: From when on it holds, within the term.
+    at: forms.When
+    #: What a GPU-hour costs from then on.
+    price_per_gpu_hour: forms.Price | None = None
+    #: Or what an hour of a superchip costs, where the tranche states that.
+    price_per_superchip_hour: forms.Price | None = None
+
+
+class FollowedEntry(DocumentPart, kw_only=True, frozen=True):
+    """An index that the price follows: the price of a month, by the last value published before the month.
+
+    It is price x ((1 - share) + share x value / base), rounded to a millionth, and then held within its bounds.
+    """
+
+    #: The index: a document PriceIndex holds its values.
+    id: forms.Name
+    #: The value at which the price is as stated.
+    base: forms.Points
+    #: How much of the price follows.
+    share: forms.Share
+    #: The price never falls below this; left out for no bound.
+    floor_per_gpu_hour: forms.Price = 0
+    #: The price never rises above this; left out for no bound.
+    cap_per_gpu_hour: forms.Price = 0
+
+
 class TrancheEntry(DocumentPart, kw_only=True, frozen=True):
     """Capacity promised for a term."""
 
     #: What gangs call it.
     id: forms.Name
-    #: Where it is.
-    site: forms.Name
+    #: Where it is. One of `site`, `sites`, `region` and `jurisdiction` stands here.
+    site: forms.Name = ""
+    #: Where it may be, in order of preference: the first where it fits when it is signed.
+    sites: list[forms.Name] = []
+    #: Within which region it may be.
+    region: forms.Words = ""
+    #: Under whose law it may be.
+    jurisdiction: forms.Country = ""
     #: Which kind of rack it is.
     sku: forms.Name
+    #: Kinds that would do as well, in order of preference.
+    substitutes: list[forms.Name] = []
     #: Whether whole racks are promised, or nodes anywhere at the site.
     unit: claims.Unit = claims.Unit.RACK
     #: How many of them.
@@ -277,14 +452,45 @@ class TrancheEntry(DocumentPart, kw_only=True, frozen=True):
     end: forms.When | None = None
     #: How long it lasts from its start. One of `end` and `term` stands here.
     term: forms.Seconds | None = None
-    #: What a GPU-hour costs, used or not.
-    price_per_gpu_hour: forms.Price
+    #: What a GPU-hour costs. One of this and `price_per_superchip_hour` stands here.
+    price_per_gpu_hour: forms.Price | None = None
     #: Left out where idle capacity must not be lent.
     lending: LendingEntry | None = None
     #: Its parts with their dates, the first at its start; left out when all of it is due then.
     deliveries: list[DeliveryEntry] = []
     #: What follows when it is late; left out where the contract is silent.
     late: LateEntry | None = None
+    #: How it is handed over; left out where nodes count as delivered when they pass over.
+    acceptance: AcceptanceEntry | None = None
+    #: What may move its dates, beside what the contract says of kinds that are not named here.
+    relief: list[ReliefEntry] = []
+    #: Who schedules its work: we (managed), or its customer, to whom it is handed over: no gang runs there by us.
+    operation: claims.Operation = claims.Operation.MANAGED
+    #: What is promised about its availability; left out where nothing is.
+    service: terms.ServiceEntry | None = None
+    #: How much maintenance is agreed; left out where all of it is downtime.
+    maintenance: terms.MaintenanceEntry | None = None
+    #: Later prices, in order of their dates; the one above holds before the first.
+    price_steps: list[PriceStepEntry] = []
+    #: Left out where the price follows no index.
+    index: FollowedEntry | None = None
+    #: The least that is paid of what was deliverable, used or not, settled when a billing period closes.
+    take_or_pay: forms.Share = 1_000_000
+    #: What an hour of a superchip costs; what that is for a GPU-hour comes out in whole millionths.
+    price_per_superchip_hour: forms.Price | None = None
+    #: How many GPUs such a superchip has: as many as the kind of rack says.
+    gpus_per_superchip: forms.FewOrNone = 0
+
+
+class DayNoticeEntry(DocumentPart, kw_only=True, frozen=True):
+    """A notice in days of a calendar: one of `business_days` and `calendar_days`, without the day of receipt."""
+
+    #: So many business days: it ends as the last of them closes.
+    business_days: forms.Few | None = None
+    #: So many days of any kind: it ends as the last of them closes, or the business day that follows.
+    calendar_days: forms.Few | None = None
+    #: The BusinessCalendar that says which days are business days, and until when a notice is received that day.
+    calendar: forms.Name = ""
 
 
 class CapEntry(DocumentPart, kw_only=True, frozen=True):
@@ -320,8 +526,8 @@ class RightEntry(DocumentPart, kw_only=True, frozen=True):
     priority: forms.Times = 0
     #: What a GPU-hour costs; left out for the price of the offer, or of the tranche that goes on.
     price_per_gpu_hour: forms.Price = 0
-    #: To answer an offer, or between the notice and the start of what is taken.
-    notice: forms.Seconds = 0
+    #: To answer an offer, or between the notice and the start of what is taken: a duration, or days of a calendar.
+    notice: DayNoticeEntry | forms.Seconds = 0
     #: When it opens; left out for at once.
     opens: forms.When | None = None
     #: From when on it is no more; left out where it lasts with the contract.
@@ -332,8 +538,11 @@ class RightEntry(DocumentPart, kw_only=True, frozen=True):
     waiver: forms.Seconds = 0
     #: When it is measured what stayed unsold, for a backstop.
     measured: forms.When | None = None
-    #: Whether a termination ends the whole order, as for its first tranche, or its own tranche only.
+    #: Whether a termination ends the whole order, or its own tranche only.
     ends_order: bool = False
+    #: Whether a termination of the contract's first tranche ends with it all of which nothing was accepted, if they
+    #: have not begun or are to be accepted; and one of a later tranche that one only.
+    first_ends_rest: bool = False
 
 
 class ClauseEntry(DocumentPart, kw_only=True, frozen=True):
@@ -343,6 +552,8 @@ class ClauseEntry(DocumentPart, kw_only=True, frozen=True):
     title: forms.Words
     #: What forebay does about it.
     coverage: claims.Coverage
+    #: When it falls due, of a clause that is watched.
+    date: forms.When | None = None
 
 
 class ContractDocument(DocumentPart, kw_only=True, frozen=True):
@@ -351,8 +562,10 @@ class ContractDocument(DocumentPart, kw_only=True, frozen=True):
     KIND: ClassVar = "Contract"
     #: Its name.
     id: forms.Name
-    #: Version of the text.
+    #: Version of the text: 1, and one more with each amendment, which is the whole text again.
     version: forms.Version = 1
+    #: From when on an amendment holds; `now`, or left out, for its signature.
+    effective: forms.When = "now"
     #: Who provides.
     seller: forms.Words
     #: Who may use.
@@ -373,6 +586,35 @@ class ContractDocument(DocumentPart, kw_only=True, frozen=True):
     rights: list[RightEntry] = []
     #: Money that rights draw on.
     caps: list[CapEntry] = []
+    #: How it stands, for a contract that runs already; one side's own, and no part of what was signed.
+    opening: terms.OpeningEntry | None = None
+    #: What may move the dates of each tranche that does not say otherwise.
+    relief: list[ReliefEntry] = []
+    #: How its remedies stand to each other: required where it grants more than one kind.
+    remedies: terms.RemediesEntry | None = None
+    #: When what is owed is to be paid; left out where nothing is said of it.
+    payments: terms.PaymentsEntry | None = None
+
+
+class IndexValueEntry(DocumentPart, kw_only=True, frozen=True):
+    """What an index was published to be."""
+
+    #: When it was published.
+    published: forms.When
+    #: What it is.
+    value: forms.Points
+
+
+class PriceIndexDocument(DocumentPart, kw_only=True, frozen=True):
+    """Values of an index that prices follow. What is known stays; values that the file adds are added."""
+
+    KIND: ClassVar = "PriceIndex"
+    #: What contracts call it.
+    id: forms.Name
+    #: In which dates without an offset are meant.
+    zone: forms.Zone | None = None
+    #: Its values, in order of their dates.
+    values: list[IndexValueEntry]
 
 
 class PriceEntry(DocumentPart, kw_only=True, frozen=True):
@@ -403,7 +645,7 @@ class PriceListDocument(DocumentPart, kw_only=True, frozen=True):
 
 
 class PolicyDocument(DocumentPart, kw_only=True, frozen=True):
-    """How gangs are ordered and handed over."""
+    """How gangs are ordered and delivered."""
 
     KIND: ClassVar = "Policy"
     #: Grows with each change.
@@ -481,13 +723,18 @@ class GangDocument(DocumentPart, kw_only=True, frozen=True):
 
 #: Every kind, in the order in which they are applied: what is named comes before what names it.
 KINDS: dict[str, type[DocumentPart]] = {
+    "Estate": EstateDocument,
     "Catalogue": CatalogueDocument,
     "Site": SiteDocument,
     "Schedule": ScheduleDocument,
     "Policy": PolicyDocument,
     "PromisePolicy": PromisePolicyDocument,
+    "BusinessCalendar": BusinessCalendarDocument,
     "PriceList": PriceListDocument,
+    "PriceIndex": PriceIndexDocument,
+    "Overlay": OverlayDocument,
     "Contract": ContractDocument,
+    "Notice": NoticeDocument,
     "Gang": GangDocument,
 }
 #: The format of documents that this forebay reads.

@@ -18,6 +18,7 @@ _WITH_UNIT = re.compile(_NUMBER + r"\s*([A-Za-z%]*)")
 _ISO_DURATION = re.compile(
     r"P(?:([0-9]{1,6})W|(?:([0-9]{1,6})D)?(?:T(?=[0-9])(?:([0-9]{1,9})H)?(?:([0-9]{1,9})M)?(?:([0-9]{1,12})S)?)?)"
 )
+_CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _DATE_TIME = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?)(Z|z|[+-][0-9]{2}:[0-9]{2})?"
@@ -71,6 +72,27 @@ def amount_micros(text: str) -> int:
     return _micros(text, "an amount of money, such as '15000000000'", AMOUNT_MICROS_MAX)
 
 
+def measure_micros(text: str) -> int:
+    """`370.5` of whatever is measured, in millionths: at most six decimals."""
+    meant = "a number with at most six decimals, such as '370.5'"
+    found = _WITH_UNIT.fullmatch(text)
+    if not found or found[2]:
+        raise Malformed(f"{text!r} is not {meant}")
+    return _bounded(_whole(Decimal(text) * MICROS, text, meant), text, meant)
+
+
+def points_micros(text: str) -> int:
+    """`103.2` points of an index as millionths: above 0, at most six decimals."""
+    meant = "a value of an index above 0 with at most six decimals, such as '103.2'"
+    found = _WITH_UNIT.fullmatch(text)
+    if not found or found[2]:
+        raise Malformed(f"{text!r} is not {meant}")
+    value = _bounded(_whole(Decimal(text) * MICROS, text, meant), text, meant, AMOUNT_MICROS_MAX)
+    if not value:
+        raise Malformed(f"{text!r} is not {meant}")
+    return value
+
+
 def _micros(text: str, meant: str, most: int) -> int:
     found = _WITH_UNIT.fullmatch(text)
     if not found or found[2]:
@@ -84,14 +106,27 @@ def _micros(text: str, meant: str, most: int) -> int:
 
 def share_ppm(text: str) -> int:
     """`30 %` as parts per million: at most four decimals, at most 100 %."""
+    ppm = multiple_ppm(text)
+    if ppm > 1_000_000:
+        raise Malformed(f"{text!r} is more than the whole: at most '100 %' is meant")
+    return ppm
+
+
+def multiple_ppm(text: str) -> int:
+    """`200 %` as parts per million: at most four decimals."""
     meant = "a share, such as '30 %'"
     found = _WITH_UNIT.fullmatch(text)
     if not found or found[2] != "%":
         raise Malformed(f"{text!r} is not {meant}")
-    ppm = _whole(Decimal(found[1]) * 10_000, text, meant)
-    if ppm > 1_000_000:
-        raise Malformed(f"{text!r} is more than the whole: at most '100 %' is meant")
-    return ppm
+    return _bounded(_whole(Decimal(found[1]) * 10_000, text, meant), text, meant)
+
+
+def clock_s(text: str) -> int:
+    """`02:30` as seconds since midnight."""
+    found = _CLOCK.fullmatch(text)
+    if not found:
+        raise Malformed(f"{text!r} is not a time of the day from '00:00' to '23:59'")
+    return int(found[1]) * 3600 + int(found[2]) * 60
 
 
 def ratio_ppm(text: str) -> int:
@@ -133,6 +168,28 @@ def instant_us(text: str, zone: str = "") -> int:
     if moment.tzinfo is None:
         moment = _in_zone(moment, zone, text)
     return timeline.instant(moment.astimezone(datetime.UTC))
+
+
+def day_number(text: str) -> int:
+    """`2026-12-24` as days since 1970-01-01."""
+    try:
+        if not _DATE.fullmatch(text):
+            raise ValueError("another form is meant")
+        date = datetime.date.fromisoformat(text)
+    except ValueError:
+        raise Malformed(f"{text!r} is not a date, such as '2026-12-24'") from None
+    if not YEAR_MIN <= date.year <= YEAR_MAX:
+        raise Malformed(f"{text!r}: a year from {YEAR_MIN} to {YEAR_MAX} is meant")
+    return (date - datetime.date(1970, 1, 1)).days
+
+
+def closing_s(text: str) -> int:
+    """`17:00` as seconds since midnight; `24:00` is the midnight after."""
+    if text == "24:00":
+        return 24 * 3600
+    if not _CLOCK.fullmatch(text):
+        raise Malformed(f"{text!r} is not a time of day, such as '17:00'")
+    return clock_s(text)
 
 
 def known_zone(name: str) -> str:

@@ -83,6 +83,14 @@ class Sheet(NamedTuple):
     hidden: bool = False
 
 
+def without_title(sheet: Sheet) -> Sheet:
+    """The sheet from the names of its columns on. A row above them with one text in it (often in cells that are
+    merged) is a title: no table has one column.
+    """
+    first = next((n for n, row in enumerate(sheet.rows) if sum(map(bool, row.texts)) > 1), 0)
+    return sheet._replace(rows=sheet.rows[first:])
+
+
 def read_sheets(data: bytes, file: str) -> list[Sheet]:
     """The sheets of a file, by the ending of its name. Raises `TableError`, and nothing else."""
     ending = file.lower().rpartition(".")[2]
@@ -228,7 +236,7 @@ class _Workbook:
                     problems.append(CellProblem(place, str(error)))
                     texts.append("")
             if any(texts):
-                names = names or texts
+                names = names or (texts if sum(map(bool, texts)) > 1 else [])
                 rows.append(SheetRow(number, texts))
             if len(problems) >= PROBLEMS_MAX:
                 break

@@ -157,6 +157,7 @@ class _Gathering:
 
     def add(self, sheet: Sheet, name: str) -> None:
         """Read a sheet as the table that it is."""
+        sheet = sheets.without_title(sheet)
         if not sheet.rows:
             return
         try:
@@ -220,7 +221,9 @@ class _Gathering:
     ) -> bool | None:
         """Whether this row is the first that states a thing; None if it may not be stated again."""
         root = next(iter(here.values())).key if here else key.text
-        what = (row.table.document, root, level.word, key.text)
+        # A contract is opened once, whatever the date.
+        known = "" if level is columns.OPENING else key.text
+        what = (row.table.document, root, level.word, known)
         if what not in self._stated:
             self._stated[what] = row.place
             return True
@@ -283,7 +286,24 @@ class _Gathering:
                 entries[member.name] = (node.place, node)
         return tree.Mapping(thing.place, entries)
 
+    def _opening(self, thing: _Thing) -> tree.Node | None:
+        """How a contract stood at its cutover: its one row, and the rows of the tables beside it."""
+        inside = f"{columns.OPENING.within}."
+        parts = {
+            within.removeprefix(inside): things
+            for within, things in thing.things.items()
+            if within.startswith(inside)
+        }
+        stated = [*thing.things.get(columns.OPENING.within, {}).values()]
+        if not stated and not parts:
+            return None
+        places = [each.place for things in parts.values() for each in things.values()]
+        known = stated[0] if stated else _Thing(columns.OPENING, "", places[0])
+        return self._mapping(_Thing(known.level, known.key, known.place, known.values, known.blanks, parts))
+
     def _member(self, thing: _Thing, name: str) -> tree.Node | None:
+        if thing.level is columns.CONTRACT and name == columns.OPENING.within:
+            return self._opening(thing)
         if name in thing.things:
             return tree.Sequence(thing.place, [self._mapping(each) for each in _ranged(thing.things[name])])
         said = {path: value for path, value in thing.values.items() if path[0] == name}

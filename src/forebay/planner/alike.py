@@ -1,10 +1,11 @@
 """Racks that are alike, and who wants how many of them: a stock made small enough to plan.
 
-Racks of one row and feed, with the same tranches on them and as much work, are interchangeable: a *group*. A plan
-says how many of each group a tranche gets; which ones follows at the end (`racks_of`). That loses nothing. Terms are
-intervals of time, so if at no instant more racks of a group are wanted than it has, then going through the tranches
-by their start and taking any rack that is free by then never runs out (colouring of an interval graph). It is enough
-to ask this at the last start before each end: what runs at any other instant runs at one of these as well.
+Racks of one row, feed and cooling loop, with the same tranches on them and as much work, are interchangeable: a
+*group*. A plan says how many of each group a tranche gets; which ones follows at the end (`racks_of`). That loses
+nothing. Terms are intervals of time, so if at no instant more racks of a group are wanted than it has, then going
+through the tranches by their start and taking any rack that is free by then never runs out (colouring of an interval
+graph). It is enough to ask this at the last start before each end: what runs at any other instant runs at one of
+these as well.
 
 Nodes of a tranche that takes parts of racks are taken apart first:
 
@@ -13,6 +14,8 @@ Nodes of a tranche that takes parts of racks are taken apart first:
    begun already and has the least room that is enough.
 3. Rests that find no such place share racks among each other, the largest first: each such rack is a want of its own,
    for as long as any of them is there.
+
+Power is part of it (`power`): a group whose levels carry less than stands there has a ceiling above it.
 
 Where racks are so few that this cannot serve everybody, the parts of all tranches stay (`settled`); then what is
 bound now is one of the plans.
@@ -33,6 +36,7 @@ from forebay.core.claims import binding, rebinding
 from forebay.core.claims.calendar import Stock
 from forebay.core.ids import NodeIndex, RackId, TrancheId
 from forebay.core.timeline import Interval
+from forebay.planner import power
 
 Runs = tuple[tuple[int, int], ...]
 #: Racks that each want gets of each group: one row for each want.
@@ -72,6 +76,10 @@ class Kind(NamedTuple):
     barred: bool
     #: Nodes on which work runs.
     busy: int
+    #: "" where it is not known.
+    loop: str = ""
+    #: Whether its own limit is too low for the work of all of its nodes.
+    weak: bool = False
 
 
 @dataclass(slots=True)
@@ -90,6 +98,8 @@ class Case:
     instants: list[int]
     #: For each want the first and the last but one of these at which it is there.
     spans: list[tuple[int, int]] = field(default_factory=list)
+    #: Where there is less power than racks.
+    ceilings: list[power.Ceiling] = field(default_factory=list)
 
     @property
     def sizes(self) -> NDArray[np.int64]:
@@ -108,8 +118,9 @@ class Case:
         """Whether a want may have racks of a group."""
         allowed = np.ones((len(self.wants), len(self.groups)), dtype=np.bool_)
         for place, kind in enumerate(self.kinds):
-            for number, want in enumerate(self.wants if kind.barred or kind.blocked else ()):
-                closed = kind.barred and want.live and number not in kind.holders
+            some = kind.barred or kind.blocked or kind.weak
+            for number, want in enumerate(self.wants if some else ()):
+                closed = kind.weak or (kind.barred and want.live and number not in kind.holders)
                 if closed or any(want.term.overlaps(taken) for taken in kind.blocked):
                     allowed[number, place] = False
         return allowed
@@ -157,17 +168,17 @@ def pose(
     for rack in table.racks:
         if rack.nodes == table.per_rack:
             kinds.setdefault(table.kind(rack, holders.get(rack.id, ())), []).append(rack)
-    instants = _instants([want.term for want in wants])
+    instants = instants_of([want.term for want in wants])
     spans = [
         (bisect.bisect_left(instants, want.term.start), bisect.bisect_left(instants, want.term.end))
         for want in wants
     ]
-    return Case(
-        stock, table.per_rack, wants, list(kinds), list(kinds.values()), table.placed, instants, spans
-    )
+    groups, when = list(kinds.values()), power.windows([want.term for want in wants], instants)
+    ceilings = table.ledger.ceilings(groups, when, table.per_rack)
+    return Case(stock, table.per_rack, wants, list(kinds), groups, table.placed, instants, spans, ceilings)
 
 
-def _instants(terms: Iterable[Interval]) -> list[int]:
+def instants_of(terms: Iterable[Interval]) -> list[int]:
     """The last start before each end: what runs at any instant runs at one of these as well."""
     starts = sorted({term.start for term in terms})
     ends = sorted({term.end for term in terms})
@@ -182,6 +193,7 @@ class _Table:
         settled: bool,
     ) -> None:  # fmt: skip
         self.settled = settled
+        self.ledger = power.Ledger(state, supplied, stock)
         self.supplied = supplied
         self.work = work
         self.per_rack = supplied.skus[stock.sku].nodes_per_rack
@@ -226,7 +238,9 @@ class _Table:
 
     def _take(self, name: TrancheId, rack: supply.Rack, nodes: Iterable[int]) -> None:
         when = claims.term(self.tranches[name].plan)
-        for node in nodes:
+        taken = list(nodes)
+        self.ledger.add(rack, len(taken), when)
+        for node in taken:
             self.parts.setdefault(rack.id, []).append((node, when))
             self.placed.setdefault(name, []).append((node, 1))
 
@@ -250,7 +264,12 @@ class _Table:
         left = []
         for rest in rests:
             rooms = [(self.free(rest.tranche, rack), rack) for rack in begun]
-            rooms = [(free, rack) for free, rack in rooms if len(free) >= rest.nodes]
+            term = claims.term(self.tranches[rest.tranche].plan)
+            rooms = [
+                (free, rack)
+                for free, rack in rooms
+                if len(free) >= rest.nodes and self.ledger.carries(rack, rest.nodes, term)
+            ]
             if rooms:
                 free, rack = min(rooms, key=lambda room: (len(room[0]), room[1].first_node))
                 self._take(rest.tranche, rack, free[: rest.nodes])
@@ -287,7 +306,8 @@ class _Table:
         blocked = tuple(sorted({when for _, when in self.parts.get(rack.id, ())}))
         barred = any(out(self.supplied, self.work, node) for node in nodes)
         busy = sum(node in self.work.nodes for node in nodes)
-        return Kind(rack.feed, (rack.hall, rack.row), holders, blocked, barred, busy)
+        weak = self.ledger.weak(rack)
+        return Kind(rack.feed, (rack.hall, rack.row), holders, blocked, barred, busy, rack.loop, weak)
 
 
 def racks_of(posed: Case, counts: Counts) -> list[list[supply.Rack]]:

@@ -89,12 +89,15 @@ def simulate(schedule: Schedule, at: int, scenarios: int = SCENARIOS, seed: int 
     """The dates of a site in every scenario, to the microsecond. `scenarios` is at least 1."""
     common = {cause.id: _Common(cause, scenarios, seed) for cause in schedule.plan.causes}
     found: dict[MilestoneId, Instants] = {}
+    drawn = [each.id for each in schedule.plan.milestones if _has_own_draw(schedule, each, common)]
+    streams = draws.normals(seed, [("milestone", schedule.plan.site, name) for name in drawn], scenarios)
+    own = dict(zip(drawn, streams, strict=True))
     for milestone in blocks.ordered(schedule.plan.milestones):
         if milestone.id in schedule.reached:
             found[milestone.id] = np.full(scenarios, schedule.reached[milestone.id], dtype=np.int64)
             continue
         touching = [common[cause] for cause in sorted(set(milestone.causes))]
-        z = _z(schedule, milestone, touching, scenarios, seed)
+        z = _z(milestone, touching, own.get(milestone.id), scenarios)
         dates = _by_itself(schedule, milestone, z)
         if milestone.after:
             done = _latest([found[before] for before in milestone.after])
@@ -118,17 +121,27 @@ class _Common:
         self.delay_us: Instants = struck * np.int64(cause.delay_s * SECOND_US)
 
 
+def _has_own_draw(schedule: Schedule, milestone: MilestonePlan, common: Mapping[CauseId, _Common]) -> bool:
+    """Whether a date depends on chance, and not on that of its causes alone."""
+    if milestone.id in schedule.reached or not _is_chance(milestone):
+        return False
+    return sum(common[cause].share_ppm for cause in set(milestone.causes)) < _PPM
+
+
+def _is_chance(milestone: MilestonePlan) -> bool:
+    return bool(milestone.late_p90_s) or milestone.duration_p90_s != milestone.duration_p50_s
+
+
 def _z(
-    schedule: Schedule, milestone: MilestonePlan, touching: list[_Common], scenarios: int, seed: int
+    milestone: MilestonePlan, touching: list[_Common], own: Floats | None, scenarios: int
 ) -> Floats | None:
     """The milestone's draw; None where nothing about it depends on one."""
-    if not milestone.late_p90_s and milestone.duration_p90_s == milestone.duration_p50_s:
+    if not _is_chance(milestone):
         return None
     total_ppm = sum(cause.share_ppm for cause in touching)
     whole_ppm = max(total_ppm, _PPM)
     z = np.zeros(scenarios)
-    if total_ppm < _PPM:
-        own = draws.normal(seed, ("milestone", schedule.plan.site, milestone.id), scenarios)
+    if own is not None:
         z = math.sqrt((_PPM - total_ppm) / _PPM) * own
     for cause in touching:
         if cause.factor is not None:

@@ -10,13 +10,16 @@ A longer stream begins like a shorter one. Vectors are float64 of one number for
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats: TypeAlias = NDArray[np.float64]
+
+#: Streams that are made at once: as many as stay in a processor's cache.
+_AT_ONCE = 8
 
 _LN2 = 0.6931471805599453
 #: ln 2 in two parts: the first has so few bits that a small whole multiple of it is exact.
@@ -64,8 +67,19 @@ def normal(seed: int, name: Sequence[str], count: int) -> Floats:
 
     They come in pairs of a number and its negative, so that few scenarios have their median where it belongs.
     """
-    half = normal_quantile(uniform(seed, name, (count + 1) // 2))
-    return np.stack([half, -half], axis=1).reshape(-1)[:count]
+    return next(normals(seed, [name], count))
+
+
+def normals(seed: int, names: Sequence[Sequence[str]], count: int) -> Iterator[Floats]:
+    """The stream of each name, as `normal` gives it; several are made at once, which is quicker."""
+    for first in range(0, len(names), _AT_ONCE):
+        some = names[first : first + _AT_ONCE]
+        half = normal_quantile(np.concatenate([uniform(seed, name, (count + 1) // 2) for name in some]))
+        pairs = np.empty((len(half), 2))
+        pairs[:, 0] = half
+        np.negative(half, out=pairs[:, 1])
+        for stream in pairs.reshape(len(some), -1):
+            yield stream[:count]
 
 
 def normal_quantile(p: Floats) -> Floats:
@@ -90,8 +104,9 @@ def _ratio(coefficients: tuple[Sequence[float], Sequence[float]], x: Floats) -> 
 
 
 def _polynomial(coefficients: Sequence[float], x: Floats) -> Floats:
-    value = np.full_like(x, coefficients[0])
-    for coefficient in coefficients[1:]:
+    value = x * coefficients[0]
+    value += coefficients[1]
+    for coefficient in coefficients[2:]:
         value *= x
         value += coefficient
     return value

@@ -8,6 +8,7 @@ loses with its worst feed and row, and the racks m[want, group] that it gives up
     sum over the groups of a feed (of a row) of x <= f (r)
     m >= had - x
     at each instant: sum over the wants that are there of x <= racks of the group, for each group
+    the same over the groups below a level of power <= racks that it carries beside what else is promised there
 
 A model of the whole stock gives a bound. Where that is too large for the time there is, the wants that pay most above
 their own bound are planned anew together, as many as fit, and the others stay.
@@ -39,6 +40,8 @@ class Solved(NamedTuple):
     bound: float
     #: Whether a solver made it better.
     solved: bool
+    #: What the solver said at its end; "" where none was asked.
+    status: str = ""
 
     @property
     def gap(self) -> float:
@@ -47,20 +50,35 @@ class Solved(NamedTuple):
 
 
 def improve(posed: Case, start: Counts, weights: Weights, seconds: float, gap: float) -> Solved:
-    """The plan, or a better one: until the gap is small enough or the time is over."""
+    """The plan, or a better one: until the gap is small enough or the time is over. A plan that would be refused is
+    worse than any that would not.
+    """
     paid, least = spreading.costs(posed, start, weights), spreading.bounds(posed, weights)
     first = Solved(start, float(paid.sum()), float(least.sum()), False)
-    if first.gap <= gap or not posed.groups or seconds <= 0:
+    wrong = _refusable(posed, start)
+    if (first.gap <= gap and not wrong) or not posed.groups or seconds <= 0:
         return first
     free = np.argsort(least - paid, kind="stable")[: max(2, COLUMNS_MAX // len(posed.groups))]
     model = _Model(posed, start, sorted(int(number) for number in free), weights)
-    counts, bound = model.run(start, seconds, gap)
+    counts, bound, status = model.run(start, seconds, gap)
     whole = len(free) == len(posed.wants)
     cost = float(spreading.costs(posed, counts, weights).sum())
     bound = max(first.bound, bound) if whole else first.bound
-    if cost < first.cost:
-        return Solved(counts, cost, bound, True)
-    return first._replace(bound=bound)
+    if cost < first.cost or (wrong and not _refusable(posed, counts)):
+        return Solved(counts, cost, bound, True, status)
+    return first._replace(bound=bound, status=status)
+
+
+def _refusable(posed: Case, counts: Counts) -> bool:
+    """Whether somebody would have fewer racks than now, or a level of power carry more than it can."""
+    carried = [np.zeros(len(posed.instants), dtype=np.int64) for _ in posed.ceilings]
+    for number, (first, last) in enumerate(posed.spans):
+        for level, ceiling in zip(carried, posed.ceilings, strict=True):
+            level[first:last] += int(counts[number][ceiling.below].sum())
+    overdrawn = any(
+        (level > ceiling.racks).any() for level, ceiling in zip(carried, posed.ceilings, strict=True)
+    )
+    return overdrawn or bool((counts.sum(axis=1) < posed.had().sum(axis=1)).any())
 
 
 class _Model:
@@ -80,6 +98,7 @@ class _Model:
         self.x: dict[tuple[int, int], int] = {}
         self._wants(posed, weights)
         self._capacity(posed, start)
+        self._power(posed, start)
 
     def column(self, cost: float, upper: float, *, lower: float = 0.0, whole: bool = False) -> int:
         self.costs.append(cost)
@@ -95,7 +114,7 @@ class _Model:
         self.rows.append((lower, upper))
 
     def _wants(self, posed: Case, weights: Weights) -> None:
-        feed, row = spreading.domains(posed)
+        known = spreading.domains(posed).weighed(weights)
         allowed, had, sizes = posed.allowed(), posed.had(), posed.sizes
         moves, shorts = spreading.move_costs(posed, weights), spreading.short_costs(posed, weights)
         for number in self.free:
@@ -108,10 +127,12 @@ class _Model:
             short = self.column(float(shorts[number]), max(0, wanted - held))
             own = [self.x[number, place] for place in groups]
             self.row([*own, short], [1.0] * (len(own) + 1), wanted, wanted)
-            for weight, of in ((weights.feed, feed), (weights.row, row)):
-                rooms = np.bincount(of, weights=np.where(allowed[number], sizes, 0)).astype(np.int64)
+            for weight, of in known:
+                open_ = np.where(allowed[number], sizes, 0)
+                rooms = spreading.sum_by(of, open_)
                 peak = self.column(weight, wanted)
-                self.row([peak, short], [1.0, 1.0], spreading.least_peak(rooms, wanted), np.inf)
+                least = spreading.least_peak(rooms, max(0, wanted - spreading.elsewhere(of, open_)))
+                self.row([peak, short], [1.0, 1.0], least, np.inf)
                 for domain in range(len(rooms)):
                     there = [self.x[number, place] for place in groups if of[place] == domain]
                     if there:
@@ -141,8 +162,27 @@ class _Model:
                     seen.add((there, left))
                     self.row(list(there), [1.0] * len(there), -np.inf, left)
 
-    def run(self, start: Counts, seconds: float, gap: float) -> tuple[Counts, float]:
-        """The best plan found from `start` on, and what every plan of this model costs at least."""
+    def _power(self, posed: Case, start: Counts) -> None:
+        """No level of power carries more racks than it can, at each instant."""
+        staying = set(range(len(posed.wants))) - set(self.free)
+        for ceiling in posed.ceilings:
+            left, below = ceiling.racks.copy(), [key for key in self.x if ceiling.below[key[1]]]
+            for number in staying:
+                first, last = posed.spans[number]
+                left[first:last] -= int(start[number][ceiling.below].sum())
+            seen: set[tuple[tuple[int, ...], int]] = set()
+            for instant in range(len(posed.instants)):
+                there = tuple(
+                    self.x[number, place]
+                    for number, place in below
+                    if posed.spans[number][0] <= instant < posed.spans[number][1]
+                )
+                if there and (there, int(left[instant])) not in seen:
+                    seen.add((there, int(left[instant])))
+                    self.row(list(there), [1.0] * len(there), -np.inf, float(left[instant]))
+
+    def run(self, start: Counts, seconds: float, gap: float) -> tuple[Counts, float, str]:
+        """The best plan found from `start` on, what every plan of this model costs at least, and how it ended."""
         solver = highspy.Highs()  # type: ignore[no-untyped-call]
         for option, value in (
             ("output_flag", False), ("time_limit", float(seconds)), ("mip_rel_gap", gap), ("random_seed", 1),
@@ -157,7 +197,8 @@ class _Model:
             for (number, place), column in self.x.items():
                 counts[number, place] = round(found.col_value[column])
         bound = float(solver.getInfo().mip_dual_bound)
-        return counts, bound if np.isfinite(bound) else 0.0
+        status = str(solver.modelStatusToString(solver.getModelStatus()))
+        return counts, bound if np.isfinite(bound) else 0.0, status
 
     def _lp(self) -> highspy.HighsLp:
         lp = highspy.HighsLp()

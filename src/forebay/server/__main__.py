@@ -23,11 +23,12 @@ def main() -> int:
     parser.add_argument(
         "--tenant-programs", action="store_true", help="let tenants run programs, as forebay's own user"
     )
+    parser.add_argument("--keep-days", type=int, default=0, help="how long the folders of ended gangs stay")
     said = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     options = listening.Options(
         said.state, said.host, said.port, said.world, said.tls_cert, said.tls_key,
-        composition.Permissions(tenant_programs=said.tenant_programs),
+        composition.Permissions(tenant_programs=said.tenant_programs), said.keep_days,
     )  # fmt: skip
     try:
         listening.serve(options)

@@ -20,7 +20,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 import forebay
 from forebay.feeds import schemas
 from forebay.server import (
+    binding_bodies,
+    binding_routes,
     bodies,
+    contract_routes,
+    delivery_bodies,
+    delivery_routes,
     document_routes,
     journal_routes,
     money_routes,
@@ -28,6 +33,11 @@ from forebay.server import (
     problems,
     promise_bodies,
     promise_routes,
+    shortfall_bodies,
+    side_bodies,
+    side_routes,
+    term_bodies,
+    term_routes,
     work_routes,
 )
 from forebay.server.composition import Forebay
@@ -40,12 +50,17 @@ ROUTERS = (
     work_routes.router,
     plant_routes.router,
     money_routes.router,
+    contract_routes.router,
     promise_routes.router,
+    binding_routes.router,
+    delivery_routes.router,
+    term_routes.router,
+    side_routes.router,
     journal_routes.router,
 )
 
 #: Where the types of bodies are.
-BODIES = (bodies, promise_bodies)
+BODIES = (bodies, promise_bodies, shortfall_bodies, binding_bodies, delivery_bodies, side_bodies, term_bodies)
 
 _log = logging.getLogger(__name__)
 

@@ -1,7 +1,8 @@
 """How do documents become decisions? All are read and checked before the first is applied.
 
-Each is one command. Nothing is undone when one is refused: what came before it stays, the answer says so, and
-applying the same files again changes only what is not as they say.
+Each is one command; a site and its schedule, where each names the other, are one together. Nothing is undone when one
+is refused: what came before it stays, the answer says so, and applying the same files again changes only what is not
+as they say.
 """
 
 from __future__ import annotations
@@ -11,19 +12,19 @@ import dataclasses
 from pathlib import Path
 from typing import NamedTuple
 
-from forebay.core import claims, ids
+from forebay.core import claims, ids, supply
 from forebay.core.ids import ContractId, GangId, HoldId
 from forebay.core.placements import gang
 from forebay.core.supply import blocks
-from forebay.core.world import World, key_scope
+from forebay.core.world import World
 from forebay.feeds import commands, folder, kinds, reading, tree
-from forebay.server import bodies, forecasting, problems
+from forebay.server import bodies, contract_views, forecasting, problems
 from forebay.server.calls import Call
 
 #: Kinds of documents that each role may apply.
 KINDS_FOR = {
     ids.Role.OPERATOR: frozenset(kinds.KINDS),
-    ids.Role.FINANCE: frozenset({"PriceList", "Contract"}),
+    ids.Role.FINANCE: frozenset({"PriceList", "PriceIndex", "Contract", "Overlay", "Notice"}),
     ids.Role.TENANT: frozenset({"Gang"}),
 }
 FILES_MAX = 200
@@ -34,10 +35,9 @@ class _Recorded(NamedTuple):
 
     started: dict[str, int]
     #: Contracts and gangs of the documents' ids.
-    contracts: dict[str, claims.ContractPlan]
+    contracts: dict[str, list[claims.ContractPlan]]
     gangs: dict[str, gang.Spec]
-    #: Idempotency keys of this request that were used.
-    keys: frozenset[str]
+    openings: dict[str, claims.Opening]
 
 
 async def apply(call: Call, posted: bodies.PostedDocuments) -> bodies.DocumentsBody:
@@ -55,12 +55,12 @@ async def decide_all(call: Call, wanted: list[One]) -> list[bodies.Applied]:
     applied: list[bodies.Applied] = []
     for number, one in enumerate(wanted):
         if one.command is None:
-            applied.append(_applied(one.want, {}, False))
+            applied.append(_applied(one.want, {}, _came_beside(one, applied)))
             continue
         answer = await call.submit(one.command, _key(call, number))
         if isinstance(answer, ids.Refusal):
             raise _refused(call, one.want, answer, applied)
-        if isinstance(one.command, blocks.ApplySchedule):
+        if isinstance(one.command, blocks.ApplySchedule) or "planned" in answer:
             # What is signed next is checked against how sure these dates are.
             await asyncio.to_thread(call.forebay.forecaster.settle)
         applied.append(_applied(one.want, answer, commands.answer_changed(one.want.document.kind, answer)))
@@ -98,7 +98,8 @@ class One(NamedTuple):
     """A document and what is to be asked."""
 
     want: commands.Wanted
-    #: None for a gang or a contract that is recorded already, word for word.
+    #: None for a gang or a contract that is recorded already, word for word; and for a schedule that comes with its
+    #: site.
     command: ids.Command | None
 
 
@@ -120,7 +121,7 @@ async def asked_for(call: Call, posted: bodies.PostedDocuments) -> list[One]:
         _permit(call, document, where)
     documents = [document for document, _ in found]
     keys = [_key(call, number) for number in range(len(documents))]
-    recorded = await call.glance(lambda world: _recorded(world, documents, call.principal, keys))
+    recorded = await call.glance(lambda world: _recorded(world, documents, call.principal))
     made: list[One] = []
     first: dict[tuple[str, str], commands.Wanted] = {}
     for number, (document, where) in enumerate(found):
@@ -134,12 +135,42 @@ async def asked_for(call: Call, posted: bodies.PostedDocuments) -> list[One]:
         if earlier is not want and document.name:
             wrong.append(_twice(want, earlier))
             continue
-        # One whose key was used is asked again all the same: the World answers as it did then.
-        same = _is_recorded(want.command, recorded) and keys[number] not in recorded.keys
-        made.append(One(want, None if same else want.command))
+        if not keys[number]:
+            made.append(One(want, None if _is_recorded(want.command, recorded) else want.command))
+            continue
+        # One with a key is asked all the same: the World answers as it did then, or remembers the key.
+        keyed = want.command
+        if isinstance(keyed, gang.SubmitGang):
+            keyed = dataclasses.replace(keyed, again=True)
+        made.append(One(want, keyed))
     if wrong:
         raise problems.unreadable(tree.DocumentError(wrong))
-    return made
+    return _with_schedules(made)
+
+
+def _with_schedules(made: list[One]) -> list[One]:
+    """A site whose racks name blocks and its schedule, where both are here, as one command: neither comes first."""
+    schedules = {one.want.about: one.want for one in made if isinstance(one.command, blocks.ApplySchedule)}
+    joined: set[str] = set()
+    found: list[One] = []
+    for one in made:
+        name = one.want.about
+        if isinstance(one.command, supply.ApplySite) and name in schedules:
+            if any(rack.block for hall in one.command.plan.halls for rack in hall.racks):
+                both = one.want.with_schedule(schedules[name])
+                one, joined = One(both, both.command), joined | {name}
+        elif isinstance(one.command, blocks.ApplySchedule) and name in joined:
+            one = One(one.want, None)
+        found.append(one)
+    return found
+
+
+def _came_beside(one: One, applied: list[bodies.Applied]) -> bool:
+    """Whether a schedule was new when its site was applied with it."""
+    return one.want.document.kind == "Schedule" and any(
+        each["kind"] == "Site" and each["id"] == one.want.about and each["answer"].get("planned", False)
+        for each in applied
+    )
 
 
 def _twice(want: commands.Wanted, earlier: commands.Wanted) -> tree.Problem:
@@ -163,7 +194,8 @@ def _is_recorded(command: ids.Command, recorded: _Recorded) -> bool:
         case gang.SubmitGang():
             return recorded.gangs.get(command.spec.id) == command.spec
         case claims.SignContract():
-            return recorded.contracts.get(command.plan.id) == command.plan
+            opened = command.opening in (None, recorded.openings.get(command.plan.id))
+            return opened and command.plan in recorded.contracts.get(command.plan.id, ())
     return False
 
 
@@ -202,14 +234,15 @@ def setting(call: Call, started: dict[str, int], where: str) -> commands.Setting
     )
 
 
-def _recorded(
-    world: World, documents: list[reading.Document], by: ids.Principal, keys: list[str]
-) -> _Recorded:
-    scope = key_scope(by)
-    tranches = world.state.claims.tranches
+def _recorded(world: World, documents: list[reading.Document], by: ids.Principal) -> _Recorded:
+    claimed = world.state.claims
+    plans = {name: each.plan for name, each in claimed.tranches.items()}
+    plans |= {name: each.plan for name, each in claimed.rented.tranches.items()}
     named = [entry.id for each in documents if each.kind == "Contract" for entry in each.body.tranches]
-    started = {name: tranches[name].plan.start_at for name in named if name in tranches}
-    signed, known = world.state.claims.contracts, world.state.placements.gangs
+    started = {name: plans[name].start_at for name in named if name in plans}
+    signed = {name: [each.plan for each in known] for name, known in claimed.versions.items()}
+    signed |= {name: [plan] for name, plan in claimed.rented.contracts.items()}
+    known, opened = world.state.placements.gangs, claimed.openings
     contracts = [ContractId(each.body.id) for each in documents if each.kind == "Contract"]
     gangs = [
         GangId(f"{each.body.tenant or by.tenant}.{each.body.name}")
@@ -220,7 +253,7 @@ def _recorded(
         started,
         {name: signed[name] for name in contracts if name in signed},
         {name: known[name].spec for name in gangs if name in known},
-        frozenset(key for key in keys if key and (scope, key) in world.state.keys),
+        {name: opened[name] for name in contracts if name in opened},
     )
 
 
@@ -229,7 +262,7 @@ def try_on(copy: World, call: Call, wanted: list[One], at: int) -> list[bodies.A
     applied: list[bodies.Applied] = []
     for one in wanted:
         if one.command is None:
-            applied.append(_applied(one.want, {}, False))
+            applied.append(_applied(one.want, {}, _came_beside(one, applied)))
             continue
         answer = copy.handle(ids.Asked(one.command, call.principal), max(at, copy.now)).answer
         if isinstance(answer, ids.Refusal):
@@ -241,13 +274,16 @@ def try_on(copy: World, call: Call, wanted: list[One], at: int) -> list[bodies.A
 
 def _applied(want: commands.Wanted, answer: ids.Answer, changed: bool) -> bodies.Applied:
     document = want.document
-    return {
+    told: bodies.Applied = {
         "name": document.file,
         "kind": document.kind,
         "id": want.about,
         "changed": changed,
         "answer": answer,
     }
+    if isinstance(want.command, claims.SignContract):
+        told["coverage"] = contract_views.coverage_body(want.command.plan)
+    return told
 
 
 def _refused(

@@ -13,12 +13,14 @@ def open_period(world: World, principal: Principal, at: int) -> bodies.OpenPerio
     """What the open period holds so far, carried to `at`. Not final: prices and corrections may still come."""
     state = world.state
     tranches: list[bodies.TrancheAccrual] = []
-    for line in usage.tranche_lines(state.usage, at):
+    lines = usage.tranche_lines(state.usage, at)
+    unused = money.unused_paid(state.claims, state.usage, lines, told=False)
+    for line, unused_us in zip(lines, unused, strict=True):
         held = state.claims.tranches[line.tranche]
         if not sight.owns(principal, held.tenant):
             continue
-        billed_us = line.entitled_gpu_us - line.undeliverable_gpu_us
-        cost = units.gpu_time_cost_micros(billed_us, held.plan.price_micros_per_gpu_hour)
+        rate = money.tranche_rate(state.claims, line)
+        cost = units.gpu_time_cost_micros(line.used_gpu_us + unused_us, rate.micros)
         tranches.append(
             {
                 "tranche": line.tranche,
@@ -43,14 +45,21 @@ def open_period(world: World, principal: Principal, at: int) -> bodies.OpenPerio
 def _use(world: World, principal: Principal, at: int) -> list[bodies.UseAccrual]:
     """Use without a tranche; whose idle capacity it ran on is not told."""
     state = world.state
-    sums: dict[tuple[str, Tier, str, str, int], int] = {}
+    sums: dict[tuple[str, Tier, str, str, int, int], int] = {}
     for line in usage.lines(state.usage, state.supply, at):
         if line.tier is not Tier.DEDICATED and sight.owns(principal, line.tenant):
-            mark = (line.tenant, line.tier, line.sku, line.site, line.segment)
+            mark = (
+                line.tenant,
+                line.tier,
+                line.sku,
+                line.site,
+                line.segment,
+                line.since or line.period_start,
+            )
             sums[mark] = sums.get(mark, 0) + line.gpu_us
     made: list[bodies.UseAccrual] = []
-    for (tenant, tier, sku, site, segment), gpu_us in sums.items():
-        contract = claims.contract_for(state.claims, TenantId(tenant), spot=tier is Tier.SPOT)
+    for (tenant, tier, sku, site, segment, since), gpu_us in sums.items():
+        contract = claims.contract_of_use(state.claims, TenantId(tenant), since, spot=tier is Tier.SPOT)
         found = None
         if contract is not None:
             found = money.price(state.money, segment, tier, SkuId(sku), contract.currency)
@@ -135,6 +144,17 @@ def invoice(world: World, principal: Principal, number: str) -> bodies.InvoiceBo
         "total": amounts.minor(issued.total_minor, issued.currency),
         "rating": issued.rating,
         "lines": [line_body(line, n, issued.currency) for n, line in enumerate(issued.lines, 1)],
+        "brought_forward": [
+            {
+                "contract": each.contract,
+                "at": amounts.when(each.at),
+                "account": each.account.partition(":")[0],
+                "number": each.number,
+                "due_at": amounts.when_or_none(each.due_at),
+                "balance": amounts.exact(each.amount_micros, issued.currency),
+            }
+            for each in issued.brought_forward
+        ],
     }
 
 

@@ -273,6 +273,8 @@ class ClauseBody(TypedDict):
 
     title: str
     coverage: str
+    #: When it falls due, of one that is watched.
+    date: str | None
 
 
 class ContractBody(TypedDict):
@@ -287,6 +289,10 @@ class ContractBody(TypedDict):
     spot: bool
     tranches: list[str]
     clauses: list[ClauseBody]
+    #: The cutover of a contract that ran before it was taken in.
+    opened_at: str | None
+    #: For ourselves, once we said who we are: "seller" or "customer".
+    side: NotRequired[str]
 
 
 class ContractPage(TypedDict):
@@ -311,13 +317,18 @@ class TrancheBody(TypedDict):
     tenant: str
     site: str
     sku: str
+    #: Where else, and of what else, it may be before its term begins: "SKU at SITE" each, its own first.
+    choices: list[str]
     unit: str
     count: int
     gpus: int
     start: str
     end: str
+    #: As it is stated for now, before its index.
     price_per_gpu_hour: Money
     lending: LendingBody | None
+    #: "managed", or "handed_over": then no gang runs on it by forebay.
+    operation: str
     standing: str
     nodes: list[list[str]]
 
@@ -403,6 +414,18 @@ class InvoicePage(TypedDict):
     next_cursor: str | None
 
 
+class BroughtForwardBody(TypedDict):
+    """A balance at the cutover of a contract: positive is owed by the customer, negative to it."""
+
+    contract: str
+    at: str
+    account: str
+    #: Number of the unpaid invoice that it is of; "" for none.
+    number: str
+    due_at: str | None
+    balance: Money
+
+
 class InvoiceBody(TypedDict):
     """An invoice as issued."""
 
@@ -419,6 +442,8 @@ class InvoiceBody(TypedDict):
     #: Version of the rules by which its lines were made.
     rating: int
     lines: list[InvoiceLine]
+    #: Balances of contracts that ran before forebay knew of them; no part of the total.
+    brought_forward: list[BroughtForwardBody]
 
 
 class PlacementShare(TypedDict):
@@ -427,7 +452,8 @@ class PlacementShare(TypedDict):
     gang: str
     #: Which placement of the gang; 0 where the gang is not named.
     generation: int
-    #: "own", "lent", "idle" for what nobody used, or "late_facts" for what a late report about a node changed and no
+    #: "own", "lent", "idle" for what nobody used, or "unpaid" for what take-or-pay does not ask for, or
+    #: "late_facts" for what a late report about a node changed and no
     #: placement can be named for.
     use: str
     nodes: list[str]
@@ -519,6 +545,30 @@ class EventsBody(TypedDict):
     next_after: int
 
 
+class ModelledTerm(TypedDict):
+    """A term that is modelled, and the tranches, rights or caps that state it; none for the contract itself."""
+
+    term: str
+    about: list[str]
+
+
+class WatchedClause(TypedDict):
+    """A clause that is watched, and when it falls due."""
+
+    title: str
+    date: str | None
+
+
+class CoverageBody(TypedDict):
+    """What is done about all that a contract says."""
+
+    modelled: list[ModelledTerm]
+    #: What falls due next comes first.
+    watched: list[WatchedClause]
+    #: Titles of clauses that nothing is done about.
+    not_handled: list[str]
+
+
 class Applied(TypedDict):
     """A document that was applied, or with `dry_run` would be. `answer` is empty for what is recorded already."""
 
@@ -527,6 +577,8 @@ class Applied(TypedDict):
     id: str
     changed: bool
     answer: dict[str, Any]
+    #: Of a contract only.
+    coverage: NotRequired[CoverageBody]
 
 
 class DocumentsBody(TypedDict):
@@ -569,6 +621,8 @@ class Difference(TypedDict):
     equal: int
     changed: list[FieldChange]
     refused: RefusedDocument | None
+    #: Of a contract only.
+    coverage: NotRequired[CoverageBody]
 
 
 class DifferencesBody(TypedDict):

@@ -32,7 +32,7 @@ from forebay.loop.follower import Follower
 from forebay.loop.inbox import LoopError
 from forebay.loop.loop import Loop
 from forebay.loop.replay import Replay
-from forebay.server import auth, forecasting
+from forebay.server import auth, binder, forecasting
 from forebay.server.tail import Tail
 
 #: Who opens a journal and applies the shipped catalogue.
@@ -70,7 +70,8 @@ class StartError(Exception):
 
 class Forebay:
     """A running forebay. Use `open_state`, or give it parts: `edge` is called with the Forebay that it works for,
-    `machine` is what decides (the World, or one that also notes what it is asked).
+    `machine` is what decides (the World, or one that also notes what it is asked). With `binds`, racks are planned
+    whenever what is promised changes, and not only when somebody asks for it.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class Forebay:
         work_folder: Callable[[str], str] = lambda gang_id: "/",
         permissions: Permissions | None = None,
         machine: type[World] = World,
+        binds: bool = False,
     ) -> None:
         self.journal = journal
         self.tokens = tokens
@@ -106,6 +108,7 @@ class Forebay:
         )
         self._thread = threading.Thread(target=self.loop.run, name="loop", daemon=True)
         self.forecaster = forecasting.Forecaster(self.loop, self.clock, self.tail)
+        self.binder = binder.Binder(self.loop, self.follower, self.clock, self.tail, by_itself=binds)
 
     def start(self, world: str = "") -> None:
         """Begin to decide. The World is called what its journal says, or `world` where the journal is empty.
@@ -121,6 +124,7 @@ class Forebay:
                 self.world = world or "forebay"
                 self._begin(self.world)
             self.forecaster.start()
+            self.binder.start()
         except LoopError as error:
             raise StartError(str(error)) from error
 
@@ -134,6 +138,7 @@ class Forebay:
         if isinstance(self.edge, LocalEngine):
             self.edge.close()
         if self._started:
+            self.binder.stop()
             self.forecaster.stop()
             self.loop.stop()
             self._thread.join()
@@ -198,6 +203,8 @@ def open_state(
     world: str = "",
     permissions: Permissions | None = None,
     keep_days: int = retention.KEEP_DAYS,
+    *,
+    binds: bool = True,
 ) -> Forebay:
     """Start the forebay whose state is in this folder; a new one where there is none.
 
@@ -229,6 +236,7 @@ def open_state(
         forebay = Forebay(
             journal, tokens, engine, clock=clock, snapshots=state / "snapshots",
             work_folder=lambda gang_id: str(engine_state / "gangs" / gang_id / "home"), permissions=permissions,
+            binds=binds,
         )  # fmt: skip
     except BaseException:
         for one in engines:

@@ -14,7 +14,7 @@ from forebay.core.supply import blocks
 from forebay.core.world import World
 from forebay.feeds import commands
 from forebay.feeds import differences as comparing
-from forebay.server import applying, bodies, forecasting, problems
+from forebay.server import applying, bodies, contract_views, forecasting, problems
 from forebay.server.calls import Call
 
 
@@ -26,12 +26,15 @@ async def differences(call: Call, posted: bodies.PostedDocuments) -> bodies.Diff
     def look(world: World) -> list[bodies.Difference]:
         copy = world.fork()
         told = [_difference(world, one.want) for one in asked]
-        for one, each in zip(asked, told, strict=True):
+        for one in asked:
             if one.command is None:
                 continue
             answer = copy.handle(ids.Asked(one.command, call.principal), max(at, copy.now)).answer
             if isinstance(answer, ids.Refusal):
-                each["refused"] = _refused(call, one.want, answer)
+                blamed = one.want.blamed(answer).document
+                for other, entry in zip(asked, told, strict=True):
+                    if other.want.document is blamed:
+                        entry["refused"] = _refused(call, one.want, answer)
             forecasting.settle_copy(copy, max(at, copy.now))
         return told
 
@@ -42,8 +45,11 @@ def _difference(world: World, want: commands.Wanted) -> bodies.Difference:
     wanted = _plan(want.command)
     recorded = _recorded_plan(world, want.command)
     found = comparing.compare(recorded, wanted, keeps=isinstance(want.command, _KEEPING))
+    if isinstance(want.command, claims.SignContract) and want.command.opening is not None:
+        known = world.state.claims.openings.get(want.command.plan.id)
+        found = found.with_more(comparing.compare(known, want.command.opening))
     differs = found.added or found.removed or found.changed
-    return {
+    told: bodies.Difference = {
         "name": want.document.file,
         "kind": want.document.kind,
         "id": want.about,
@@ -57,6 +63,9 @@ def _difference(world: World, want: commands.Wanted) -> bodies.Difference:
         ],
         "refused": None,
     }
+    if isinstance(want.command, claims.SignContract):
+        told["coverage"] = contract_views.coverage_body(want.command.plan)
+    return told
 
 
 def _refused(call: Call, want: commands.Wanted, refusal: ids.Refusal) -> bodies.RefusedDocument:
@@ -72,7 +81,7 @@ def _refused(call: Call, want: commands.Wanted, refusal: ids.Refusal) -> bodies.
 
 
 #: Commands that take nothing away of what they do not name.
-_KEEPING = (supply.ApplySite, supply.ApplyCatalogue)
+_KEEPING = (supply.ApplySite, supply.ApplyCatalogue, claims.PublishIndex)
 
 
 def _plan(command: ids.Command) -> Any:
@@ -82,10 +91,17 @@ def _plan(command: ids.Command) -> Any:
             return command.plan
         case gang.ApplyPolicy() | claims.ApplyPromisePolicy():
             return command.policy
+        case claims.workdays.ApplyBusinessCalendar():
+            # What is known of its zone is not said by the document.
+            return dataclasses.replace(command.calendar, offsets=())
         case money.ApplyPriceList():
             return command.prices
         case gang.SubmitGang():
             return command.spec
+        case claims.parties.ApplyEstate():
+            return command.estate
+        case claims.parties.ApplyOverlay():
+            return command.overlay
     return command
 
 
@@ -103,21 +119,50 @@ def _recorded_plan(world: World, command: ids.Command) -> Any:
             schedule = state.supply.schedules.get(command.plan.site)
             return None if schedule is None else schedule.plan
         case claims.SignContract():
-            return state.claims.contracts.get(command.plan.id)
+            versions = state.claims.versions.get(command.plan.id, ())
+            same = (each.plan for each in versions if each.plan.version == command.plan.version)
+            rented = state.claims.rented.contracts.get(command.plan.id)
+            return next(same, versions[-1].plan if versions else rented)
+        case claims.PublishIndex():
+            values = state.claims.indices.get(command.index)
+            return claims.PublishIndex(command.index, values) if values else None
         case gang.ApplyPolicy():
             return state.placements.policy if state.placements.policy.version else None
         case claims.ApplyPromisePolicy():
             return state.claims.policy if state.claims.policy.version else None
+        case claims.workdays.ApplyBusinessCalendar():
+            calendar = state.claims.calendars.get(command.calendar.id)
+            return None if calendar is None else dataclasses.replace(calendar, offsets=())
         case money.ApplyPriceList():
             prices = state.money.price_lists.get(command.prices.version)
             if prices is None or command.prices.effective_at:
                 return prices
             # A list that holds at once was given its date when it was applied.
             return dataclasses.replace(prices, effective_at=0)
+        case claims.parties.ApplyEstate():
+            return state.claims.estate
+        case claims.parties.ApplyOverlay():
+            return state.claims.overlays.get(command.overlay.contract)
+        case claims.deliveries.NotifyDelivery() | claims.deliveries.ReportDelivered():
+            return _recorded_notice(state.claims, command)
         case gang.SubmitGang():
             known_gang = state.placements.gangs.get(command.spec.id)
             return None if known_gang is None else known_gang.spec
     raise AssertionError(f"no document asks for {type(command).__name__}")
+
+
+def _recorded_notice(
+    state: claims.State, command: claims.deliveries.NotifyDelivery | claims.deliveries.ReportDelivered
+) -> ids.Command | None:
+    """The last that was told of a delivery. Why, is not kept: it is as the document says."""
+    known = state.deliveries.get((command.tranche, command.delivery))
+    if known is None:
+        return None
+    if isinstance(command, claims.deliveries.ReportDelivered):
+        return dataclasses.replace(command, effective_at=known.delivered_at) if known.delivered_at else None
+    if not known.notified_at:
+        return None
+    return dataclasses.replace(command, expected_at=known.notified_at, effective_at=known.heard_at)
 
 
 def _recorded_site(state: supply.State, plan: supply.SitePlan) -> supply.SitePlan | None:
@@ -146,4 +191,4 @@ def _recorded_rack(state: supply.State, rack: supply.Rack, planned: supply.RackP
     sku = state.skus[rack.sku]
     nodes = 0 if not planned.nodes and rack.nodes == sku.nodes_per_rack else rack.nodes
     limit_w = 0 if not planned.limit_w and rack.limit_w == sku.rack_w else rack.limit_w
-    return supply.RackPlan(rack.id, rack.sku, rack.feed, rack.row, nodes, limit_w, rack.block)
+    return supply.RackPlan(rack.id, rack.sku, rack.feed, rack.row, nodes, limit_w, rack.block, rack.loop)

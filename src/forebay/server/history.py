@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from forebay.core import money, supply, usage
+from forebay.core import claims, money, supply, usage
 from forebay.core.ids import Principal, Role
 from forebay.core.placements.gang import Run
 from forebay.core.placements.index import each_node
@@ -68,11 +68,16 @@ def _explained(
     shares: list[bodies.PlacementShare] = []
     if isinstance(source, usage.TrancheLine):
         late = source.period_start != closing.event.start
-        pieces = [] if late else closing.books.get(source.tranche, [])
+        pieces = [] if late else closing.books.get((source.tranche, source.since), [])
         shares = [_share(told, piece, "lent" if piece.lent else "own", principal) for piece in pieces]
         shares += _rest(source, shares)
+        # What take-or-pay does not ask for.
+        unpaid_us = line.gpu_us - sum(share["gpu_us"] for share in shares)
+        shares += [_unplaced("unpaid", unpaid_us)] if unpaid_us else []
     elif source is not None:
-        pieces = closing.meters.get((usage.key_of_line(source), source.segment, source.period_start), [])
+        pieces = closing.meters.get(
+            (usage.key_of_line(source), source.segment, source.period_start, source.since), []
+        )
         use = "lent" if line.kind == "lending_share" else "own"
         shares = [_share(told, piece, use, principal) for piece in pieces]
     gpu_us = sum(share["gpu_us"] for share in shares)
@@ -81,7 +86,7 @@ def _explained(
     return {
         "invoice": issued.invoice,
         "line": bills.line_body(line, n, issued.currency),
-        "contract": views.contract_body(told.claims.contracts[line.contract]),
+        "contract": views.contract_body(_version(told, line), told.claims.openings.get(line.contract)),
         "price_list": bills.price_list_body(told.money, line.price_version, told.segment)
         if line.price_version
         else None,
@@ -91,6 +96,12 @@ def _explained(
         "gpu_hours": amounts.gpu_hour_text(gpu_us),
         "placements": shares,
     }
+
+
+def _version(told: Retelling, line: money.Line) -> claims.ContractPlan:
+    """The version of the contract that a line was billed under."""
+    known = told.claims.versions[line.contract]
+    return next(each.plan for each in known if each.plan.version == line.contract_version)
 
 
 def _source(closing: Closing, line: money.Line) -> usage.TrancheLine | usage.UsageLine | None:

@@ -58,6 +58,8 @@ class Options:
     tls_cert: Path | None = None
     tls_key: Path | None = None
     permissions: Permissions = Permissions()
+    #: Days for which logs and checkpoints of a gang stay after its end; 0 for what the environment says.
+    keep_days: int = 0
 
 
 class Whereabouts(msgspec.Struct, frozen=True):
@@ -75,10 +77,14 @@ class Listener:
 
     def __init__(self, options: Options) -> None:
         self._state = options.state.absolute()
-        keep_days = _keep_days(os.environ.get("FOREBAY_KEEP_DAYS", ""))
+        #: Days for which logs and checkpoints of a gang stay after its end.
+        self.keep_days = _keep_days(options, os.environ.get("FOREBAY_KEEP_DAYS", ""))
+        binds = _binds(os.environ.get("FOREBAY_BINDING", ""))
         self._socket = _bind(options)
         try:
-            self.forebay = composition.open_state(self._state, options.world, options.permissions, keep_days)
+            self.forebay = composition.open_state(
+                self._state, options.world, options.permissions, self.keep_days, binds=binds
+            )
         except BaseException:
             self._socket.close()
             raise
@@ -248,8 +254,14 @@ def _spare_what_stays() -> None:
     gc.set_threshold(*COLLECT_AFTER)
 
 
-def _keep_days(said: str) -> int:
-    """Days for which logs and checkpoints of a gang stay after its end. Raises `StartError`."""
+def _keep_days(options: Options, said: str) -> int:
+    """Days for which logs and checkpoints of a gang stay after its end: the option's, else those that the environment
+    says. Raises `StartError`.
+    """
+    if not 0 <= options.keep_days <= DAYS_MAX:
+        raise StartError(f"--keep-days is {options.keep_days}: from 1 to {DAYS_MAX} is meant")
+    if options.keep_days:
+        return options.keep_days
     if not said:
         return retention.KEEP_DAYS
     if not (said.isascii() and said.isdigit() and 0 < int(said) <= DAYS_MAX):
@@ -257,6 +269,13 @@ def _keep_days(said: str) -> int:
             f"FOREBAY_KEEP_DAYS is {said!r}: a whole number of days, from 1 to {DAYS_MAX}, is meant"
         )
     return int(said)
+
+
+def _binds(said: str) -> bool:
+    """Whether racks are planned without being asked for. Raises `StartError`."""
+    if said not in ("", "auto", "manual"):
+        raise StartError(f"FOREBAY_BINDING is {said!r}: auto or manual is meant")
+    return said != "manual"
 
 
 def _bind(options: Options) -> socket.socket:
@@ -323,4 +342,5 @@ def _arguments(options: Options) -> list[str]:
             "--tls-key",
             str(options.tls_key.absolute()),
         ]
+    words += ["--keep-days", str(options.keep_days)] if options.keep_days else []
     return [*words, "--tenant-programs"] if options.permissions.tenant_programs else words

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from forebay.core import money
-from forebay.server import amounts, bills, bodies, history, problems, views
+from forebay.server import amounts, bills, bodies, history, problems, sides, views
 from forebay.server.calls import BOOKS, EVERYBODY, LIMIT_DEFAULT, LIMIT_MAX, Caller, address
 
 router = APIRouter()
@@ -20,7 +20,7 @@ PageLimit = Annotated[int, Query(ge=1, le=LIMIT_MAX)]
 @address(router, "GET", "/v1/contracts", EVERYBODY, bodies.ContractPage)
 async def list_contracts(call: Caller, limit: PageLimit = LIMIT_DEFAULT, cursor: str = "") -> Response:
     """Contracts as signed."""
-    found = await call.read(lambda world: views.contracts(world, call.principal))
+    found = await call.read(lambda world: sides.contracts_of_both_sides(world, call.principal))
     return call.named_page(found, limit, str, "")
 
 

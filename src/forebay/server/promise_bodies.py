@@ -11,6 +11,7 @@ from typing import NotRequired, TypedDict
 import msgspec
 
 from forebay.server.bodies import Applied, Money, PostedDocument
+from forebay.server.shortfall_bodies import ShortStock
 
 
 class PromisePolicyBody(TypedDict):
@@ -22,6 +23,8 @@ class PromisePolicyBody(TypedDict):
     #: Contracts that go short last.
     protected: list[str]
     notice_grace_s: int
+    #: What may be lost at once, so that nodes are kept to make it good: none, rack, row, feed or loop.
+    spares: str
 
 
 # What is there, promised and left.
@@ -49,6 +52,39 @@ class CapacityMonth(TypedDict):
     promisable: int
     #: By how much tranches go short.
     short: int
+    #: By how much holds and rights may take more than there will be, beside that.
+    overdrawn: int
+    #: What is kept to make a loss good; it is not promisable.
+    spares: int
+
+
+class OverdraftPart(TypedDict):
+    """Nodes that may be taken from `start` until `end` (null: with no end in sight), and will not be there."""
+
+    start: str
+    end: str | None
+    nodes: int
+    gpus: int
+
+
+class OverdraftBody(TypedDict):
+    """A hold, or a right that is not used yet, which may take more than there will be. Nobody goes short yet."""
+
+    #: "hold", "call" or "extension".
+    kind: str
+    id: str
+    tenant: str
+    site: str
+    sku: str
+    nodes_per_rack: int
+    parts: list[OverdraftPart]
+
+
+class OverdraftChange(TypedDict):
+    """A hold or a right that is overdrawn in another way: null where it is not overdrawn."""
+
+    before: OverdraftBody | None
+    after: OverdraftBody | None
 
 
 class CapacityStock(TypedDict):
@@ -61,6 +97,30 @@ class CapacityStock(TypedDict):
     #: Whether its P50 and P90 are not those of a forecast of today's schedule.
     provisional: bool
     months: list[CapacityMonth]
+    #: From the first of these months on, also beyond the last.
+    overdrawn: list[OverdraftBody]
+    #: Where anything is rented: whose it is, "" for our own.
+    supplier: NotRequired[str]
+
+
+class SupplierShare(TypedDict):
+    """What one supplier has for us in a month; "" is ourselves. `share_ppm` is of what counts, parts per million."""
+
+    supplier: str
+    gpus_p50: int
+    gpus_p90: int
+    share_ppm: int
+
+
+class SupplierMonth(TypedDict):
+    """A month by supplier, each stock at its lowest instant."""
+
+    month: str
+    start: str
+    end: str
+    suppliers: list[SupplierShare]
+    #: Sum of the squares of all shares in percent: 10,000 where everything is from one, 0 where there is nothing.
+    concentration: int
 
 
 class CapacityBody(TypedDict):
@@ -68,6 +128,8 @@ class CapacityBody(TypedDict):
 
     policy: PromisePolicyBody
     stocks: list[CapacityStock]
+    #: Where anything is rented: how much is from whom.
+    suppliers: NotRequired[list[SupplierMonth]]
 
 
 class CapacityChange(TypedDict):
@@ -176,6 +238,8 @@ class LateBody(TypedDict):
     damages_per_gpu_day: Money
     cap: Money | None
     longstop_s: int
+    #: In the place of damages: such a share of a day's fee, for each day late.
+    discount_ppm_per_day: int
 
 
 class ShortPart(TypedDict):
@@ -185,6 +249,35 @@ class ShortPart(TypedDict):
     end: str | None
     nodes: int
     gpus: int
+
+
+class MovedDate(TypedDict):
+    """A committed date that relief moved, and how many units of the tranche are due then."""
+
+    count: int
+    committed: str
+    moved_to: str
+
+
+class ReliefBody(TypedDict):
+    """Why dates moved: "force_majeure", "customer_delay" or "change_order", from when to when it lasted, and how much
+    of that the contract gives relief for.
+    """
+
+    kind: str
+    start: str
+    end: str
+    granted_until: str
+    #: When notice of it was received.
+    received: str
+    reason: str
+
+
+class DatesBody(TypedDict):
+    """Dates that relief moved, and why."""
+
+    moved: list[MovedDate]
+    reliefs: list[ReliefBody]
 
 
 class RiskBody(TypedDict):
@@ -210,10 +303,17 @@ class RiskBody(TypedDict):
     #: Fees that cannot be charged.
     fees: Money
     damages: Money
-    #: Whether the damages reached the cap of the terms.
+    #: What is taken off later fees, where the terms say so in the place of damages.
+    discount: Money
+    #: Whether the damages, or the discount, reached the cap of the terms.
     capped: bool
     #: From when on the customer may end the tranche.
     longstop: str | None
+    #: Whether what stands counts as missing until the customer accepts it.
+    until_accepted: bool
+    #: Dates that relief moved: damages and the longstop count from there. And why.
+    moved: list[MovedDate]
+    reliefs: list[ReliefBody]
 
 
 class RiskChange(TypedDict):
@@ -229,6 +329,7 @@ class RiskTotal(TypedDict):
     currency: str
     fees: Money
     damages: Money
+    discount: Money
     total: Money
 
 
@@ -238,6 +339,8 @@ class ShortfallsBody(TypedDict):
     policy: NotRequired[PromisePolicyBody]
     items: list[RiskBody]
     totals: list[RiskTotal]
+    #: What there is to share out, stock by stock.
+    stocks: NotRequired[list[ShortStock]]
 
 
 # Reports.
@@ -280,6 +383,7 @@ class MilestoneReport(TypedDict):
     risks: list[RiskChange]
     #: What all shortfalls cost now.
     totals: list[RiskTotal]
+    overdrawn: list[OverdraftChange]
 
 
 class SigningBody(TypedDict):
@@ -288,6 +392,20 @@ class SigningBody(TypedDict):
     applied: list[Applied]
     dry_run: bool
     risks: list[RiskChange]
+    totals: list[RiskTotal]
+    overdrawn: list[OverdraftChange]
+
+
+class AllocationBody(TypedDict):
+    """A shortfall that was shared out by hand, and whom that makes short in another way."""
+
+    site: str
+    sku: str
+    reason: str
+    changed: bool
+    dry_run: bool
+    risks: list[RiskChange]
+    #: What all shortfalls cost now.
     totals: list[RiskTotal]
 
 
@@ -306,6 +424,7 @@ class WhatIfBody(TypedDict):
     totals_after: list[RiskTotal]
     #: Months whose figures differ.
     capacity: list[CapacityChange]
+    overdrawn: list[OverdraftChange]
 
 
 # Quotes and holds.
@@ -314,7 +433,7 @@ class WhatIfBody(TypedDict):
 class ObstacleBody(TypedDict):
     """What stands in the way of an offer, or made it later.
 
-    `kind` is refusal, hold, call, extension, waits_for (a milestone) or provisional.
+    `kind` is refusal, hold, call, extension, tranche (it ends then), waits_for (a milestone) or provisional.
     """
 
     kind: str
@@ -334,9 +453,18 @@ class OfferBody(TypedDict):
     signable: bool
     nodes: int
     gpus: int
+    #: What the same is in superchips; 0 where the kind of rack does not count them.
+    superchips: int
     nodes_per_rack: int
     cost: Money | None
     obstacles: list[ObstacleBody]
+
+
+class NomineeBody(TypedDict):
+    """A kind of rack at a site."""
+
+    site: str
+    sku: str
 
 
 class QuoteBody(TypedDict):
@@ -347,6 +475,9 @@ class QuoteBody(TypedDict):
     not_before: str
     term_s: int
     items: list[OfferBody]
+    #: Where a tranche with this choice would be if it were signed to begin at `not_before`: the first kind of rack,
+    #: and of the sites the first, where it fits. Null where it fits nowhere from then on.
+    nominee: NomineeBody | None
 
 
 class HoldBody(TypedDict):
@@ -362,8 +493,9 @@ class HoldBody(TypedDict):
     start: str
     end: str
     expires: str
-    #: Without a currency: a hold is of no contract yet.
     price_per_gpu_hour: str
+    #: Of the price; "" where none is named.
+    currency: str
     #: The right to whose holder it is on offer, "" for none.
     offered_to: str
 
@@ -399,6 +531,20 @@ class SaleOnOffer(TypedDict):
     hold: NotRequired[str]
 
 
+class DayNoticeBody(TypedDict):
+    """A notice that is counted in days of a business calendar. It ends as the last of them closes there."""
+
+    days: int
+    #: Whether business days are counted, or all.
+    business: bool
+    calendar: str
+    #: The version that a notice which begins now is counted by.
+    version: int
+    zone: str
+    #: Until when a notice counts as received that day, local time.
+    closes: str
+
+
 class RightBody(TypedDict):
     """What one side of a contract may still ask for."""
 
@@ -419,7 +565,9 @@ class RightBody(TypedDict):
     expires: str | None
     #: The next date by which something has to be said, exclusive; null for none.
     deadline: str | None
+    #: Seconds; 0 where it is counted in days of a calendar, as `notice` says.
     notice_s: int
+    notice: DayNoticeBody | None
     term_s: int
     price_per_gpu_hour: Money | None
     #: The fewest racks at once; racks taken; racks left by its number and its cap, null for no limit.
@@ -430,6 +578,13 @@ class RightBody(TypedDict):
     cap: str
     cap_left: Money | None
     offer: SaleOnOffer | None
+    #: What it may take and will not be there; not told to a tenant.
+    overdrawn: NotRequired[list[OverdraftPart]]
+    #: A termination: dates of its tranche that relief moved, by which its longstop counts. And why.
+    moved: list[MovedDate]
+    reliefs: list[ReliefBody]
+    #: For ourselves, once we said who we are: whether it is ours to use, or against us.
+    ours: NotRequired[bool]
 
 
 class RightPage(TypedDict):
@@ -527,6 +682,7 @@ class PostedHold(msgspec.Struct, forbid_unknown_fields=True):
     end: str
     expires: str
     price_per_gpu_hour: str = "0"
+    currency: str = "USD"
 
 
 class PostedSaleOffer(msgspec.Struct, forbid_unknown_fields=True):

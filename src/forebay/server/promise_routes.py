@@ -10,14 +10,26 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from forebay.core import claims, ids
+from forebay.core import claims, ids, timeline
 from forebay.core.claims import quotes, rights
+from forebay.core.claims.calendar import Stock
 from forebay.core.supply import blocks
 from forebay.core.timeline import INSTANT_MAX
 from forebay.core.units import MINOR_DIGITS, SECOND_US
 from forebay.core.world import World, key_scope
 from forebay.feeds import quantities
-from forebay.server import amounts, applying, bodies, forecasting, problems, promise_bodies, promises
+from forebay.server import (
+    allocating,
+    amounts,
+    applying,
+    bodies,
+    forecasting,
+    problems,
+    promise_bodies,
+    promises,
+    shortfall_bodies,
+    sides,
+)
 from forebay.server.calls import BOOKS, EVERYBODY, LIMIT_DEFAULT, LIMIT_MAX, OPERATOR, Call, Caller, address
 from forebay.server.promises import known_date
 
@@ -40,12 +52,24 @@ async def show_capacity(
     start: Annotated[str, Query(alias="from")] = "",
     months: Annotated[int, Query(ge=1, le=MONTHS_MAX)] = MONTHS_DEFAULT,
 ) -> Response:
-    """Site by SKU by month, in nodes: supply, committed, encumbered, promisable. `from` is a date, now without."""
-    from_at = _instant(start, "from", "bad_parameter") or call.forebay.clock.now()
+    """Site by SKU by month, in nodes: supply, committed, encumbered, promisable. `from` is a date, now without; what
+    is past of this month is left out, and a month before it is refused.
+    """
+    now = call.forebay.clock.now()
+    from_at = instant_of(start, "from", "bad_parameter") or now
+    if timeline.month_end(from_at) <= now:
+        # Since when a rack stands is not kept: what stands now would be told as if it always had.
+        told = f"{start} lies before this month: what can be promised is told from now on"
+        raise _wrong("from", told, "bad_parameter")
+    from_at = max(from_at, now)
     try:
         body = await call.read(
-            lambda world: promises.capacity(
-                world, call.principal, site=site, sku=sku, from_at=from_at, months=months
+            lambda world: sides.with_suppliers(
+                world,
+                call.principal,
+                promises.capacity(world, call.principal, site=site, sku=sku, from_at=from_at, months=months),
+                from_at,
+                months,
             )
         )
     except LookupError as error:
@@ -83,8 +107,8 @@ async def _schedule(call: Call, site: str) -> promise_bodies.ScheduleBody:
 async def slip_milestone(call: Caller, site: str, milestone: str) -> Response:
     """A milestone is expected at another date: what moves, and who goes short by it. If-Match is honoured."""
     posted = await call.posted(promise_bodies.PostedForecast)
-    forecast_at = _instant(posted.forecast_at, "forecast_at")
-    _refuse_long(posted.reason, "reason")
+    forecast_at = instant_of(posted.forecast_at, "forecast_at")
+    refuse_long(posted.reason, "reason")
     command = blocks.ReportForecast(
         ids.SiteId(site), ids.MilestoneId(milestone), forecast_at, posted.reason
     )  # fmt: skip
@@ -98,8 +122,10 @@ async def slip_milestone(call: Caller, site: str, milestone: str) -> Response:
 async def reach_milestone(call: Caller, site: str, milestone: str) -> Response:
     """A milestone is done: what moves, and who goes short, or no more, by it. If-Match is honoured."""
     posted = await call.posted(promise_bodies.PostedReached)
-    reached_at = _instant(posted.reached_at, "reached_at") if posted.reached_at else call.forebay.clock.now()
-    _refuse_long(posted.evidence, "evidence")
+    reached_at = (
+        instant_of(posted.reached_at, "reached_at") if posted.reached_at else call.forebay.clock.now()
+    )
+    refuse_long(posted.evidence, "evidence")
     command = blocks.ReportReached(
         ids.SiteId(site), ids.MilestoneId(milestone), reached_at, posted.evidence
     )  # fmt: skip
@@ -120,16 +146,17 @@ async def _report(
     if dry_run:
         before, after, answer = await _tried(call, lambda copy, at: _asked(call, copy, command, at), site)
     else:
+        now = call.forebay.clock.now()
         repeated = await call.glance(
             lambda world: _answered(world, call, {"milestone": milestone}) is not None
         )
         settle = call.forebay.forecaster.settle
         await asyncio.to_thread(settle)
-        before = await call.read(lambda world: _Look(world, call.principal, site))
+        before = await call.read(lambda world: _Look(world, call.principal, now, site))
         answer = await _decided(call, command, now_meant=now_meant, about={"milestone": milestone})
         # Who goes short depends on how sure the new dates are.
         await asyncio.to_thread(settle)
-        after = await call.read(lambda world: _Look(world, call.principal, site))
+        after = await call.read(lambda world: _Look(world, call.principal, now, site))
     told: promise_bodies.MilestoneReport = {
         "site": site,
         "milestone": milestone,
@@ -147,6 +174,7 @@ async def _report(
         ),
         "risks": promises.risk_changes(before.shorts, after.shorts),
         "totals": after.shorts["totals"],
+        "overdrawn": promises.overdraft_changes(before.overdrawn, after.overdrawn),
     }
     return call.answer(told)
 
@@ -162,7 +190,7 @@ def _told(moved: dict[str, dict[str, int]]) -> tuple[dict[ids.BlockId, promises.
 class _Look:
     """What is kept of the World to tell a difference: values, and nothing that the World still changes."""
 
-    def __init__(self, world: World, principal: ids.Principal, site: str = "") -> None:
+    def __init__(self, world: World, principal: ids.Principal, at: int, site: str = "") -> None:
         outlook = world.calendar.outlook(ids.SiteId(site)) if site else None
         self.dates: dict[str, int] = {}
         if outlook is not None:
@@ -170,7 +198,8 @@ class _Look:
         self.provisional = outlook is not None and outlook.provisional
         self.confidence = world.state.claims.policy.confidence.value
         self.blocks = promises.block_dates(world, ids.SiteId(site)) if site else {}
-        self.shorts = promises.shortfalls(world, principal)
+        self.shorts = promises.shortfalls(world, principal, at)
+        self.overdrawn = promises.overdrafts_seen(world, principal)
 
 
 # What if.
@@ -182,7 +211,7 @@ class _Look:
 async def try_slip(call: Caller) -> Response:
     """What if a milestone came at another date: what would move, who would go short, what could be promised."""
     posted = await call.posted(promise_bodies.PostedSlip)
-    forecast_at = _instant(posted.forecast_at, "forecast_at")
+    forecast_at = instant_of(posted.forecast_at, "forecast_at")
     command = blocks.ReportForecast(ids.SiteId(posted.site), ids.MilestoneId(posted.milestone), forecast_at)
 
     def act(copy: World, at: int) -> list[bodies.Applied]:
@@ -220,10 +249,10 @@ async def _what_if(
     def run(world: World) -> promise_bodies.WhatIfBody:
         copy = _copied(world, at)
         rows = promises.capacity_rows(copy, max(at, copy.now), months)
-        before = _Look(copy, call.principal, site)
+        before = _Look(copy, call.principal, at, site)
         applied = act(copy, max(at, copy.now))
         forecasting.settle_copy(copy, max(at, copy.now))
-        after = _Look(copy, call.principal, site)
+        after = _Look(copy, call.principal, at, site)
         return {
             "what": what,
             "confidence": after.confidence,
@@ -238,6 +267,7 @@ async def _what_if(
             "capacity": promises.capacity_changes(
                 copy, rows, promises.capacity_rows(copy, max(at, copy.now), months)
             ),
+            "overdrawn": promises.overdraft_changes(before.overdrawn, after.overdrawn),
         }
 
     return await call.read(run)
@@ -249,10 +279,10 @@ async def _tried(call: Call, act: Callable[[World, int], Any], site: str = "") -
 
     def run(world: World) -> tuple[_Look, _Look, Any]:
         copy = _copied(world, at)
-        before = _Look(copy, call.principal, site)
+        before = _Look(copy, call.principal, at, site)
         answer = act(copy, max(at, copy.now))
         forecasting.settle_copy(copy, max(at, copy.now))
-        return before, _Look(copy, call.principal, site), answer
+        return before, _Look(copy, call.principal, at, site), answer
 
     return await call.read(run)
 
@@ -284,8 +314,8 @@ async def ask_quote(call: Caller) -> Response:
     posted = await call.posted(promise_bodies.PostedQuote)
     now = call.forebay.clock.now()
     term_s = _length(posted.term, "term")
-    not_before = max(now, _instant(posted.not_before, "not_before") if posted.not_before else now)
-    not_after = _instant(posted.not_after, "not_after") if posted.not_after else 0
+    not_before = max(now, instant_of(posted.not_before, "not_before") if posted.not_before else now)
+    not_after = instant_of(posted.not_after, "not_after") if posted.not_after else 0
     price = _price(posted.price_per_gpu_hour)
     if posted.currency not in MINOR_DIGITS:
         raise _wrong("currency", f"{posted.currency} is not one of {', '.join(MINOR_DIGITS)}")
@@ -326,6 +356,7 @@ async def ask_quote(call: Caller) -> Response:
             "not_before": amounts.when(not_before),
             "term_s": term_s,
             "items": promises.quotes(world, requests, posted.currency if price else ""),
+            "nominee": promises.nominee_of(world, requests),
         }
 
     try:
@@ -347,10 +378,11 @@ async def list_holds(call: Caller, limit: Rows = LIMIT_DEFAULT, cursor: str = ""
 async def keep_capacity(call: Caller) -> Response:
     """Keep capacity for a customer for a while."""
     posted = await call.posted(promise_bodies.PostedHold)
+    price = _price(posted.price_per_gpu_hour)
     hold = claims.Hold(
         ids.HoldId(posted.id), ids.TenantId(posted.tenant), ids.SiteId(posted.site), ids.SkuId(posted.sku),
-        posted.nodes, _instant(posted.start, "start"), _instant(posted.end, "end"),
-        _instant(posted.expires, "expires"), _price(posted.price_per_gpu_hour),
+        posted.nodes, instant_of(posted.start, "start"), instant_of(posted.end, "end"),
+        instant_of(posted.expires, "expires"), price, posted.currency if price else "",
     )  # fmt: skip
     return call.answer(await call.decided(claims.HoldCapacity(hold)), 201)
 
@@ -377,7 +409,7 @@ async def give_hold_back(call: Caller, name: str) -> Response:
 async def sign_contracts(call: Caller) -> Response:
     """Sign the contracts of files. What does not fit is refused, with where and from when on it would (`offers`)."""
     posted = await call.posted(promise_bodies.PostedSigning)
-    _refuse_long(posted.override, "override")
+    refuse_long(posted.override, "override")
     wanted = await applying.contracts_to_sign(call, posted.documents, posted.hold, posted.override)
     async with _offers_instead(call, wanted):
         if posted.dry_run:
@@ -385,14 +417,16 @@ async def sign_contracts(call: Caller) -> Response:
                 call, lambda copy, at: applying.try_on(copy, call, wanted, at)
             )
         else:
-            before = await call.read(lambda world: _Look(world, call.principal))
+            now = call.forebay.clock.now()
+            before = await call.read(lambda world: _Look(world, call.principal, now))
             applied = await applying.decide_all(call, wanted)
-            after = await call.read(lambda world: _Look(world, call.principal))
+            after = await call.read(lambda world: _Look(world, call.principal, now))
     told: promise_bodies.SigningBody = {
         "applied": applied,
         "dry_run": posted.dry_run,
         "risks": promises.risk_changes(before.shorts, after.shorts),
         "totals": after.shorts["totals"],
+        "overdrawn": promises.overdraft_changes(before.overdrawn, after.overdrawn),
     }
     return call.answer(told)
 
@@ -404,7 +438,7 @@ async def _offers_instead(call: Call, wanted: list[applying.One]) -> AsyncIterat
         yield
     except problems.Failure as failure:
         place = failure.errors[0]["pointer"].split("/")[1:] if failure.errors else []
-        if failure.code == "oversold" and place[0] == "tranches":
+        if failure.code == "oversold" and place[0] == "tranches" and len(place) > 1:
             # What came before it in the same call is signed by now.
             refused = wanted[len(failure.more["applied"])].command
             assert isinstance(refused, claims.SignContract)
@@ -422,7 +456,40 @@ async def _offers_instead(call: Call, wanted: list[applying.One]) -> AsyncIterat
 @address(router, "GET", "/v1/shortfalls", EVERYBODY, promise_bodies.ShortfallsBody)
 async def list_shortfalls(call: Caller) -> Response:
     """Who goes short: of how many, from when to when, under which terms, and what it costs."""
-    return call.tagged(await call.read(lambda world: promises.shortfalls(world, call.principal)))
+    now = call.forebay.clock.now()
+    return call.tagged(await call.read(lambda world: promises.shortfalls(world, call.principal, now)))
+
+
+@address(
+    router, "POST", "/v1/shortfalls/{site}/{sku}", OPERATOR, promise_bodies.AllocationBody,
+    takes=shortfall_bodies.PostedAllocation,
+)  # fmt: skip
+async def share_shortfall(call: Caller, site: str, sku: str) -> Response:
+    """Share out by hand, from now on, what a stock is short of. It stands until there is more or less to share."""
+    posted = await call.posted(shortfall_bodies.PostedAllocation)
+    refuse_long(posted.reason, "reason")
+    stock, about = Stock(ids.SiteId(site), ids.SkuId(sku)), {"site": site, "sku": sku}
+    shorts = await call.read(lambda world: allocating.shorts_meant(world, stock, posted.shares, instant_of))
+    command = claims.AllocateShortfall(*stock, shorts, posted.reason)
+    if posted.dry_run:
+        before, after, answer = await _tried(call, lambda copy, at: _asked(call, copy, command, at))
+    else:
+        # Who gives no dates means what is to be shared now: under the same key it is the same request all the same.
+        undated = not any(share.start or share.end for share in posted.shares)
+        now = call.forebay.clock.now()
+        before = await call.read(lambda world: _Look(world, call.principal, now))
+        answer = await _decided(call, command, now_meant=undated, about=about)
+        after = await call.read(lambda world: _Look(world, call.principal, now))
+    told: promise_bodies.AllocationBody = {
+        "site": site,
+        "sku": sku,
+        "reason": posted.reason,
+        "changed": bool(answer["changed"]),
+        "dry_run": posted.dry_run,
+        "risks": promises.risk_changes(before.shorts, after.shorts),
+        "totals": after.shorts["totals"],
+    }
+    return call.answer(told)
 
 
 # Rights.
@@ -431,7 +498,8 @@ async def list_shortfalls(call: Caller) -> Response:
 @address(router, "GET", "/v1/rights", EVERYBODY, promise_bodies.RightPage)
 async def list_rights(call: Caller, limit: Rows = LIMIT_DEFAULT, cursor: str = "") -> Response:
     """What one side of each contract may still ask for."""
-    found = await call.read(lambda world: promises.rights_seen(world, call.principal))
+    at = call.forebay.clock.now()
+    found = await call.read(lambda world: sides.rights_of_both_sides(world, call.principal, at))
     return call.named_page(found, limit, str, "")
 
 
@@ -442,7 +510,8 @@ async def show_right(call: Caller, name: str) -> Response:
 
 
 async def _right(call: Call, name: str) -> promise_bodies.RightBody:
-    found = dict(await call.read(lambda world: promises.rights_seen(world, call.principal)))
+    at = call.forebay.clock.now()
+    found = dict(await call.read(lambda world: sides.rights_of_both_sides(world, call.principal, at)))
     if name not in found:
         raise call.missing("right", name)
     return found[name]
@@ -480,7 +549,7 @@ async def exercise_right(call: Caller, name: str) -> Response:
         made = str(known["tranche"])
     command = rights.ExerciseRight(
         ids.RightId(name), _received(posted.received_at), ids.TrancheId(made), posted.racks,
-        _instant(posted.start, "start") if posted.start else 0,
+        instant_of(posted.start, "start") if posted.start else 0,
     )  # fmt: skip
     answer = await call.decided(command)
     price = body["cap_left"]
@@ -499,13 +568,16 @@ async def exercise_right(call: Caller, name: str) -> Response:
 def _free_name(world: World, right: str) -> str:
     """A name for the tranche of a right: the right's own, with the first number that is free."""
     number = 1
-    while ids.TrancheId(f"{right}-{number}") in world.state.claims.tranches:
+    claimed = world.state.claims
+    while ids.TrancheId(f"{right}-{number}") in {**claimed.tranches, **claimed.rented.tranches}:
         number += 1
     return f"{right}-{number}"
 
 
 def _currency(world: World, contract: str) -> str:
-    return world.state.claims.contracts[ids.ContractId(contract)].currency
+    plan = claims.overlays.contract_named(world.state.claims, ids.ContractId(contract))
+    assert plan is not None, "a right is one of a contract"
+    return plan.currency
 
 
 @address(
@@ -524,7 +596,7 @@ async def waive_right(call: Caller, name: str) -> Response:
 
 def _received(text: str) -> int:
     # 0 is when it is entered: what a tenant may say of its own notice.
-    return _instant(text, "received_at") if text else 0
+    return instant_of(text, "received_at") if text else 0
 
 
 # What every command here needs.
@@ -553,7 +625,7 @@ def _wrong(field: str, detail: str, code: str = "bad_body") -> problems.Failure:
     return problems.Failure(code, f"{field}: {detail}", errors=errors)
 
 
-def _instant(text: str, field: str, code: str = "bad_body") -> int:
+def instant_of(text: str, field: str, code: str = "bad_body") -> int:
     """A date (midnight UTC) or an RFC 3339 time; 0 for none, where a parameter may be missing."""
     if not text and code == "bad_parameter":
         return 0
@@ -580,6 +652,7 @@ def _price(text: str) -> int:
         raise _wrong("price_per_gpu_hour", str(error)) from None
 
 
-def _refuse_long(text: str, field: str) -> None:
+def refuse_long(text: str, field: str) -> None:
+    """Free words are few. Raises `problems.Failure`."""
     if len(text) > WORDS_MAX:
         raise _wrong(field, f"at most {WORDS_MAX} characters")

@@ -10,14 +10,15 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from forebay.core import claims, supply, units
-from forebay.core.claims import exercise, refusals, rights
+from forebay.core.claims import exercise, lateness, overdrawn, refusals, rights, workdays
 from forebay.core.claims import quotes as quoting
-from forebay.core.ids import BlockId, Principal, Role, SiteId, TenantId
+from forebay.core.claims.calendar import Stock
+from forebay.core.ids import BlockId, HoldId, Principal, RightId, Role, SiteId, TenantId
 from forebay.core.supply import blocks, schedule
 from forebay.core.supply.blocks import Confidence, MilestonePlan, Outlook
 from forebay.core.timeline import INSTANT_MAX
 from forebay.core.world import World
-from forebay.server import amounts, promise_bodies, sight
+from forebay.server import allocating, amounts, deliveries, promise_bodies, sight
 
 #: Who sees what is the seller's own.
 SELLERS = (Role.OPERATOR, Role.FINANCE)
@@ -37,6 +38,7 @@ def policy_body(world: World) -> promise_bodies.PromisePolicyBody:
         "shorting": policy.shorting.value,
         "protected": list(policy.protected),
         "notice_grace_s": policy.notice_grace_s,
+        "spares": policy.spares.value,
     }
 
 
@@ -53,7 +55,7 @@ def capacity(
     refuse_unknown("site", site, supplied.sites)
     refuse_unknown("SKU", sku, supplied.skus)
     rows = capacity_rows(world, from_at, months, site, sku)
-    return {"policy": policy_body(world), "stocks": _stocks(world, rows)}
+    return {"policy": policy_body(world), "stocks": _stocks(world, rows, from_at)}
 
 
 def refuse_unknown(what: str, name: str, known: Iterable[str]) -> None:
@@ -78,7 +80,7 @@ def capacity_rows(
     )  # fmt: skip
 
 
-def _stocks(world: World, rows: Iterable[quoting.Row]) -> list[promise_bodies.CapacityStock]:
+def _stocks(world: World, rows: Iterable[quoting.Row], from_at: int) -> list[promise_bodies.CapacityStock]:
     found: dict[tuple[str, str], promise_bodies.CapacityStock] = {}
     for row in rows:
         sku = world.state.supply.skus[row.sku]
@@ -86,9 +88,11 @@ def _stocks(world: World, rows: Iterable[quoting.Row]) -> list[promise_bodies.Ca
             (row.site, row.sku),
             {
                 "site": row.site, "sku": row.sku, "nodes_per_rack": sku.nodes_per_rack,
-                "gpus_per_node": sku.gpus_per_node, "provisional": row.provisional, "months": [],
+                "gpus_per_node": sku.gpus_per_node, "provisional": row.provisional, "months": [], "overdrawn": [],
             },
         )  # fmt: skip
+        if not stock["months"]:
+            stock["overdrawn"] = overdrafts_of(world, Stock(row.site, row.sku), from_at)
         stock["months"].append(_month(row))
     return list(found.values())
 
@@ -98,7 +102,7 @@ def _month(row: quoting.Row) -> promise_bodies.CapacityMonth:
         "month": amounts.when(row.start_at)[:7], "start": amounts.when(row.start_at), "end": amounts.when(row.end_at),
         "supply_p50": row.supply_p50, "supply_p90": row.supply_p90, "committed": row.committed, "held": row.held,
         "calls": row.calls, "extensions": row.extensions, "refusals": row.refusals, "backstop": row.backstop,
-        "promisable": row.promisable, "short": row.short,
+        "promisable": row.promisable, "short": row.short, "overdrawn": row.overdrawn, "spares": row.spares,
     }  # fmt: skip
 
 
@@ -277,28 +281,28 @@ def _days(was: int, now: int) -> int | None:
 # Who is at risk.
 
 
-def shortfalls(world: World, principal: Principal) -> promise_bodies.ShortfallsBody:
-    """Who goes short, as far as the principal may see it."""
-    found = [risk for risk in risks_of(world) if sight.owns(principal, risk.tenant)]
+def shortfalls(world: World, principal: Principal, at: int) -> promise_bodies.ShortfallsBody:
+    """Who goes short as far as it is known at an instant, and the principal may see it."""
+    found = [risk for risk in risks_of(world, at) if sight.owns(principal, risk.tenant)]
     body: promise_bodies.ShortfallsBody = {
         "items": [risk_body(world, risk) for risk in found],
         "totals": risk_totals(found),
     }
     if principal.role in SELLERS:
         body["policy"] = policy_body(world)
+        body["stocks"] = allocating.stocks_short(world)
     return body
 
 
-def risks_of(world: World) -> list[quoting.Risk]:
+def risks_of(world: World, at: int) -> list[quoting.Risk]:
     """Every tranche that goes short."""
-    return quoting.risks(world.state.claims, world.state.supply)
+    return quoting.risks(world.state.claims, world.state.supply, at)
 
 
 def risk_body(world: World, risk: quoting.Risk) -> promise_bodies.RiskBody:
     """One tranche that goes short. The World is the one that the risk was found in."""
     claimed, sku = world.state.claims, world.state.supply.skus[risk.sku]
     late = claimed.tranches[risk.tranche].plan.late
-    shorts = [short for short in claimed.shorts[risk.site, risk.sku] if short.tranche == risk.tranche]
     return {
         "tranche": risk.tranche,
         "contract": risk.contract,
@@ -318,40 +322,52 @@ def risk_body(world: World, risk: quoting.Risk) -> promise_bodies.RiskBody:
                 "nodes": short.nodes,
                 "gpus": short.nodes * sku.gpus_per_node,
             }
-            for short in shorts
+            for short in risk.parts
         ],
         "terms": risk.terms,
-        "late": None if late is None else _late(late, risk.currency),
+        "late": None if late is None else late_body(late, risk.currency),
         "fees": amounts.exact(risk.cost.fees_micros, risk.currency),
         "damages": amounts.exact(risk.cost.damages_micros, risk.currency),
+        "discount": amounts.exact(risk.cost.discount_micros, risk.currency),
         "capped": risk.cost.capped,
         "longstop": known_date(risk.cost.longstop_at),
+        "until_accepted": risk.until_accepted,
+        "moved": deliveries.dates_moved(risk.moved),
+        "reliefs": deliveries.reliefs_told(claimed.tranches[risk.tranche]),
     }
 
 
-def _late(late: claims.Late, currency: str) -> promise_bodies.LateBody:
+def late_body(late: claims.Late, currency: str) -> promise_bodies.LateBody:
+    """What follows when a part of a tranche is late."""
     return {
         "grace_s": late.grace_s,
         "damages_per_gpu_day": amounts.exact(late.damages_micros_per_gpu_day, currency),
         "cap": amounts.exact(late.cap_micros, currency) if late.cap_micros else None,
         "longstop_s": late.longstop_s,
+        "discount_ppm_per_day": late.discount_ppm_per_day,
     }
 
 
 def risk_totals(found: Iterable[quoting.Risk]) -> list[promise_bodies.RiskTotal]:
     """What shortfalls cost, currency by currency."""
-    sums: dict[str, tuple[int, int]] = {}
+    sums: dict[str, tuple[int, int, int]] = {}
     for risk in found:
-        fees, damages = sums.get(risk.currency, (0, 0))
-        sums[risk.currency] = (fees + risk.cost.fees_micros, damages + risk.cost.damages_micros)
+        fees, damages, discount = sums.get(risk.currency, (0, 0, 0))
+        cost = risk.cost
+        sums[risk.currency] = (
+            fees + cost.fees_micros,
+            damages + cost.damages_micros,
+            discount + cost.discount_micros,
+        )
     return [
         {
             "currency": currency,
             "fees": amounts.exact(fees, currency),
             "damages": amounts.exact(damages, currency),
-            "total": amounts.exact(fees + damages, currency),
+            "discount": amounts.exact(discount, currency),
+            "total": amounts.exact(fees + damages + discount, currency),
         }
-        for currency, (fees, damages) in sorted(sums.items())
+        for currency, (fees, damages, discount) in sorted(sums.items())
     ]
 
 
@@ -361,6 +377,54 @@ def risk_changes(
     """Tranches that go short in another way, by name."""
     old = {risk["tranche"]: risk for risk in before["items"]}
     new = {risk["tranche"]: risk for risk in after["items"]}
+    return [
+        {"before": old.get(name), "after": new.get(name)}
+        for name in sorted({*old, *new})
+        if old.get(name) != new.get(name)
+    ]
+
+
+# What may be asked for and will not be there.
+
+
+def overdrafts_seen(world: World, principal: Principal) -> list[promise_bodies.OverdraftBody]:
+    """Every hold and right that may take more than there will be, from now on."""
+    if principal.role not in SELLERS:
+        return []
+    return [
+        each for stock in world.calendar.stocks() for each in overdrafts_of(world, stock, world.state.now)
+    ]
+
+
+def overdrafts_of(world: World, stock: Stock, since: int) -> list[promise_bodies.OverdraftBody]:
+    """Of one stock."""
+    claimed, sku = world.state.claims, world.state.supply.skus[stock.sku]
+    found: dict[tuple[str, str], promise_bodies.OverdraftBody] = {}
+    for each in overdrawn.overdrafts(claimed, world.calendar, stock, since):
+        is_hold = each.kind == "hold"
+        tenant = claimed.holds[HoldId(each.id)].tenant if is_hold else claimed.rights[RightId(each.id)].tenant
+        body = found.setdefault(
+            (each.kind, each.id),
+            {
+                "kind": each.kind, "id": each.id, "tenant": tenant, "site": stock.site, "sku": stock.sku,
+                "nodes_per_rack": sku.nodes_per_rack, "parts": [],
+            },
+        )  # fmt: skip
+        body["parts"].append(
+            {
+                "start": amounts.when(each.window.start), "end": known_date(each.window.end), "nodes": each.nodes,
+                "gpus": each.nodes * sku.gpus_per_node,
+            }
+        )  # fmt: skip
+    return list(found.values())
+
+
+def overdraft_changes(
+    before: list[promise_bodies.OverdraftBody], after: list[promise_bodies.OverdraftBody]
+) -> list[promise_bodies.OverdraftChange]:
+    """Holds and rights that are overdrawn in another way, by kind and name."""
+    old = {(each["kind"], each["id"]): each for each in before}
+    new = {(each["kind"], each["id"]): each for each in after}
     return [
         {"before": old.get(name), "after": new.get(name)}
         for name in sorted({*old, *new})
@@ -382,6 +446,19 @@ def quotes(
     return [_offer(world, offer, currency) for offer in quoting.ranked(found)]
 
 
+def _superchips(sku: supply.Sku, gpus: int) -> int:
+    """Superchips of so many GPUs; 0 where the kind of rack does not count them."""
+    return gpus // sku.gpus_per_superchip if sku.counts is supply.Counted.SUPERCHIP else 0
+
+
+def nominee_of(world: World, requests: Iterable[quoting.Request]) -> promise_bodies.NomineeBody | None:
+    """Where a tranche with this choice would be, by the order of its requests; None where it fits nowhere."""
+    sure, supplied = world.state.claims.policy.confidence, world.state.supply
+    found = (quoting.nominee(supplied, world.calendar, request, sure) for request in requests)
+    stock = next((each for each in found if each is not None), None)
+    return None if stock is None else {"site": stock.site, "sku": stock.sku}
+
+
 def _offer(world: World, offer: quoting.Offer, currency: str) -> promise_bodies.OfferBody:
     return {
         "site": offer.site,
@@ -392,6 +469,7 @@ def _offer(world: World, offer: quoting.Offer, currency: str) -> promise_bodies.
         "signable": offer.confidence in (Confidence.P90, world.state.claims.policy.confidence),
         "nodes": offer.nodes,
         "gpus": offer.gpus,
+        "superchips": _superchips(world.state.supply.skus[offer.sku], offer.gpus),
         "nodes_per_rack": world.state.supply.skus[offer.sku].nodes_per_rack,
         "cost": amounts.exact(offer.cost_micros, currency) if currency else None,
         "obstacles": [
@@ -403,9 +481,13 @@ def _offer(world: World, offer: quoting.Offer, currency: str) -> promise_bodies.
 def offers_instead(
     world: World, plan: claims.TranchePlan, tenant: str, at: int
 ) -> list[promise_bodies.OfferBody]:
-    """Where and from when on a tranche that does not fit would: at any site, not before its start."""
+    """Where and from when on a tranche that does not fit would, not before its start: within the choice that it
+    leaves, else at any site.
+    """
+    nomination = claims.nomination
+    sites = nomination.sites_of(plan, world.state.supply) if nomination.has_choice(plan) else ()
     request = quoting.Request(
-        (plan.sku,), plan.count, plan.end_at - plan.start_at, max(plan.start_at, at), plan.unit,
+        nomination.skus_of(plan), plan.count, plan.end_at - plan.start_at, max(plan.start_at, at), plan.unit, sites,
         tenant=TenantId(tenant), signed_at=at,
     )  # fmt: skip
     return quotes(world, [request], "")
@@ -436,6 +518,7 @@ def _hold(world: World, hold: claims.Hold, offered_to: str) -> promise_bodies.Ho
         "end": amounts.when(hold.end_at),
         "expires": amounts.when(hold.expires_at),
         "price_per_gpu_hour": units.decimal_text(hold.price_micros_per_gpu_hour),
+        "currency": hold.currency,
         "offered_to": offered_to,
     }
 
@@ -445,23 +528,34 @@ def _hold(world: World, hold: claims.Hold, offered_to: str) -> promise_bodies.Ho
 
 def rights_seen(world: World, principal: Principal) -> list[tuple[str, promise_bodies.RightBody]]:
     """Rights by name, of the contracts that the principal may see."""
-    longstops = {risk.tranche: risk.cost.longstop_at for risk in risks_of(world)}
+    longstops = {risk.tranche: risk.cost.longstop_at for risk in risks_of(world, world.now)}
+    over = {(each["kind"], each["id"]): each["parts"] for each in overdrafts_seen(world, principal)}
+    claimed, supplied = world.state.claims, world.state.supply
+
+    def told(right: rights.Right) -> promise_bodies.RightBody:
+        body = right_body(claimed, supplied, principal, right, longstops.get(right.plan.tranche, 0))
+        if principal.role in SELLERS:
+            body["overdrawn"] = over.get((right.plan.kind.value, right.plan.id), [])
+        return body
+
     return [
-        (name, _right(world, principal, right, longstops.get(right.plan.tranche, 0)))
-        for name, right in sorted(world.state.claims.rights.items())
+        (name, told(right))
+        for name, right in sorted(claimed.rights.items())
         if sight.owns(principal, right.tenant)
     ]
 
 
-def _right(
-    world: World, principal: Principal, right: rights.Right, longstop_at: int
+def right_body(
+    state: claims.State, supplied: supply.State, principal: Principal, right: rights.Right, longstop_at: int
 ) -> promise_bodies.RightBody:
-    state, plan = world.state.claims, right.plan
+    """One right, of a contract in this state."""
+    plan = right.plan
     currency = state.contracts[right.contract].currency
     cap_left = exercise.cap_left_micros(state, right)
-    site, sku = _scope(world, right)
+    site, sku = _scope(state, right)
     opens_at, expires_at = _window(right, longstop_at)
     living = right.life in (rights.Life.DORMANT, rights.Life.OFFERED)
+    moved = _moved_for(state, right)
     return {
         "id": plan.id,
         "kind": plan.kind.value,
@@ -476,22 +570,46 @@ def _right(
         "expires": known_date(expires_at),
         "deadline": known_date(rights.deadline(right)) if living else None,
         "notice_s": plan.notice_s,
+        "notice": None if plan.notice is None else _day_notice(state, plan.notice),
         "term_s": plan.term_s,
         "price_per_gpu_hour": amounts.exact(plan.price_micros_per_gpu_hour, currency)
         if plan.price_micros_per_gpu_hour
         else None,
         "racks_min": plan.racks_min,
         "racks_taken": right.racks,
-        "racks_left": _racks_left(world, right) if living else 0,
+        "racks_left": _racks_left(state, supplied, right) if living else 0,
         "cap": plan.cap,
         "cap_left": None if cap_left is None else amounts.exact(cap_left, currency),
-        "offer": _on_offer(world, principal, right, currency),
+        "offer": _on_offer(state, supplied, principal, right, currency),
+        "moved": moved["moved"],
+        "reliefs": moved["reliefs"],
     }
 
 
-def _scope(world: World, right: rights.Right) -> tuple[str, str]:
+def _day_notice(state: claims.State, notice: workdays.DayNotice) -> promise_bodies.DayNoticeBody:
+    calendar = state.calendars[notice.calendar]
+    hours, minutes = divmod(calendar.closes_s // 60, 60)
+    return {
+        "days": notice.days,
+        "business": notice.business,
+        "calendar": calendar.id,
+        "version": calendar.version,
+        "zone": calendar.zone,
+        "closes": f"{hours:02}:{minutes:02}",
+    }
+
+
+def _moved_for(state: claims.State, right: rights.Right) -> promise_bodies.DatesBody:
+    if right.plan.kind is not rights.RightKind.TERMINATION:
+        return {"moved": [], "reliefs": []}
+    tranche = state.tranches[right.plan.tranche]
+    moved = [date for date in lateness.dates_of(tranche) if date.moved_to != date.at]
+    return {"moved": deliveries.dates_moved(moved), "reliefs": deliveries.reliefs_told(tranche)}
+
+
+def _scope(state: claims.State, right: rights.Right) -> tuple[str, str]:
     if right.plan.tranche:
-        plan = world.state.claims.tranches[right.plan.tranche].plan
+        plan = state.tranches[right.plan.tranche].plan
         return plan.site, plan.sku
     return right.plan.site, right.plan.sku
 
@@ -506,25 +624,25 @@ def _window(right: rights.Right, longstop_at: int) -> tuple[int, int]:
     return plan.opens_at, right.closes_at
 
 
-def _racks_left(world: World, right: rights.Right) -> int | None:
+def _racks_left(state: claims.State, supplied: supply.State, right: rights.Right) -> int | None:
     """Racks that may still be taken; None where there is no limit of its own."""
     if right.plan.kind not in (rights.RightKind.CALL, rights.RightKind.BACKSTOP):
         return None
-    return quoting.racks_open(world.state.claims, world.state.supply, right)
+    return quoting.racks_open(state, supplied, right)
 
 
 def _on_offer(
-    world: World, principal: Principal, right: rights.Right, currency: str
+    state: claims.State, supplied: supply.State, principal: Principal, right: rights.Right, currency: str
 ) -> promise_bodies.SaleOnOffer | None:
     if right.life is not rights.Life.OFFERED:
         return None
-    hold = world.state.claims.holds[right.hold]
+    hold = state.holds[right.hold]
     price = refusals.price_offered(right, hold)
     body: promise_bodies.SaleOnOffer = {
         "site": hold.site,
         "sku": hold.sku,
         "nodes": hold.nodes,
-        "gpus": hold.nodes * world.state.supply.skus[hold.sku].gpus_per_node,
+        "gpus": hold.nodes * supplied.skus[hold.sku].gpus_per_node,
         "start": amounts.when(hold.start_at),
         "end": amounts.when(hold.end_at),
         "price_per_gpu_hour": amounts.exact(price, currency),

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from forebay.core import claims, money, supply, usage
-from forebay.core.ids import Event, SiteId, TrancheId
+from forebay.core.ids import Event, NodeIndex, SiteId, TrancheId
 from forebay.core.placements import gang as gangs
 from forebay.core.placements.gang import Run, Spec
 from forebay.core.placements.index import each_node, gpus_of
@@ -41,10 +41,11 @@ class Closing:
 
     seq: int
     event: usage.PeriodClosed
-    #: (key, segment, period) -> placements metered there.
-    meters: dict[tuple[Key, int, int], list[Piece]] = field(default_factory=dict)
-    #: Tranche -> placements on it, the tenant's own and borrowers'.
-    books: dict[TrancheId, list[Piece]] = field(default_factory=dict)
+    #: (key, segment, period, since when apart) -> placements metered there.
+    meters: dict[tuple[Key, int, int, int], list[Piece]] = field(default_factory=dict)
+    #: (tranche, since when its price held; 0 for the start of the period) -> placements on it, the tenant's own and
+    #: borrowers'.
+    books: dict[tuple[TrancheId, int], list[Piece]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -106,6 +107,9 @@ class Retelling:
         self._overdue: set[tuple[str, TrancheId]] = set()
         #: Since when the book of a live tranche counts what it counts now.
         self._opened: dict[TrancheId, int] = {}
+        #: Since when the price of a tranche holds within the open period, and placements at prices before.
+        self._priced: dict[TrancheId, int] = {}
+        self._cut: dict[tuple[TrancheId, int], list[Piece]] = {}
 
     @property
     def segment(self) -> int:
@@ -159,7 +163,7 @@ class Retelling:
             self._specs[event.gang], event.generation, event.runs, event.lender, site, at, rate_since=at
         )
         if self._live(made.tranche):
-            made.rate = gpus_of(event.runs)
+            made.rate = usage.gpus_in_service(self.claims.tranches[made.tranche], event.runs)
         self._latest[event.gang] = made
         self._placements.append(made)
 
@@ -175,13 +179,61 @@ class Retelling:
     def _term(self, event: Event, at: int) -> None:
         if isinstance(event, claims.TrancheStarted):
             self._opened[event.tranche] = at
+            steps = (step.at for step in self.claims.tranches[event.tranche].plan.price_steps)
+            since = max(event.since_at, self._spans[-1].period_start)
+            for step_at in steps if event.since_at else ():
+                if since < step_at <= at:
+                    self._priced[event.tranche] = step_at
             self._pass_over(event.tranche, self.claims.tranches[event.tranche].runs)
         elif isinstance(event, claims.TrancheBound) and self._live(event.tranche):
             self._pass_over(event.tranche, event.runs)
+        elif isinstance(event, claims.acceptance.BillingStarted) and self._live(event.tranche):
+            owner = self.claims.tranches[event.tranche]
+            for placement in self._placements:
+                beyond = (placement.spec.id, event.tranche) in self._overdue
+                if placement.tranche == event.tranche and not placement.freed_at and not beyond:
+                    placement.set_rate(self._gpus_well(owner, placement), at)
+        elif isinstance(event, claims.TranchePriceChanged):
+            self._reprice(event.tranche, at)
+        elif isinstance(event, claims.AmendmentTookEffect):
+            if event.effective_at <= self._spans[-1].period_start:
+                return
+            for name, held in self.claims.tranches.items():
+                if held.contract == event.contract:
+                    self._reprice(name, at)
+            if event.apart:
+                self._span(self._spans[-1]._replace(start=at))
         elif isinstance(event, claims.TrancheEnded):
             for placement in self._placements:
                 if placement.tranche == event.tranche:
                     placement.set_rate(0, at)
+
+    def _gpus_well(self, owner: claims.Tranche, placement: _Placement) -> int:
+        """GPUs of a placement on nodes that its tranche has in service, and that are not out."""
+        return sum(
+            mask.bit_count()
+            for node, mask in each_node(placement.runs)
+            if node not in self.supply.failed and usage.holds(owner, NodeIndex(node))
+        )
+
+    def _reprice(self, tranche: TrancheId, at: int) -> None:
+        """What a tranche's book counts from now on stays apart, as the World keeps it."""
+        start = self._priced.get(tranche, 0)
+        if tranche not in self._opened or at <= max(start, self._spans[-1].period_start):
+            return
+        for placement in self._placements:
+            if placement.tranche == tranche:
+                self._book(placement, at, self._cut.setdefault((tranche, start), []))
+        self._priced[tranche] = self._opened[tranche] = at
+
+    @staticmethod
+    def _book(placement: _Placement, at: int, pieces: list[Piece]) -> None:
+        """What a placement made of its tranche's time until now."""
+        placement.set_rate(placement.rate, at)
+        if placement.rate_us:
+            lent, start, end = bool(placement.lender), placement.placed_at, placement.freed_at
+            pieces.append(placement.piece(placement.rate_us, lent, start, end))
+            placement.rate_us = 0
 
     def _pass_over(self, tranche: TrancheId, runs: tuple[tuple[int, int], ...]) -> None:
         """Whoever is on these nodes now holds them beyond its right."""
@@ -218,11 +270,12 @@ class Retelling:
             del self._spans[: -usage.SPANS_MAX]
 
     def _close(self, event: usage.PeriodClosed, seq: int) -> None:
-        self.closing = Closing(seq, event)
+        self.closing = Closing(seq, event, books=self._cut)
         for placement in self._placements:
             self._count(placement, event.end)
         self._placements = [each for each in self._placements if not each.freed_at]
         self._opened = dict.fromkeys(self._opened, event.end)
+        self._priced, self._cut = {}, {}
         self._span(Span(event.end, self.segment, event.end))
 
     def _count(self, placement: _Placement, end: int) -> None:
@@ -236,14 +289,8 @@ class Retelling:
             fresh = spec.gpus * overlap - placement.counted.get(span, 0)
             if fresh:
                 placement.counted[span] = spec.gpus * overlap
-                line = self.closing.meters.setdefault((key, span.segment, span.period_start), [])
+                since = span.start if span.start > span.period_start else 0
+                line = self.closing.meters.setdefault((key, span.segment, span.period_start, since), [])
                 line.append(placement.piece(fresh, bool(placement.lender), placement.since, placement.until))
-        placement.set_rate(placement.rate, end)
-        if placement.rate_us:
-            line = self.closing.books.setdefault(placement.tranche, [])
-            line.append(
-                placement.piece(
-                    placement.rate_us, bool(placement.lender), placement.placed_at, placement.freed_at
-                )
-            )
-            placement.rate_us = 0
+        name = placement.tranche
+        self._book(placement, end, self.closing.books.setdefault((name, self._priced.get(name, 0)), []))

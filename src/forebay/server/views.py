@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from forebay.core import claims, supply
+from forebay.core.books import TrancheBook
 from forebay.core.ids import (
     ContractId,
     GangId,
@@ -23,7 +24,6 @@ from forebay.core.ids import (
 )
 from forebay.core.placements import gang as gangs
 from forebay.core.placements.index import each_node
-from forebay.core.usage import TrancheBook
 from forebay.core.world import World
 from forebay.server import amounts, bills, bodies, sight, waiting
 
@@ -268,13 +268,13 @@ def tranche_status(world: World, principal: Principal) -> list[bodies.TrancheSta
 def contracts(world: World, principal: Principal) -> list[tuple[str, bodies.ContractBody]]:
     """Contracts by id."""
     return [
-        (name, contract_body(plan))
+        (name, contract_body(plan, world.state.claims.openings.get(name)))
         for name, plan in sorted(world.state.claims.contracts.items())
         if sight.owns(principal, plan.tenant)
     ]
 
 
-def contract_body(plan: claims.ContractPlan) -> bodies.ContractBody:
+def contract_body(plan: claims.ContractPlan, opening: claims.Opening | None = None) -> bodies.ContractBody:
     """A contract as signed."""
     return {
         "id": plan.id,
@@ -285,7 +285,15 @@ def contract_body(plan: claims.ContractPlan) -> bodies.ContractBody:
         "on_demand": plan.on_demand,
         "spot": plan.spot,
         "tranches": [tranche.id for tranche in plan.tranches],
-        "clauses": [{"title": each.title, "coverage": each.coverage.value} for each in plan.clauses],
+        "clauses": [
+            {
+                "title": each.title,
+                "coverage": each.coverage.value,
+                "date": amounts.when_or_none(each.watch_at),
+            }
+            for each in plan.clauses
+        ],
+        "opened_at": None if opening is None else amounts.when(opening.at),
     }
 
 
@@ -300,7 +308,7 @@ def tranches(world: World, principal: Principal) -> list[tuple[str, bodies.Tranc
 
 def _tranche(world: World, held: claims.Tranche) -> bodies.TrancheBody:
     plan, supplied = held.plan, world.state.supply
-    lending = plan.lending
+    price = claims.prices.price_at(plan, world.now)
     currency = world.state.claims.contracts[held.contract].currency
     return {
         "id": plan.id,
@@ -308,21 +316,35 @@ def _tranche(world: World, held: claims.Tranche) -> bodies.TrancheBody:
         "tenant": held.tenant,
         "site": plan.site,
         "sku": plan.sku,
+        "choices": choices_left(plan, supplied),
         "unit": plan.unit.value,
         "count": plan.count,
         "gpus": held.gpus,
         "start": amounts.when(plan.start_at),
         "end": amounts.when(plan.end_at),
-        "price_per_gpu_hour": amounts.exact(plan.price_micros_per_gpu_hour, currency),
-        "lending": None
-        if lending is None
-        else {"reclaim_deadline_s": lending.reclaim_deadline_s, "owner_share_ppm": lending.owner_share_ppm},
+        "price_per_gpu_hour": amounts.exact(price.price_micros_per_gpu_hour, currency),
+        "lending": lending_body(plan.lending),
+        "operation": plan.operation.value,
         "standing": held.standing.value,
         "nodes": [
             [supply.node_name(supplied, first), supply.node_name(supplied, first + count - 1)]
             for first, count in held.runs
         ],
     }
+
+
+def choices_left(plan: claims.TranchePlan, supplied: supply.State) -> list[str]:
+    """Where, and of what, a tranche may be: where it is first."""
+    stocks = claims.nomination.choices(plan, supplied)
+    told = [f"{stock.sku} at {stock.site}" for stock in stocks]
+    return sorted(told, key=lambda each: each != f"{plan.sku} at {plan.site}")
+
+
+def lending_body(lending: claims.Lending | None) -> bodies.LendingBody | None:
+    """Under which terms idle capacity may be lent; None where it may not."""
+    if lending is None:
+        return None
+    return {"reclaim_deadline_s": lending.reclaim_deadline_s, "owner_share_ppm": lending.owner_share_ppm}
 
 
 def status(world: World, principal: Principal, at: int) -> bodies.StatusBody:

@@ -9,7 +9,23 @@ from dataclasses import replace
 from typing import Any
 
 from forebay.core import claims, ids, supply
-from forebay.core.claims import AllocateShortfall, Hold, Late, PromisePolicy, Short, SignContract, rights
+from forebay.core.claims import (
+    AcceptanceTerms,
+    AcceptanceTest,
+    AllocateShortfall,
+    BillingFrom,
+    Hold,
+    Late,
+    PromisePolicy,
+    ReliefKind,
+    ReliefTerms,
+    Short,
+    SignContract,
+    acceptance,
+    relief,
+    rights,
+)
+from forebay.core.claims.acceptance import Result
 from forebay.core.claims.calendar import Stock
 from forebay.core.claims.rights import Cap, Life, Right, RightKind, RightPlan
 from forebay.core.ids import CapId, HoldId, RightId, SiteId, SkuId, TenantId, TrancheId
@@ -112,6 +128,21 @@ def late(grace: int = 0, damages: int = 0, cap: int = 0, longstop: int = 0) -> L
     return Late(grace * DAY_S, damages * MICROS, cap * MICROS, longstop * DAY_S)
 
 
+def accepted(*tests: AcceptanceTest, deemed: int = 0, of: str = "acceptance", after: int = 0) -> Any:
+    """Days until silence is an answer, and from which date on, with how many days more, it is paid for."""
+    return AcceptanceTerms(tests, deemed * DAY_S, BillingFrom(of), after * DAY_S)
+
+
+#: Both must be passed.
+BURN_IN = AcceptanceTest("burn_in_hours", 72 * MICROS)
+LATENCY = AcceptanceTest("storage_ms", 1_500_000, claims.Direction.AT_MOST)
+
+
+def relieved(kind: str = "force_majeure", notice: int = 10, cap: int = 30) -> ReliefTerms:
+    """Days within which notice is to be given, and that a date may move."""
+    return ReliefTerms(ReliefKind(kind), notice * DAY_S, cap * DAY_S)
+
+
 def right(name: str, kind: RightKind, **terms: Any) -> RightPlan:
     return RightPlan(RightId(name), kind, **terms)
 
@@ -161,6 +192,7 @@ def hold(
     known: dict[str, Any] = {
         "id": HoldId(name), "tenant": TenantId(of), "site": NORTH, "sku": HGX, "nodes": nodes,
         "start_at": day(start), "end_at": day(end), "expires_at": day(5), "price_micros_per_gpu_hour": 2 * MICROS,
+        "currency": "USD",
     }  # fmt: skip
     return Hold(**(known | terms))
 
@@ -195,6 +227,26 @@ def policy(driver: Driver, **terms: Any) -> None:
     """Another policy of promises."""
     version = driver.world.state.claims.policy.version + 1
     driver.ask(claims.ApplyPromisePolicy(PromisePolicy(**({"version": version} | terms))))
+
+
+def ready(count: int = 1, of: str = "t1", on: int = 0, **results: int) -> acceptance.GiveReadyNotice:
+    """So many units are ready, with these results in millionths; received on a day, or now."""
+    given = tuple(Result(name, value) for name, value in results.items())
+    return acceptance.GiveReadyNotice(TrancheId(of), count, given, day(on) if on else 0)
+
+
+def accept(notice: int = 0, of: str = "t1", on: int = 0) -> acceptance.AcceptDelivery:
+    return acceptance.AcceptDelivery(TrancheId(of), notice, day(on) if on else 0)
+
+
+def reject(notice: int = 0, of: str = "t1", on: int = 0, reason: str = "links flap") -> Any:
+    return acceptance.RejectDelivery(TrancheId(of), reason, notice, day(on) if on else 0)
+
+
+def held_up(start: int, end: int, kind: str = "force_majeure", of: str = "t1", **terms: Any) -> Any:
+    """A tranche was held up from one day to another; notice is received when it is entered."""
+    known = {"reason": "a flood"} | terms
+    return relief.ReportRelief(TrancheId(of), ReliefKind(kind), day(start), day(end), **known)
 
 
 def allocate(*shorts: Short, reason: str = "agreed with both") -> AllocateShortfall:

@@ -297,3 +297,16 @@ def test_spot_is_lent_by_what_has_come() -> None:
     assert (driver.phase("pool"), driver.book()) == ("stopping", (0, 32, 32))
     driver.end("pool", Ending.STOPPED)
     assert driver.book() == (0, 32, 0)
+
+
+def test_who_begins_later_gives_up_power_as_well() -> None:
+    """Two racks stand, and work on one of them is all that the feed carries."""
+    one_w = 2 * plant.sku().rack_base_w + 32 * plant.sku().gpu_w
+    known = plant.site(feeds=[plant.feed("f1", one_w)])
+    driver = plant.plant(contract("c1", "acme", promise("t2", 1, start=30)), sites=[known])
+    state = driver.world.state
+    version = claims.rebinding.version(state.claims, state.supply, market.STOCK)
+    moved = claims.Rebinding(TrancheId("t2"), ((4, 4),))
+    driver.ask(claims.ProposeBinding(*market.STOCK, version, (moved,)))
+    driver.ask(sign(contract("c2", "bravo", promise("t1", 1))))
+    assert (bound(driver, "t1"), bound(driver, "t2")) == ([(0, 4)], [])

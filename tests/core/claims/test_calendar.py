@@ -581,6 +581,7 @@ def same_calendar(kept: Calendar, anew: Calendar) -> None:
         assert kept.encumbered(stock) == anew.encumbered(stock)
         for confidence in Confidence:
             assert kept.supply(stock, confidence) == anew.supply(stock, confidence)
+            assert kept.uncommitted(stock, confidence) == anew.uncommitted(stock, confidence)
             assert kept.available(stock, confidence) == anew.available(stock, confidence)
 
 

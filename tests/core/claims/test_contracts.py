@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forebay.core import claims, ids
+from forebay.core import claims, ids, supply
 from forebay.core.claims import SignContract, Unit
 from forebay.core.claims.calendar import Stock
 from forebay.core.ids import TenantId, TrancheId
 from forebay.core.placements.gang import Ending, Tier
-from forebay.core.timeline import INSTANT_MAX, Due
+from forebay.core.timeline import INSTANT_MAX, Due, Interval
 from forebay.core.units import DAY_US, SECOND_US
 from tests.core import plant
 from tests.core.plant import FINANCE, LENT, T0, YEAR_US, Driver, contract, feed, hall, rack, site, tranche
@@ -363,3 +363,12 @@ def test_damaged_books_are_found() -> None:
         "tranches a and b are bound to the same nodes",
         "40000 W are promised on rack r1, which has room for 32000 W of work",
     ]
+
+
+def test_what_is_over_is_no_power_that_is_promised() -> None:
+    driver = plant.plant(contract("c1", "acme", tranche("a", end_at=T0 + DAY_US), tranche("b")))
+    supplied = driver.world.state.supply
+    held = [(each.plan, each.runs) for each in driver.world.state.claims.tranches.values()]
+    level = supply.PowerLevel("feed", "f1")
+    for start, watts in ((T0, 64_000), (T0 + DAY_US, 32_000)):
+        assert claims.promised_w(held, supplied, Interval(start, T0 + 2 * DAY_US))[level] == watts

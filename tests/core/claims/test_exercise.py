@@ -201,10 +201,13 @@ def test_a_cap_is_shared_to_the_micro_unit() -> None:
 def test_a_call_near_the_end_of_time() -> None:
     plan = call(racks=1, opens_at=INSTANT_MAX - 9, expires_at=INSTANT_MAX, notice_s=0)
     driver = granted(plan)
-    right = driver.world.state.claims.rights[ids.RightId("call")]
+    state = driver.world.state.claims
+    right = state.rights[ids.RightId("call")]
     asked = use("call", racks=1)
-    assert exercise._refuse_start(right, use("call", start_at=INSTANT_MAX), INSTANT_MAX - 9) is not None
-    assert exercise._refuse_start(right, asked, INSTANT_MAX - 9) is None
+    assert (
+        exercise._refuse_start(state, right, use("call", start_at=INSTANT_MAX), INSTANT_MAX - 9) is not None
+    )
+    assert exercise._refuse_start(state, right, asked, INSTANT_MAX - 9) is None
 
 
 # Backstops

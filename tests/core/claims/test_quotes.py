@@ -96,7 +96,7 @@ def built(
 def hold(name: str, taken: Taken, of: str = "cedar") -> claims.Hold:
     return claims.Hold(
         HoldId(name), TenantId(of), NORTH, HGX, taken.racks * NODES, day(taken.start),
-        day(taken.start + taken.days), day(300), 2 * MICROS,
+        day(taken.start + taken.days), day(300), 2 * MICROS, "USD",
     )  # fmt: skip
 
 
@@ -142,6 +142,10 @@ def test_the_table_is_that_of_every_day(
     taken, calls = each_day(kept), each_day(called)
     left = less(p90, committed, taken, calls)
     short = [max(0, nodes - there_is) for nodes, there_is in zip(committed, p90, strict=True)]
+    over = [
+        max(0, s - max(0, t - c))
+        for s, t, c in zip(map(sum, zip(taken, calls, strict=False)), p90, committed, strict=True)
+    ]
     # From the tenth of January on.
     rows = quotes.capacity_table(state.claims, state.supply, driver.world.calendar, day(9), 5)
     assert [row.start_at for row in rows] == [day(9), day(31), day(59), day(90), day(120)]
@@ -149,7 +153,7 @@ def test_the_table_is_that_of_every_day(
         month = slice((row.start_at - T0) // DAY_US, (row.end_at - T0) // DAY_US)
         assert row[4:] == (
             min(p50[month]), min(p90[month]), max(committed[month]), max(taken[month]), max(calls[month]), 0, 0, 0,
-            min(left[month]), max(short[month]), False,
+            min(left[month]), max(short[month]), False, max(over[month]), 0,
         )  # fmt: skip
 
 
@@ -212,17 +216,20 @@ def test_what_stands_in_the_way() -> None:
         Confidence.P90, day(40), Confidence.P50, day(20),
     )  # fmt: skip
     assert sure.cost_micros == 3 * NODES * GPUS * 240 * 2 * MICROS
-    # A call that opens on the fiftieth day did not make it later, but might still take what is there then.
+    # A call that opens on the fiftieth day did not make it later.
     assert obstacles(sure) == [("waits_for", "b0/m0", day(40))]
     driver.ask(blocks.ReportForecast(NORTH, MilestoneId("m0"), day(45)))
     (late,) = asked(driver, 3)
-    assert obstacles(late) == [
-        ("call", "call0", day(70)),
-        ("waits_for", "b0/m0", day(45)),
-        ("provisional", "north", 0),
-    ]
-    driver.ask(HoldCapacity(hold("h1", Taken(1, 45, 200))))
-    assert obstacles(asked(driver, 4)[0])[:1] == [("hold", "h1", day(245))]
+    assert obstacles(late) == [("waits_for", "b0/m0", day(45)), ("provisional", "north", 0)]
+    # Six racks in all: five of them fit from day 45 on but for what is held, and but for the call before that.
+    driver.ask(HoldCapacity(hold("h1", Taken(1, 60, 185))))
+    assert [each[:2] for each in obstacles(asked(driver, 6)[0])[:2]] == [("hold", "h1"), ("call", "call0")]
+    driver.ask(HoldCapacity(hold("h2", Taken(1, 40, 3))))
+    (five,) = asked(driver, 5, term_us=3 * DAY_US)
+    assert (five.start_at, obstacles(five)[0][:2]) == (day(45), ("waits_for", "b0/m0"))
+    # What comes free as a tranche ends.
+    (two,) = asked(driver, 2)
+    assert (two.start_at, obstacles(two)[0]) == (day(30), ("tranche", "t0", day(30)))
 
 
 def test_a_right_of_somebody_else_comes_first() -> None:
@@ -398,7 +405,7 @@ def test_who_goes_short() -> None:
     own = tranche("t5", 3, start_at=day(10), end_at=day(20), late=late)
     driver.ask(SignContract(contract("c5", "cedar", own), "a test"))
     claimed, supplied = driver.world.state.claims, driver.world.state.supply
-    before = quotes.risks(claimed, supplied)
+    before = quotes.risks(claimed, supplied, T0)
     assert [(risk.tranche, risk.start_at, risk.end_at, risk.gpus_most, risk.terms) for risk in before] == [
         ("t5", day(10), day(20), NODES * GPUS, "late"),
     ]
@@ -409,5 +416,5 @@ def test_who_goes_short() -> None:
     # One more, silent about lateness: both lose.
     more = tranche("t6", 3, start_at=day(15), end_at=day(20))
     driver.ask(SignContract(contract("c6", "dora", more), "a test"))
-    after = quotes.risks(claimed, supplied)
+    after = quotes.risks(claimed, supplied, T0)
     assert {risk.tranche: risk.terms for risk in after} == {"t5": "late", "t6": "none"}

@@ -51,11 +51,13 @@ def owners(driver: Driver) -> str:
 
 def test_a_tranche_that_has_not_begun_has_other_nodes() -> None:
     driver = estate(tranche("t1", 2, **LATER))
-    answer = driver.ask(proposal(driver, t1=((4, 4), (16, 4))))
+    plan = proposal(driver, t1=((4, 4), (16, 4)))
+    answer = driver.ask(plan)
     assert answer == {"site": "north", "sku": "hgx", "rebound": {"t1": [[4, 4], [16, 4]]}, "moves": 0}
     assert driver.last(TrancheRebound) == TrancheRebound(
-        TrancheId("t1"), driver.world.state.claims.tranches[TrancheId("t1")].contract, ((0, 4),), ((16, 4),)
-    )
+        TrancheId("t1"), driver.world.state.claims.tranches[TrancheId("t1")].contract, ((0, 4),), ((16, 4),),
+        plan.version,
+    )  # fmt: skip
     assert runs(driver) == ((4, 4), (16, 4))
     assert owners(driver) == "......"
     driver.later(days=30)

@@ -76,6 +76,11 @@ def test_every_refusal_of_an_offer_in_its_order() -> None:
     assert code(driver, asked("second", "own")) == "own_sale"
     assert code(driver, asked("second", "h1")) == "higher_priority"
     assert code(driver, asked("rofr", "h1")) == "no_price"
+    keep(driver, hold("h0", nodes=1, end=1, expires_at=day(9), currency="EUR"))
+    no = driver.refused(asked("rofr", "h0"))
+    assert (no.code, no.detail) == (
+        "other_currency", "hold h0 names its price in EUR, the contract of right rofr is in USD"
+    )  # fmt: skip
     assert code(driver, asked("rofr", "h2")) == "bad_term"
     keep(driver, hold("h3", nodes=1, expires_at=day(9)))
     keep(driver, hold("h4", nodes=1, expires_at=day(9)))
@@ -416,8 +421,8 @@ def test_what_contracts_ask_for_is_told_in_their_order() -> None:
         market.ramp((0, 1), (5, 1), name="a", end=9),
         rights=(refusal(), extension(of="a"), call()),
     )
-    supplied = driver.world.state.supply
-    asked = [*refusals.promised(supplied, plan), *refusals.granted(supplied, plan, day(1))]
+    state, supplied = driver.world.state.claims, driver.world.state.supply
+    asked = [*refusals.promised(supplied, plan), *refusals.granted(state, supplied, plan, day(1))]
     assert [(sale.what, sale.where, sale.nodes, sale.window.start) for sale in asked] == [
         ("tranche a", "tranches[0]", 4, day(0)), ("tranche a", "tranches[0]", 4, day(5)),
         ("right longer", "rights[1]", 8, day(9)), ("right call", "rights[2]", 8, day(2)),

@@ -40,7 +40,7 @@ def test_who_holds_a_right(kind: RightKind) -> None:
     ],
 )
 def test_by_when_a_right_is_to_be_used(plan: rights.RightPlan, closes_at: int) -> None:
-    assert rights.closing(plan, day(100)) == closes_at
+    assert rights.closing(plan, day(100), {}) == closes_at
     assert rights.deadline(held(plan, closes_at=closes_at)) == closes_at
 
 

@@ -377,6 +377,35 @@ def test_what_a_shortfall_costs(
     assert costs(terms, *told) == expected
 
 
+@pytest.mark.parametrize(
+    ("share_ppm", "cap", "expected"),
+    [
+        (500_000, 0, Cost(32 * 10 * FEE, 0, False, 0, 32 * 6 * FEE // 2)),
+        (2_000_000, 0, Cost(32 * 10 * FEE, 0, False, 0, 32 * 6 * FEE * 2)),
+        (500_000, 4_608, Cost(32 * 10 * FEE, 0, True, 0, 4_608 * MICROS)),
+        (500_000, 4_000, Cost(32 * 10 * FEE, 0, True, 0, 4_000 * MICROS)),
+        (500_000, 4_609, Cost(32 * 10 * FEE, 0, False, 0, 4_608 * MICROS)),
+    ],
+)
+def test_a_discount_takes_the_place_of_damages(share_ppm: int, cap: int, expected: Cost) -> None:
+    """Of a rack that is ten days late, four of them in grace: 192 GPU-days, each half of 48.00."""
+    terms = replace(late(4, cap=cap), discount_ppm_per_day=share_ppm)
+    assert costs(terms, (4, 0, 10)) == expected
+
+
+def test_who_is_owed_the_smaller_discount_goes_short_first() -> None:
+    rates = (late(damages=20), replace(late(), discount_ppm_per_day=400_000))
+
+    def rate(terms: claims.Late | None) -> int:
+        made = claims.Tranche(
+            promise("t1", late=terms), ContractId("c1"), TenantId("a"), claims.Standing.LIVE
+        )
+        return shortfall.damages_micros_per_gpu_day(made)
+
+    # 40 % of 48.00 is 19.20.
+    assert [rate(terms) for terms in (*rates, None)] == [20 * MICROS, 19_200_000, 0]
+
+
 def test_damages_run_to_the_microsecond() -> None:
     driver = market.market(contract("c1", "acme", promise("t1", 2, late=late(1, 864))), comes=0)
     tranche = driver.world.state.claims.tranches[TrancheId("t1")]

@@ -86,21 +86,23 @@ def _mended(each: tuple[Any, ...], place: int, terms: dict[str, Any]) -> tuple[A
 def test_every_refusal_of_a_signing_in_its_order() -> None:
     driver = market.market(contract("old", "carol", promise("taken"), rights=(refusal("rofr"),)), stands=3)
     keep(driver, hold("theirs", "carol"))
+    keep(driver, hold("euros", "bravo", nodes=1, start=30, currency="EUR", end=40))
     broken = promise(
         "!", 0, site="?", sku="?", deliveries=(claims.Delivery(T0 - 9, 0),), end=0, lending=Lending(0, 0),
         price_micros_per_gpu_hour=-1, late=claims.Late(-1, 0),
     )  # fmt: skip
     plan = contract(
-        "old", "!", broken, seller="!", version=2, currency="XXX",
+        "old", "!", broken, seller="!", version=1, currency="XXX",
         caps=(Cap(CapId("!"), 0), cap("cap")), rights=(right("!", RightKind.CALL, racks_max=-1),),
     )  # fmt: skip
     rules: list[tuple[str, str, Mend]] = [
-        ("contract_differs", "", plan_of(id="a b")),
+        ("contract_differs", "", plan_of(id="a b", version=2)),
         ("bad_id", "id", plan_of(id="new")),
         ("bad_id", "seller", plan_of(seller="us")),
         ("bad_id", "tenant", plan_of(tenant="a.b")),
         ("bad_id", "tenant", plan_of(tenant="bravo")),
-        ("bad_quantity", "version", plan_of(version=1)),
+        ("bad_quantity", "version", plan_of(version=1, effective_at=T0)),
+        ("bad_effective", "effective_at", plan_of(effective_at=0)),
         ("unknown_currency", "currency", plan_of(currency="USD")),
         ("bad_id", "tranches[0].id", tranche_of(0, id="taken")),
         ("duplicate_id", "tranches[0].id", tranche_of(0, id="t1")),
@@ -114,7 +116,8 @@ def test_every_refusal_of_a_signing_in_its_order() -> None:
         ("bad_lending", "tranches[0].lending", tranche_of(0, lending=None)),
         ("bad_late", "tranches[0].late", tranche_of(0, late=None)),
         ("unknown_hold", "hold", of(hold="theirs")),
-        ("unknown_hold", "hold", of(hold="")),
+        ("unknown_hold", "hold", of(hold="euros")),
+        ("other_currency", "currency", of(hold="")),
         ("bad_id", "caps[0].id", cap_of(0, id="cap")),
         ("bad_quantity", "caps[0].micros", cap_of(0, micros=1)),
         ("duplicate_id", "caps[1].id", cap_of(1, id="other")),
@@ -304,6 +307,16 @@ def test_tranches_of_one_contract_take_from_each_other() -> None:
     driver.ask(sign(contract("c1", "acme", first, second, promise("t3", 1, start=40))))
 
 
+def test_a_contract_in_another_currency_is_not_what_was_held() -> None:
+    driver = market.market(comes=0)
+    keep(driver, hold(nodes=8, end=365, currency="EUR"))
+    no = driver.refused(sign(contract("c1", "bravo", promise("t1", 2)), "h1", "all the same"))
+    assert (no.code, no.field, no.detail) == (
+        "other_currency", "currency", "hold h1 names its price in EUR, contract c1 is in USD"
+    )  # fmt: skip
+    driver.ask(sign(contract("c1", "bravo", promise("t1", 2), currency="EUR"), "h1"))
+
+
 def test_a_hold_is_used_up() -> None:
     driver = market.market(comes=0)
     keep(driver, hold(nodes=8, end=365))
@@ -439,7 +452,7 @@ def test_every_refusal_of_a_hold_in_its_order() -> None:
     driver = market.market(comes=0)
     first = keep(driver, hold("h1", nodes=4))
     broken = hold("!", "!", nodes=0, start=0, end=0, site=SiteId("?"), sku=SkuId("?"), expires_at=T0,
-                  price_micros_per_gpu_hour=-1)  # fmt: skip
+                  price_micros_per_gpu_hour=-1, currency="")  # fmt: skip
 
     def held(**terms: Any) -> Mend:
         return lambda command: replace(command, hold=replace(command.hold, **terms))
@@ -454,6 +467,7 @@ def test_every_refusal_of_a_hold_in_its_order() -> None:
         ("bad_term", "end_at", held(end_at=day(20))),
         ("bad_term", "end_at", held(expires_at=day(2))),
         ("bad_price", "price", held(price_micros_per_gpu_hour=1)),
+        ("unknown_currency", "currency", held(currency="EUR")),
         ("oversold", "nodes", held(nodes=4)),
     ]
     command = refused_in_order(driver, claims.HoldCapacity(broken), rules)

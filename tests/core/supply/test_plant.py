@@ -127,6 +127,7 @@ NORTH = site(
         (site("x", (feed("x1"),), (hall("!"),)), "bad_id", "halls[0].id"),
         (site("x", (feed("x1"),), (hall("a"), hall("a"))), "duplicate_id", "halls[1].id"),
         (site("x", (feed("x1"),), (hall("a", rack("!", "?")),)), "bad_id", "halls[0].racks[0].id"),
+        (site("x", (feed("x1"),), (hall("a", rack("r", "?", loop="!")),)), "bad_id", "halls[0].racks[0].loop"),
         (
             site("x", (feed("x1"),), (hall("a", rack("a", on="x1")), hall("b", rack("a", "?")))),
             "duplicate_id", "halls[1].racks[0].id",

@@ -7,33 +7,20 @@ stays with it until its end, also where it goes short afterwards: to take it bac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 
 from forebay.core import supply, timeline
 from forebay.core.claims import contracts, shortfall
 from forebay.core.claims.calendar import Calendar, Stock
 from forebay.core.claims.contracts import Standing, State, Tranche, TrancheBound, TrancheUnbound
+from forebay.core.claims.noderuns import joined_runs
+from forebay.core.claims.promised_power import power_of
 from forebay.core.claims.terms import TranchePlan, Unit
-from forebay.core.ids import RackId, TrancheId
+from forebay.core.claims.vacancy import Free
+from forebay.core.ids import TrancheId
 
 Runs = tuple[tuple[int, int], ...]
-
-
-class Free(NamedTuple):
-    """Nodes of a stock that are free over a term."""
-
-    racks: list[supply.Rack]
-    #: What is left of the racks that somebody has nodes of; all others are free.
-    left: dict[RackId, list[int]]
-
-    def nodes(self, rack: supply.Rack) -> Sequence[int]:
-        """Nodes of a rack that are free."""
-        return self.left.get(rack.id, range(rack.first_node, rack.first_node + rack.nodes))
-
-    def whole(self, per_rack: int) -> Iterator[supply.Rack]:
-        """Racks that are free, and there, as a whole."""
-        return (rack for rack in self.racks if rack.nodes == per_rack and rack.id not in self.left)
 
 
 class Room:
@@ -51,7 +38,7 @@ class Room:
         self._plan = tranche.plan
         self._passed_over = passed_over
         self._siblings = [
-            (contracts.term(other.plan), contracts.power_of(other.plan, runs, supplied))
+            (contracts.term(other.plan), power_of(other.plan, runs, supplied))
             for other, runs in siblings
             if not passed_over(other)
         ]
@@ -69,7 +56,6 @@ class Room:
 
 def free_racks(
     state: State,
-    supplied: supply.State,
     calendar: Calendar,
     tranche: Tranche,
     siblings: Iterable[tuple[Tranche, Runs]] = (),
@@ -80,35 +66,18 @@ def free_racks(
     but those that begin later.
     """
     plan = tranche.plan
+    start_at, end_at = plan.start_at, plan.end_at
+    taken: list[tuple[int, int]] = []
     signed = (state.tranches[name] for name in calendar.tranches(Stock(plan.site, plan.sku)))
-    taken: dict[RackId, set[int]] = {}
-    for other, runs in [*((other, other.runs) for other in signed), *siblings]:
-        if other.standing is Standing.ENDED or not contracts.term(other.plan).overlaps(contracts.term(plan)):
+    for other, runs in itertools.chain(((other, other.runs) for other in signed), siblings):
+        if not runs or other.standing is Standing.ENDED:
             continue
-        if before_later and _begins_later(other, tranche):
+        if other.plan.start_at >= end_at or other.plan.end_at <= start_at:
             continue
-        for rack, nodes in _by_rack(supplied, runs):
-            taken.setdefault(rack.id, set()).update(nodes)
-    left = {
-        name: [node for node in _nodes_of(supplied.racks[name]) if node not in nodes]
-        for name, nodes in taken.items()
-    }
-    return Free(calendar.holdings.racks(plan.site, plan.sku), left)
-
-
-def _nodes_of(rack: supply.Rack) -> range:
-    return range(rack.first_node, rack.first_node + rack.nodes)
-
-
-def _by_rack(supplied: supply.State, runs: Runs) -> Iterator[tuple[supply.Rack, range]]:
-    """Runs, cut where a rack ends."""
-    for first, count in runs:
-        node = first
-        while node < first + count:
-            rack = supply.rack_of(supplied, node)
-            end = min(first + count, rack.first_node + rack.nodes)
-            yield rack, range(node, end)
-            node = end
+        if not (before_later and _begins_later(other, tranche)):
+            taken += runs
+    holdings = calendar.holdings
+    return Free(holdings.racks(plan.site, plan.sku), holdings.starts(plan.site, plan.sku), taken)
 
 
 def _begins_later(other: Tranche, tranche: Tranche) -> bool:
@@ -124,24 +93,23 @@ def _in_the_way(other: Tranche, tranche: Tranche, nodes: set[int]) -> bool:
     )
 
 
-def _that_make_room(
+def that_make_room(
     state: State, supplied: supply.State, calendar: Calendar, tranche: Tranche, runs: Runs
 ) -> list[TrancheId]:
     """Who begins later and gives up what it has, so that a tranche may have these nodes and their power: whoever has
-    one of the nodes, and as many as it takes of those on a level that is short, the last to begin first.
+    one of the nodes, and as many as it takes of those on a level that is short, the last to begin first. One that was
+    changed asks so for what it has.
     """
     nodes = {node for first, count in runs for node in range(first, first + count)}
     later = [other for other in state.tranches.values() if other.runs and _begins_later(other, tranche)]
     leave = [other.plan.id for other in later if _in_the_way(other, tranche, nodes)]
-    room = Room(calendar, tranche, lambda other: other.plan.id in leave, (), supplied)
-    wanted_w = contracts.power_of(tranche.plan, runs, supplied)
+    # What it has of these nodes already is not in its own way.
+    own = [tranche.plan.id] if tranche.runs == runs else []
+    room = Room(calendar, tranche, lambda other: other.plan.id in {*leave, *own}, (), supplied)
+    wanted_w = power_of(tranche.plan, runs, supplied)
     short = {level for level, watts in wanted_w.items() if watts > room.left_w(level)}
     for other in sorted(later, key=lambda other: other.plan.start_at, reverse=True):
-        if (
-            short
-            and other.plan.id not in leave
-            and short & set(contracts.power_of(other.plan, other.runs, supplied))
-        ):
+        if short and other.plan.id not in leave and short & set(power_of(other.plan, other.runs, supplied)):
             leave.append(other.plan.id)
             short = {level for level in short if wanted_w[level] > room.left_w(level)}
     return leave
@@ -168,7 +136,7 @@ def fit(free: Free, room: Room, supplied: supply.State, plan: TranchePlan, wante
     promised.
     """
     picked, _ = _pick(free, room, supplied, plan, wanted)
-    return contracts.joined_runs(*((node, 1) for node in picked))
+    return joined_runs(*((node, 1) for node in picked))
 
 
 def short_of_power(
@@ -188,19 +156,16 @@ def _pick(
     racks: Iterable[supply.Rack] = free.whole(at_once)
     if plan.unit is not Unit.RACK:
         # Fill racks that are already broken into first, so that whole racks stay whole.
-        whole = list(racks)
-        ids = {rack.id for rack in whole}
-        at_once, racks = 1, [*(rack for rack in free.racks if rack.id not in ids), *whole]
+        at_once, racks = 1, itertools.chain(free.begun(sku.nodes_per_rack), racks)
     node_w = sku.gpus_per_node * sku.gpu_w
     left_w: dict[supply.PowerLevel, int] = {}
     picked: list[int] = []
     short: supply.PowerLevel | None = None
     for rack in racks:
-        most = min(len(free.nodes(rack)), wanted - len(picked)) // at_once * at_once
-        if most <= 0:
-            if len(picked) + at_once > wanted:
-                break
-            continue
+        if len(picked) + at_once > wanted:
+            break
+        nodes = free.nodes(rack)
+        most = min(len(nodes), wanted - len(picked)) // at_once * at_once
         levels = supply.levels_of(supplied, rack)
         for level in levels:
             if level not in left_w:
@@ -209,10 +174,10 @@ def _pick(
         powered = max(0, left_w[tightest] // node_w) // at_once * at_once
         if powered < most:
             short = short or tightest
-        nodes = free.nodes(rack)[: min(most, powered)]
-        picked += nodes
+        taken = nodes[: min(most, powered)]
+        picked += taken
         for level in levels:
-            left_w[level] -= len(nodes) * node_w
+            left_w[level] -= len(taken) * node_w
     return picked, short
 
 
@@ -223,19 +188,21 @@ def bind_more(
     applied before the next is asked for.
     """
     for stock in stocks:
-        names = [name for name in calendar.tranches(stock) if not _is_over(state, name)]
-        for name in names:
+        go_short = {short.tranche for short in state.shorts.get(stock, ())}
+        for name in [each for each in calendar.tranches(stock) if each in go_short]:
             tranche = state.tranches[name]
             bound = contracts.nodes_bound(tranche)
             # It is to go short of some of this at its start: it is bound anew, without what others get.
             if tranche.standing is Standing.SIGNED and bound > nodes_owed(state, supplied, tranche, at):
                 yield TrancheUnbound(name)
-        for name in sorted(names, key=lambda name: state.tranches[name].plan.start_at):
-            yield from _bind_one(state, supplied, calendar, name, at)
-
-
-def _is_over(state: State, name: TrancheId) -> bool:
-    return state.tranches[name].standing is Standing.ENDED
+        waiting = calendar.holdings.lacking(stock)
+        while waiting:
+            turn = waiting.pop()
+            freed = calendar.holdings.freed
+            yield from _bind_one(state, supplied, calendar, turn.tranche, at)
+            if calendar.holdings.freed != freed:
+                # Who gave something up begins later, and looks for something else in its own turn.
+                waiting = [each for each in calendar.holdings.lacking(stock) if each > turn]
 
 
 def nodes_owed(state: State, supplied: supply.State, tranche: Tranche, at: int) -> int:
@@ -253,11 +220,14 @@ def _bind_one(
         wanted = nodes_owed(state, supplied, tranche, at) - contracts.nodes_bound(tranche)
         if wanted <= 0:
             return
-        free = free_racks(state, supplied, calendar, tranche, before_later=before_later)
+        free = free_racks(state, calendar, tranche, before_later=before_later)
         room = spare_w(supplied, calendar, tranche, before_later=before_later)
         runs = fit(free, room, supplied, tranche.plan, wanted)
-        if before_later:
-            for other in _that_make_room(state, supplied, calendar, tranche, runs):
+        if before_later and runs:
+            for other in that_make_room(state, supplied, calendar, tranche, runs):
                 yield TrancheUnbound(other)
         if runs:
             yield TrancheBound(name, tranche.contract, runs)
+    tranche = state.tranches[name]
+    if nodes_owed(state, supplied, tranche, at) > contracts.nodes_bound(tranche):
+        calendar.holdings.in_vain(name)

@@ -2,7 +2,7 @@
 
 A *stock* is the nodes of one SKU at one site. For each stock, in nodes:
 
-    promisable = supply at a confidence - committed - encumbered
+    promisable = supply at a confidence - committed - encumbered - spares
 
 *Supply* is what stands and what is to come, as far as it has power (`supply.blocks`); at P90 it is the sum of what
 each block has at its own P90, which is careful: not all are that late at once. *Committed* is what tranches promise.
@@ -18,11 +18,11 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from forebay.core import supply, timeline
-from forebay.core.claims import contracts, rights
+from forebay.core.claims import contracts, deliveries, parties, rented, rights, spares, versions, workdays
 from forebay.core.claims.contracts import Standing
 from forebay.core.claims.holdings import Holdings
 from forebay.core.claims.rights import Life, RightKind, RightPlan
-from forebay.core.claims.terms import TranchePlan, Unit
+from forebay.core.claims.terms import Spares, TranchePlan, Unit
 from forebay.core.ids import Event, HoldId, MilestoneId, RightId, SiteId, SkuId, TrancheId
 from forebay.core.supply import blocks, schedule
 from forebay.core.supply.blocks import Confidence, Outlook
@@ -30,6 +30,7 @@ from forebay.core.timeline import INSTANT_MAX, Interval, Steps
 from forebay.core.units import SECOND_US
 
 NOTHING = Steps()
+ALWAYS = Interval(0, INSTANT_MAX)
 
 
 class Stock(NamedTuple):
@@ -68,10 +69,14 @@ class Calendar:
         self._promised_at: dict[SiteId, set[Stock]] = {}
         self._holds: dict[Stock, dict[HoldId, None]] = {}
         self._rights: dict[Stock, list[RightId]] = {}
+        # Refusals by the site and SKU that they name, if any; backstops by their stock.
+        self._refusals: dict[tuple[str, str], list[RightId]] = {}
+        self._backstops: dict[Stock, list[RightId]] = {}
         # What was asked for, and is not out of date.
         self._outlooks: dict[SiteId, Outlook] = {}
         self._supply: dict[tuple[SiteId, Confidence], dict[SkuId, Steps]] = {}
         self._committed: dict[Stock, Steps] = {}
+        self._uncommitted: dict[SiteId, dict[tuple[Stock, Confidence], Steps]] = {}
         self._encumbered: dict[Stock, Steps] = {}
         self._available: dict[SiteId, dict[tuple[Stock, Confidence], Steps]] = {}
         # What is expected next at each site, and of all; and sites where that is to be looked up again.
@@ -81,6 +86,8 @@ class Calendar:
         self._holdings: Holdings | None = None
         #: Stocks of which more or less is there or promised since somebody last looked whether promises still hold.
         self.touched: set[Stock] = set()
+        #: Stocks of which one tranche more is promised, and from when to when: at other times all stays as it was.
+        self.signed: dict[Stock, Interval] = {}
         for tranche in claimed.tranches.values():
             self._list_tranche(tranche.plan)
         for hold in claimed.holds.values():
@@ -100,6 +107,10 @@ class Calendar:
         stock = _encumbered_by(plan, self._claimed)
         if stock is not None:
             self._rights.setdefault(stock, []).append(plan.id)
+        elif plan.kind is RightKind.REFUSAL:
+            self._refusals.setdefault((plan.site, plan.sku), []).append(plan.id)
+        elif plan.kind is RightKind.BACKSTOP:
+            self._backstops.setdefault(Stock(plan.site, plan.sku), []).append(plan.id)
 
     # What is there.
 
@@ -130,8 +141,15 @@ class Calendar:
             stands = self._stands.get(site, supply.Stands())
             arrivals = schedule.arrivals(self._supplied, stands, outlook, confidence)
             known = blocks.powered(arrivals, outlook.it_power(confidence) if outlook else None)
+            known |= self._rented(site, confidence)
             self._supply[site, confidence] = known
         return known
+
+    def _rented(self, site: SiteId, confidence: Confidence) -> dict[SkuId, Steps]:
+        claimed = self._claimed
+        return rented.nodes_rented(
+            claimed.rented, claimed.deliveries, claimed.overlays, self._supplied, site, confidence
+        )
 
     # What is promised and spoken for.
 
@@ -149,12 +167,29 @@ class Calendar:
             )
         return self._committed[stock]
 
+    def uncommitted(self, stock: Stock, confidence: Confidence) -> Steps:
+        """Nodes that no tranche is promised; below 0 where more is promised than there will be."""
+        known = self._uncommitted.setdefault(stock.site, {})
+        if (stock, confidence) not in known:
+            known[stock, confidence] = self.supply(stock, confidence).minus(self.committed(stock))
+        return known[stock, confidence]
+
     def encumbrances(self, stock: Stock) -> Iterator[Encumbrance]:
         """What holds, calls and extensions may still take of a stock."""
         for hold in self._holds.get(stock, ()):
             yield _taken_by_hold(self._claimed.holds[hold])
         for right in self._rights.get(stock, ()):
             yield from taken_by_right(self._claimed.rights[right], self._claimed, self._supplied)
+
+    def refusals(self, stock: Stock) -> Iterator[rights.Right]:
+        """Rights of first refusal whose scope holds a stock, in whichever state they are."""
+        for scope in ((stock.site, stock.sku), (stock.site, ""), ("", stock.sku), ("", "")):
+            for name in self._refusals.get(scope, ()):
+                yield self._claimed.rights[name]
+
+    def backstops(self, stock: Stock) -> Iterator[rights.Right]:
+        """Backstops over a stock, in whichever state they are."""
+        return (self._claimed.rights[name] for name in self._backstops.get(stock, ()))
 
     def encumbered(self, stock: Stock) -> Steps:
         """Nodes that holds and rights may still take."""
@@ -170,10 +205,22 @@ class Calendar:
         """Nodes that may still be promised; below 0 where more is promised than there will be."""
         known = self._available.setdefault(stock.site, {})
         if (stock, confidence) not in known:
-            known[stock, confidence] = self.supply(stock, confidence).minus(
-                self.committed(stock), self.encumbered(stock)
+            known[stock, confidence] = self.uncommitted(stock, confidence).minus(
+                self.encumbered(stock), self.spares(stock, confidence)
             )
         return known[stock, confidence]
+
+    def spares(self, stock: Stock, confidence: Confidence) -> Steps:
+        """Nodes that the policy keeps to make a loss good, as far as there are so many; none of what is rented, for
+        that is its seller's to make good.
+        """
+        kind = self._claimed.policy.spares
+        if kind is Spares.NONE or stock.site in self._claimed.rented.sites:
+            return NOTHING
+        per_rack = self._supplied.skus[stock.sku].nodes_per_rack
+        nodes = spares.nodes_needed(self.holdings.racks(*stock), kind, per_rack)
+        there = self.supply(stock, confidence)
+        return Steps(there.starts, [min(nodes, most) for most in there.values])
 
     @property
     def holdings(self) -> Holdings:
@@ -199,12 +246,19 @@ class Calendar:
                 self._dates_changed(event.site)
             case contracts.ContractSigned():
                 for plan in event.plan.tranches:
-                    self._promised(plan)
+                    self._promised(self._claimed.tranches[plan.id].plan)
                 for right in event.plan.rights:
                     self._list_right(right)
                     self._right_changed(right)
+            case contracts.ContractOpened():
+                for stated in event.opening.rights:
+                    self._right_changed(self._claimed.rights[stated.right].plan)
             case contracts.TrancheAdded():
                 self._promised(event.plan)
+            case versions.ContractAmended():
+                self._amended(event)
+            case contracts.TrancheNominated():
+                self._nominated(event)
             case contracts.TrancheStarted() | contracts.TrancheRebound():
                 # It may have what others miss, or give it up.
                 self.touched.add(stock_of(self._claimed.tranches[event.tranche].plan))
@@ -219,8 +273,29 @@ class Calendar:
                 stock = Stock(event.site, event.sku)
                 del self._holds[stock][event.hold]
                 self._keeps_changed(stock)
+            case workdays.BusinessCalendarApplied():
+                for stock in self._rights:
+                    self._keeps_changed(stock)
             case contracts.PromisePolicyApplied():
+                self._available.clear()
                 self.touched |= set(self._tranches)
+            case parties.OverlayApplied():
+                # It may say who goes short first, and how sure rented supply is to be.
+                self.touched |= set(self._tranches)
+                self._rented_changed()
+            case (
+                rented.CapacityRented()
+                | rented.RentedRightUsed()
+                | deliveries.DeliveryNotified()
+                | deliveries.DeliveryMade()
+                | deliveries.DeliveryForecast()
+                | deliveries.DeliveryOverdue()
+            ):
+                self._rented_changed()
+
+    def _rented_changed(self) -> None:
+        for site in self._claimed.rented.sites:
+            self._supply_changed(site)
 
     def _dates_changed(self, site: SiteId) -> None:
         self._outlooks.pop(site, None)
@@ -230,6 +305,7 @@ class Calendar:
     def _supply_changed(self, site: SiteId) -> None:
         for confidence in Confidence:
             self._supply.pop((site, confidence), None)
+        self._uncommitted.pop(site, None)
         self._available.pop(site, None)
         self.touched |= self._promised_at.get(site, set())
 
@@ -237,14 +313,66 @@ class Calendar:
         """One tranche more: taken off what is known already, so that signing costs the same from first to last."""
         stock = stock_of(plan)
         self._list_tranche(plan)
-        self.touched.add(stock)
+        before = self.signed.get(stock, contracts.term(plan))
+        self.signed[stock] = Interval(min(before.start, plan.start_at), max(before.end, plan.end_at))
         taken = timeline.summed(contracts.commitment(self._claimed.tranches[plan.id], self._supplied))
         if stock in self._committed:
             self._committed[stock] = self._committed[stock].plus(taken)
-        left = self._available.get(stock.site, {})
-        for key in ((stock, confidence) for confidence in Confidence):
-            if key in left:
-                left[key] = left[key].minus(taken)
+        for left in (self._uncommitted.get(stock.site, {}), self._available.get(stock.site, {})):
+            for key in ((stock, confidence) for confidence in Confidence):
+                if key in left:
+                    left[key] = left[key].minus(taken)
+
+    def changed(self) -> list[tuple[Stock, Interval]]:
+        """Stocks of which more or less is there or promised since somebody last asked, and when."""
+        found = self.signed | dict.fromkeys(self.touched, ALWAYS)
+        self.touched, self.signed = set(), {}
+        return sorted(found.items())
+
+    def _amended(self, event: versions.ContractAmended) -> None:
+        """Tranches promise otherwise, perhaps from another stock: lists are in order of signing, as if made anew."""
+        names = {plan.id for plan in event.tranches}
+        stocks = {stock_of(plan) for plan in event.tranches}
+        stocks |= {stock for stock, listed in self._tranches.items() if not names.isdisjoint(listed)}
+        for stock in stocks:
+            self._tranches.pop(stock, None)
+            self._promised_at.get(stock.site, set()).discard(stock)
+        for tranche in self._claimed.tranches.values() if stocks else ():
+            if stock_of(tranche.plan) in stocks:
+                self._list_tranche(tranche.plan)
+        self._rights, self._refusals, self._backstops = {}, {}, {}
+        for right in self._claimed.rights.values():
+            self._list_right(right.plan)
+        for right_plan in event.rights:
+            self._right_changed(right_plan)
+        for stock in stocks:
+            self.touched.add(stock)
+            self._committed.pop(stock, None)
+            for confidence in Confidence:
+                self._uncommitted.get(stock.site, {}).pop((stock, confidence), None)
+            self._keeps_changed(stock)
+
+    def _nominated(self, event: contracts.TrancheNominated) -> None:
+        """A tranche goes from one stock to another, and with it the rights to go on. All lists stay in order of
+        signing.
+        """
+        old, new = Stock(event.from_site, event.from_sku), Stock(event.site, event.sku)
+        self._tranches[old].remove(event.tranche)
+        if not self._tranches[old]:
+            del self._tranches[old]
+            self._promised_at[old.site].remove(old)
+        self._committed.pop(old, None)
+        for confidence in Confidence:
+            self._uncommitted.get(old.site, {}).pop((old, confidence), None)
+        self._promised(self._claimed.tranches[event.tranche].plan)
+        here = set(self._tranches[new])
+        self._tranches[new] = [name for name in self._claimed.tranches if name in here]
+        rights_there = {*self._rights.pop(old, ()), *self._rights.pop(new, ())}
+        for name in (name for name in self._claimed.rights if name in rights_there):
+            self._list_right(self._claimed.rights[name].plan)
+        self.touched.add(old)
+        for stock in (old, new):
+            self._keeps_changed(stock)
 
     def _ended(self, tranche: contracts.Tranche) -> None:
         # Its racks are free: others may miss some.
@@ -252,6 +380,8 @@ class Calendar:
         self.touched.add(stock)
         if tranche.ended_at < tranche.plan.end_at:
             self._committed.pop(stock, None)
+            for confidence in Confidence:
+                self._uncommitted.get(stock.site, {}).pop((stock, confidence), None)
         # A right to go on is gone with it.
         self._keeps_changed(stock)
 
@@ -303,8 +433,9 @@ def taken_by_right(
         return
     if plan.kind is RightKind.CALL:
         nodes = (plan.racks_max - right.racks) * supplied.skus[plan.sku].nodes_per_rack
-        start_at = min(plan.opens_at + plan.notice_s * SECOND_US, INSTANT_MAX)
-        end_at = min(plan.expires_at + (plan.notice_s + plan.term_s) * SECOND_US, INSTANT_MAX)
+        start_at = min(rights.notice_ends(plan, state.calendars, plan.opens_at), INSTANT_MAX)
+        last_at = rights.notice_ends(plan, state.calendars, plan.expires_at)
+        end_at = min(last_at + plan.term_s * SECOND_US, INSTANT_MAX)
     elif plan.kind is RightKind.EXTENSION:
         tranche = state.tranches[plan.tranche]
         if tranche.standing is Standing.ENDED:

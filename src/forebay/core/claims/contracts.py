@@ -9,31 +9,39 @@ tranche, later ones as they are bound; at its end all pass back. Before its star
 
 from __future__ import annotations
 
-import bisect
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import NamedTuple, get_args
 
-from forebay.core import supply, timeline
-from forebay.core.claims import rights
+from forebay.core import supply
+from forebay.core.claims import acceptance, deliveries, opening, prices, relief, rented, rights, versions
+from forebay.core.claims.acceptance import AcceptanceEvent, DeliveredPart, PartLife
+from forebay.core.claims.deliveries import DeliveryEvent
+from forebay.core.claims.noderuns import dated_less, joined_runs, runs_less
+from forebay.core.claims.opening import Opening
+from forebay.core.claims.parties import Estate, EstateApplied, Overlay, OverlayApplied, PartyEvent
+from forebay.core.claims.relief import Relief
+from forebay.core.claims.rented import Rented, RentedEvent
 from forebay.core.claims.rights import Life, Right, RightEvent
+from forebay.core.claims.shorts import Short, ShortfallAssessed
 from forebay.core.claims.terms import ContractPlan, PromisePolicy, TranchePlan, Unit
+from forebay.core.claims.workdays import BusinessCalendar, BusinessCalendarApplied
 from forebay.core.ids import (
+    CalendarId,
     CapId,
     Command,
     ContractId,
     Event,
     HoldId,
+    IndexId,
     RightId,
     SiteId,
     SkuId,
     TenantId,
     TrancheId,
 )
-from forebay.core.supply import PowerLevel
 from forebay.core.supply.blocks import Confidence
-from forebay.core.timeline import INSTANT_MAX, Due, Dues, Interval
+from forebay.core.timeline import Due, Dues, Interval
 
 
 @dataclass(slots=True)
@@ -50,6 +58,8 @@ class Hold:
     #: Until when it is kept.
     expires_at: int
     price_micros_per_gpu_hour: int = 0
+    #: ISO 4217: what the price is in; "" where there is none.
+    currency: str = ""
 
 
 # Commands
@@ -64,6 +74,8 @@ class SignContract(Command):
     override: str = ""
     #: The hold that it uses up; "" for none.
     hold: HoldId = HoldId("")
+    #: How it stands, for a contract that runs already; None for a new one.
+    opening: Opening | None = None
 
 
 @dataclass(slots=True)
@@ -88,26 +100,6 @@ class ApplyPromisePolicy(Command):
 
 
 @dataclass(slots=True)
-class Short:
-    """From `start_at` to `end_at`, a tranche gets so many nodes less than it was promised."""
-
-    tranche: TrancheId
-    nodes: int
-    start_at: int
-    end_at: int
-
-
-@dataclass(slots=True)
-class AllocateShortfall(Command):
-    """These go short of a stock from now on, whatever the policy says, until there is more or less to share."""
-
-    site: SiteId
-    sku: SkuId
-    shorts: tuple[Short, ...]
-    reason: str
-
-
-@dataclass(slots=True)
 class Rebinding:
     """All nodes that a tranche is to have, as runs (first, count): in order, neighbours as one."""
 
@@ -128,6 +120,24 @@ class ProposeBinding(Command):
     moves: int = 0
 
 
+@dataclass(slots=True)
+class NominateTranche(Command):
+    """A tranche that leaves a choice, and whose term is yet to begin, is to be at this site and of this SKU."""
+
+    tranche: TrancheId
+    site: SiteId
+    sku: SkuId
+
+
+@dataclass(slots=True)
+class Nomination:
+    """Where, and of what, a tranche is that leaves a choice."""
+
+    tranche: TrancheId
+    site: SiteId
+    sku: SkuId
+
+
 # Events
 
 
@@ -141,6 +151,28 @@ class ContractSigned(Event):
     confidence: Confidence = Confidence.P90
     #: Why it was signed although it did not fit; "" where it did.
     override: str = ""
+    #: Where, and of what, the tranches are that leave a choice.
+    nominations: tuple[Nomination, ...] = ()
+
+
+@dataclass(slots=True)
+class TrancheNominated(Event):
+    """A tranche is at another site, or of another SKU, than it was, and has no nodes yet."""
+
+    tranche: TrancheId
+    contract: ContractId
+    site: SiteId
+    sku: SkuId
+    from_site: SiteId
+    from_sku: SkuId
+
+
+@dataclass(slots=True)
+class ContractOpened(Event):
+    """The contract ran before forebay knew of it: this is how it stood at the cutover."""
+
+    contract: ContractId
+    opening: Opening
 
 
 @dataclass(slots=True)
@@ -169,6 +201,8 @@ class TrancheRebound(Event):
     contract: ContractId
     gave: tuple[tuple[int, int], ...]
     took: tuple[tuple[int, int], ...]
+    #: The version of the stock that the plan was made for.
+    version: str = ""
 
 
 @dataclass(slots=True)
@@ -176,6 +210,9 @@ class TrancheStarted(Event):
     """The term began: the bound nodes pass from the pool to the tranche."""
 
     tranche: TrancheId
+    #: The cutover of a tranche that ran already, and the GPUs that it had since then; 0 for one that begins now.
+    since_at: int = 0
+    gpus: int = 0
 
 
 @dataclass(slots=True)
@@ -217,22 +254,6 @@ class PromisePolicyApplied(Event):
     policy: PromisePolicy
 
 
-@dataclass(slots=True)
-class ShortfallAssessed(Event):
-    """Who goes short of this stock, and when: all of it, in the place of what was known. Empty when nobody does.
-
-    What lies before the time of record is history: who went short then.
-    """
-
-    site: SiteId
-    sku: SkuId
-    policy: int
-    confidence: Confidence
-    shorts: tuple[Short, ...]
-    #: Why it was shared out by hand; "" where by the policy.
-    reason: str = ""
-
-
 # State
 
 
@@ -259,6 +280,18 @@ class Tranche(NamedTuple):
     ended_at: int = 0
     #: Runs (first, count, when) that passed to it after its term began.
     later: tuple[tuple[int, int, int], ...] = ()
+    #: The cutover of a tranche that ran already when it was taken in: it is billed from then on; 0 for any other.
+    opened_at: int = 0
+    #: What ready notices were about, in order of their numbers.
+    parts: tuple[DeliveredPart, ...] = ()
+    #: With terms for acceptance: runs (first, count, when) that are paid for, and since when.
+    billed: tuple[tuple[int, int, int], ...] = ()
+    #: What moved its committed dates.
+    reliefs: tuple[Relief, ...] = ()
+    #: Terms that held before amendments took effect, in order.
+    earlier: tuple[versions.Earlier, ...] = ()
+    #: Since when its present price holds; 0 for since its start.
+    priced_at: int = 0
 
 
 @dataclass(slots=True)
@@ -277,13 +310,45 @@ class State:
     shorts: dict[tuple[SiteId, SkuId], tuple[Short, ...]] = field(default_factory=dict)
     #: Stocks that are shared out by hand, with the reason.
     by_hand: dict[tuple[SiteId, SkuId], str] = field(default_factory=dict)
+    #: Contracts of each customer, in order of signing.
+    customers: dict[TenantId, tuple[ContractId, ...]] = field(default_factory=dict)
+    #: Rights under which each hold was offered, the first first.
+    offers: dict[HoldId, tuple[RightId, ...]] = field(default_factory=dict)
+    #: Calendars of business days, each in its last version.
+    calendars: dict[CalendarId, BusinessCalendar] = field(default_factory=dict)
+    #: How contracts stood that ran before they were taken in.
+    openings: dict[ContractId, Opening] = field(default_factory=dict)
+    #: Who we are; None where nobody said, and we are the seller of every contract.
+    estate: Estate | None = None
+    #: What we alone know of contracts.
+    overlays: dict[ContractId, Overlay] = field(default_factory=dict)
+    #: What was told of deliveries, by tranche and number from 1 on, on whichever side.
+    deliveries: deliveries.Dates = field(default_factory=dict)
+    rented: Rented = field(default_factory=Rented)
+    #: Every version of each contract that was signed, in order; `contracts` holds the one in force.
+    versions: dict[ContractId, tuple[versions.Version, ...]] = field(default_factory=dict)
+    #: What was published of each index.
+    indices: dict[IndexId, tuple[prices.IndexValue, ...]] = field(default_factory=dict)
 
     def fork(self) -> State:
         """A copy whose containers are its own."""
         return State(
             self.contracts.copy(), self.tranches.copy(), self.policy, self.holds.copy(), self.rights.copy(),
-            self.drawn.copy(), self.shorts.copy(), self.by_hand.copy(),
+            self.drawn.copy(), self.shorts.copy(), self.by_hand.copy(), self.customers.copy(), self.offers.copy(),
+            self.calendars.copy(), self.openings.copy(), self.estate, self.overlays.copy(), self.deliveries.copy(),
+            self.rented.fork(), self.versions.copy(), self.indices.copy(),
         )  # fmt: skip
+
+
+def nominated(plan: TranchePlan, site: SiteId, sku: SkuId) -> TranchePlan:
+    """A tranche at a site and of a SKU; what else would do stays known."""
+    others = dict.fromkeys(each for each in (plan.sku, *plan.substitutes) if each != sku)
+    return replace(plan, site=site, sku=sku, substitutes=tuple(others))
+
+
+def without_choice(plan: TranchePlan) -> TranchePlan:
+    """A tranche that stays where it is, and what it is."""
+    return replace(plan, sites=(), region="", jurisdiction="", substitutes=())
 
 
 def term(plan: TranchePlan) -> Interval:
@@ -315,9 +380,24 @@ def nodes_bound(tranche: Tranche) -> int:
     return sum(count for _, count in tranche.runs)
 
 
+def units_accepted(tranche: Tranche, *lives: PartLife) -> int:
+    """Units of a tranche that were accepted, or are in these lives."""
+    wanted = lives or (PartLife.ACCEPTED,)
+    return sum(part.quantity for part in tranche.parts if part.life in wanted)
+
+
+def billed_runs(tranche: Tranche) -> tuple[tuple[int, int], ...]:
+    """The nodes of a tranche that are in service: all that are bound, or, with terms for acceptance, those whose
+    billing started.
+    """
+    if tranche.plan.acceptance is None:
+        return tranche.runs
+    return joined_runs(*((first, count) for first, count, _ in tranche.billed))
+
+
 def held_since(tranche: Tranche, node: int) -> int:
-    """Since when a node that is bound to a tranche whose term began is its own."""
-    for first, count, at in tranche.later:
+    """Since when a node that a tranche whose term began has in service is so."""
+    for first, count, at in (*tranche.billed, *tranche.later):
         if first <= node < first + count:
             return at
     return tranche.started_at
@@ -344,55 +424,24 @@ def owner_of(state: State, node: int) -> TrancheId:
     return TrancheId("")
 
 
-def power_of(
-    plan: TranchePlan, runs: tuple[tuple[int, int], ...], supplied: supply.State
-) -> dict[PowerLevel, int]:
-    """Watts of a tranche's nodes with all GPUs at work, on each level above them."""
-    sku = supplied.skus[plan.sku]
-    found: dict[PowerLevel, int] = {}
-    for first, count in runs:
-        node, end = first, first + count
-        while node < end:
-            rack = supply.rack_of(supplied, node)
-            nodes = min(end, rack.first_node + rack.nodes) - node
-            for level in supply.levels_of(supplied, rack):
-                found[level] = found.get(level, 0) + nodes * sku.gpus_per_node * sku.gpu_w
-            node += nodes
-    return found
-
-
-def promised_w(
-    held: list[tuple[TranchePlan, tuple[tuple[int, int], ...]]], supplied: supply.State, window: Interval
-) -> dict[PowerLevel, int]:
-    """The most watts that are promised on each level at any instant of `window`; levels without any are left out."""
-    loads: dict[PowerLevel, list[tuple[Interval, int]]] = {}
-    for plan, runs in held:
-        if term(plan).overlaps(window):
-            for level, watts in power_of(plan, runs, supplied).items():
-                loads.setdefault(level, []).append((term(plan), watts))
-    return {level: timeline.peak(entries, window) for level, entries in loads.items()}
-
-
 def contract_for(state: State, tenant: TenantId, *, spot: bool) -> ContractPlan | None:
     """The tenant's first contract that allows spot, or on demand, in order of signing: later ones change nothing."""
-    for plan in state.contracts.values():
-        if plan.tenant == tenant and (plan.spot if spot else plan.on_demand):
+    for name in state.customers.get(tenant, ()):
+        plan = state.contracts[name]
+        if plan.spot if spot else plan.on_demand:
             return plan
     return None
 
 
 def offer_on(state: State, hold: HoldId) -> Right | None:
     """The right whose holder may still take what is held; None where it is on offer to nobody."""
-    open_ = (right for right in state.rights.values() if right.life is Life.OFFERED and right.hold == hold)
-    return next(open_, None)
+    asked = (state.rights[name] for name in state.offers.get(hold, ()))
+    return next((right for right in asked if right.life is Life.OFFERED and right.hold == hold), None)
 
 
 def held_until(hold: Hold, until_at: int) -> Hold:
     """A hold that is kept for longer."""
-    return Hold(
-        hold.id, hold.tenant, hold.site, hold.sku, hold.nodes, hold.start_at, hold.end_at,
-        max(until_at, hold.expires_at), hold.price_micros_per_gpu_hour,
-    )  # fmt: skip
+    return replace(hold, expires_at=max(until_at, hold.expires_at))
 
 
 def wake(state: State, due: Due, emit: supply.Emit) -> None:
@@ -407,6 +456,12 @@ def wake(state: State, due: Due, emit: supply.Emit) -> None:
         else:
             emit(HoldReleased(hold.id, hold.site, hold.sku, "expired"))
         return
+    if due.what == "amendment":
+        emit(taking_effect(state, ContractId(due.about), due.stamp))
+        return
+    if due.what == "tranche_price":
+        emit(versions.TranchePriceChanged(TrancheId(due.about)))
+        return
     change = TrancheStarted if due.what == "tranche_start" else TrancheEnded
     emit(change(TrancheId(due.about)))
 
@@ -418,6 +473,31 @@ def due(tranche: Tranche) -> Due | None:
     if tranche.standing is Standing.LIVE:
         return Due(tranche.plan.end_at, "tranche_end", tranche.plan.id, 0)
     return None
+
+
+def taking_effect(state: State, contract: ContractId, number: int) -> versions.AmendmentTookEffect:
+    """That a version that is signed takes effect."""
+    known = next(each for each in state.versions[contract] if each.plan.version == number)
+    apart = versions.meters_apart(state.contracts[contract], known.plan)
+    return versions.AmendmentTookEffect(contract, number, known.effective_at, apart)
+
+
+def price_due(tranche: Tranche) -> Due | None:
+    """When the price of a tranche whose term runs next changes by itself."""
+    if tranche.standing is not Standing.LIVE:
+        return None
+    change_at = prices.next_change(tranche.plan, max(tranche.priced_at, tranche.started_at))
+    return None if change_at is None else Due(change_at, "tranche_price", tranche.plan.id, 0)
+
+
+def amendments_due(state: State, contract: ContractId) -> list[Due]:
+    """When versions that are signed take effect."""
+    in_force = state.contracts[contract].version
+    return [
+        Due(each.effective_at, "amendment", contract, each.plan.version)
+        for each in state.versions[contract]
+        if each.plan.version > in_force
+    ]
 
 
 def deliveries_due(tranche: Tranche) -> list[Due]:
@@ -432,10 +512,16 @@ def meant(state: State, entry: Due) -> bool:
     if entry.what == "hold":
         hold = state.holds.get(HoldId(entry.about))
         return hold is not None and hold.expires_at == entry.at
+    if entry.what == "rented_delivery":
+        return entry in rented.still_due(state.rented.tranches[TrancheId(entry.about)], state.deliveries)
     if entry.what in ("deadline", "measure"):
         return entry in _right_dues(state, state.rights[RightId(entry.about)])
+    if entry.what == "amendment":
+        return state.contracts[ContractId(entry.about)].version < entry.stamp
     tranche = state.tranches[TrancheId(entry.about)]
-    return due(tranche) == entry or entry in deliveries_due(tranche)
+    if entry.what in ("acceptance", "billing"):
+        return entry in _part_dues(state, tranche)
+    return entry in (due(tranche), price_due(tranche)) or entry in deliveries_due(tranche)
 
 
 def _right_dues(state: State, right: Right) -> list[Due]:
@@ -443,11 +529,25 @@ def _right_dues(state: State, right: Right) -> list[Due]:
     return [entry for entry in found if entry is not None]
 
 
+def _part_dues(state: State, tranche: Tranche) -> list[Due]:
+    """When a customer that stays silent is deemed to accept, and when billing starts."""
+    if tranche.standing is Standing.ENDED:
+        return []
+    name, grace_s = tranche.plan.id, state.policy.notice_grace_s
+    found = [acceptance.silence(name, part, grace_s) for part in tranche.parts]
+    found += [acceptance.billing(name, part) for part in tranche.parts]
+    return [entry for entry in found if entry is not None]
+
+
 def dues(state: State) -> Dues:
     """The heap of due times, made again from the state."""
     found = [entry for entry in map(due, state.tranches.values()) if entry is not None]
+    found += [entry for entry in map(price_due, state.tranches.values()) if entry is not None]
     found += [entry for tranche in state.tranches.values() for entry in deliveries_due(tranche)]
+    found += [entry for contract in state.versions for entry in amendments_due(state, contract)]
     found += [entry for right in state.rights.values() for entry in _right_dues(state, right)]
+    found += [entry for tranche in state.tranches.values() for entry in _part_dues(state, tranche)]
+    found += rented.all_still_due(state.rented, state.deliveries)
     return Dues(found + [Due(hold.expires_at, "hold", hold.id, 0) for hold in state.holds.values()])
 
 
@@ -455,16 +555,9 @@ def apply(state: State, supplied: supply.State, heap: Dues, event: Event, at: in
     """Apply one event of this stage."""
     match event:
         case ContractSigned():
-            state.contracts[event.plan.id] = event.plan
-            ends = {plan.id: plan.end_at for plan in event.plan.tranches}
-            for stated in event.plan.rights:
-                closes_at = rights.closing(stated, ends.get(stated.tranche, 0))
-                right = Right(stated, event.plan.id, event.plan.tenant, closes_at=closes_at)
-                _keep_right(state, heap, right)
-            for plan in event.plan.tranches:
-                made = Tranche(plan, event.plan.id, event.plan.tenant, Standing.SIGNED)
-                state.tranches[plan.id] = made
-                _push(heap, made)
+            _sign(state, heap, event, at)
+        case ContractOpened():
+            _open(state, heap, event)
         case TrancheBound():
             was = state.tranches[event.tranche]
             nodes = sum(count for _, count in event.runs)
@@ -473,19 +566,24 @@ def apply(state: State, supplied: supply.State, heap: Dues, event: Event, at: in
             later = was.later
             if was.standing is Standing.LIVE and at > was.started_at:
                 later = (*later, *((first, count, at) for first, count in event.runs))
-            state.tranches[event.tranche] = was._replace(runs=runs, gpus=was.gpus + gpus, later=later)
+            bound = was._replace(runs=runs, gpus=was.gpus + gpus, later=later)
+            state.tranches[event.tranche] = _billed(bound, supplied, at)
         case TrancheUnbound():
             was = state.tranches[event.tranche]
             state.tranches[event.tranche] = was._replace(runs=(), gpus=0)
+        case TrancheNominated():
+            was = state.tranches[event.tranche]
+            plan = nominated(was.plan, event.site, event.sku)
+            state.tranches[event.tranche] = was._replace(plan=plan, runs=(), gpus=0)
         case TrancheRebound():
-            state.tranches[event.tranche] = _rebound(state.tranches[event.tranche], event, supplied, at)
+            rebound = _rebound(state.tranches[event.tranche], event, supplied, at)
+            state.tranches[event.tranche] = _billed(rebound, supplied, at)
         case TrancheStarted():
             was = state.tranches[event.tranche]
-            live = was._replace(standing=Standing.LIVE, started_at=at)
+            live = was._replace(standing=Standing.LIVE, started_at=at, opened_at=event.since_at)
+            live = _billed(live, supplied, at)
             state.tranches[event.tranche] = live
-            _push(heap, live)
-            for entry in deliveries_due(live):
-                heap.push(entry)
+            push_dues(heap, live)
         case TrancheEnded():
             was = state.tranches[event.tranche]
             state.tranches[event.tranche] = was._replace(standing=Standing.ENDED, ended_at=at)
@@ -494,10 +592,17 @@ def apply(state: State, supplied: supply.State, heap: Dues, event: Event, at: in
                 event.plan, event.contract, state.contracts[event.contract].tenant, Standing.SIGNED
             )
             state.tranches[event.plan.id] = tranche
-            _push(heap, tranche)
+            push_dues(heap, tranche)
+        case _:
+            _apply_beside(state, supplied, heap, event, at)
+
+
+def _apply_beside(state: State, supplied: supply.State, heap: Dues, event: Event, at: int) -> None:
+    """What is beside the tranches: rights, holds, what was decided of shortfalls, and what we keep to ourselves."""
+    match event:
         case rights.RightExercised():
             was_right = state.rights[event.right]
-            _keep_right(state, heap, rights.advanced(was_right, event))
+            keep_right(state, heap, rights.advanced(was_right, event))
             cap = (was_right.contract, was_right.plan.cap)
             if was_right.plan.cap:
                 state.drawn[cap] = state.drawn.get(cap, 0) + event.drawn_micros
@@ -508,19 +613,25 @@ def apply(state: State, supplied: supply.State, heap: Dues, event: Event, at: in
             | rights.BackstopMeasured()
             | rights.ClockResumed()
         ):
-            _keep_right(state, heap, rights.advanced(state.rights[event.right], event))
+            keep_right(state, heap, rights.advanced(state.rights[event.right], event))
+            if isinstance(event, rights.SaleOffered):
+                asked = state.offers.get(event.hold, ())
+                state.offers[event.hold] = tuple(dict.fromkeys((*asked, event.right)))
         case CapacityHeld():
             state.holds[event.hold.id] = event.hold
             heap.push(Due(event.hold.expires_at, "hold", event.hold.id, 0))
         case HoldReleased():
             del state.holds[event.hold]
-            for right in state.rights.values():
-                if any(hold == event.hold for hold, _ in right.passed):
-                    state.rights[right.plan.id] = rights.forget_sale(right, event.hold)
+            for name in state.offers.pop(event.hold, ()):
+                state.rights[name] = rights.forget_sale(state.rights[name], event.hold)
+        case BusinessCalendarApplied():
+            state.calendars[event.calendar.id] = event.calendar
         case PromisePolicyApplied():
             state.policy = event.policy
             for right in state.rights.values():
-                _keep_right(state, heap, right)
+                keep_right(state, heap, right)
+            for tranche in state.tranches.values():
+                _push_parts(state, heap, tranche)
         case ShortfallAssessed():
             stock = (event.site, event.sku)
             state.shorts.pop(stock, None)
@@ -529,95 +640,127 @@ def apply(state: State, supplied: supply.State, heap: Dues, event: Event, at: in
                 state.shorts[stock] = event.shorts
             if event.reason:
                 state.by_hand[stock] = event.reason
+        case EstateApplied():
+            state.estate = event.estate
+        case OverlayApplied():
+            state.overlays[event.overlay.contract] = event.overlay
+        case _:
+            rented.record(state.rented, state.deliveries, state.calendars, heap, event)
+            _hand_over(state, supplied, heap, event, at)
+
+
+def _sign(state: State, heap: Dues, event: ContractSigned, at: int) -> None:
+    """What both sides signed binds: its rights wait, its tranches are promised where they were nominated."""
+    state.contracts[event.plan.id] = event.plan
+    own = state.customers.get(event.plan.tenant, ())
+    state.customers[event.plan.tenant] = tuple(dict.fromkeys((*own, event.plan.id)))
+    state.versions[event.plan.id] = (versions.Version(event.plan, at, at),)
+    ends = {plan.id: plan.end_at for plan in event.plan.tranches}
+    for stated in event.plan.rights:
+        closes_at = rights.closing(stated, ends.get(stated.tranche, 0), state.calendars)
+        right = Right(stated, event.plan.id, event.plan.tenant, closes_at=closes_at)
+        keep_right(state, heap, right)
+    chosen = {each.tranche: each for each in event.nominations}
+    for plan in event.plan.tranches:
+        if plan.id in chosen:
+            plan = nominated(plan, chosen[plan.id].site, chosen[plan.id].sku)
+        made = Tranche(plan, event.plan.id, event.plan.tenant, Standing.SIGNED)
+        state.tranches[plan.id] = made
+        push_dues(heap, made)
+
+
+def _hand_over(state: State, supplied: supply.State, heap: Dues, event: Event, at: int) -> None:
+    """A part is ready, is answered or paid for; or a date moves."""
+    if isinstance(event, relief.ReliefGranted):
+        was = state.tranches[event.tranche]
+        granted = Relief(
+            event.kind, event.start_at, event.end_at, event.granted_until_at, event.received_at, event.reason
+        )
+        state.tranches[event.tranche] = was._replace(reliefs=(*was.reliefs, granted))
+    elif isinstance(event, AcceptanceEvent):
+        was = state.tranches[event.tranche]
+        told = was._replace(parts=acceptance.advanced_parts(was.parts, event))
+        state.tranches[event.tranche] = _billed(told, supplied, at)
+        _push_parts(state, heap, told)
+
+
+def _billed(tranche: Tranche, supplied: supply.State, at: int) -> Tranche:
+    """A tranche whose term runs pays from now on for as many of its nodes, the first ones, as their billing started
+    of.
+    """
+    if tranche.plan.acceptance is None or tranche.standing is not Standing.LIVE:
+        return tranche
+    each = nodes_each(tranche.plan, supplied)
+    wanted = sum(part.quantity * each for part in tranche.parts if part.billed)
+    billed = list(tranche.billed)
+    missing = wanted - sum(count for _, count, _ in billed)
+    for first, count in runs_less(tranche.runs, billed_runs(tranche)):
+        taken = min(count, missing)
+        if taken > 0:
+            billed.append((first, taken, at))
+            missing -= taken
+    return tranche._replace(billed=tuple(billed))
 
 
 def _rebound(was: Tranche, event: TrancheRebound, supplied: supply.State, at: int) -> Tranche:
     """A tranche with other nodes; where its term runs, what it took is its own from now on."""
     runs = joined_runs(*runs_less(was.runs, event.gave), *event.took)
     gpus = sum(count for _, count in runs) * supplied.skus[was.plan.sku].gpus_per_node
-    later = tuple(
-        (first, count, since)
-        for start, nodes, since in was.later
-        for first, count in runs_less(((start, nodes),), event.gave)
-    )
+    later, billed = dated_less(was.later, event.gave), dated_less(was.billed, event.gave)
     if was.standing is Standing.LIVE and at > was.started_at:
         later = (*later, *((first, count, at) for first, count in event.took))
-    return was._replace(runs=runs, gpus=gpus, later=later)
+    return was._replace(runs=runs, gpus=gpus, later=later, billed=billed)
 
 
-def _keep_right(state: State, heap: Dues, right: Right) -> None:
+def _open(state: State, heap: Dues, event: ContractOpened) -> None:
+    """What was drawn, and where rights stand, is as the opening says."""
+    state.openings[event.contract] = event.opening
+    for opened in event.opening.tranches:
+        was = state.tranches[opened.tranche]
+        if was.plan.acceptance is not None and opened.delivered:
+            # It was accepted before, and is billed here from the cutover on.
+            since = opened.accepted_at or event.opening.at
+            part = DeliveredPart(
+                1, opened.delivered, since, 0, (), PartLife.ACCEPTED, since, billing_at=event.opening.at, billed=True
+            )  # fmt: skip
+            state.tranches[opened.tranche] = was._replace(parts=(part,))
+    for cap in event.opening.caps:
+        state.drawn[event.contract, cap.cap] = cap.drawn_micros
+    for stated in event.opening.rights:
+        right = opening.opened(state.rights[stated.right], stated)
+        keep_right(state, heap, right)
+        if right.hold:
+            state.offers[right.hold] = (*state.offers.get(right.hold, ()), right.plan.id)
+
+
+def keep_right(state: State, heap: Dues, right: Right) -> None:
     """Record a right, and when it changes by itself."""
     state.rights[right.plan.id] = right
     for entry in _right_dues(state, right):
         heap.push(entry)
 
 
-def _push(heap: Dues, tranche: Tranche) -> None:
+def _push_parts(state: State, heap: Dues, tranche: Tranche) -> None:
+    for entry in _part_dues(state, tranche):
+        heap.push(entry)
+
+
+def push_dues(heap: Dues, tranche: Tranche) -> None:
+    """Note when a tranche that is not over changes by itself."""
     entry = due(tranche)
     assert entry is not None, "what was bound or began has an end"
     heap.push(entry)
-
-
-def joined_runs(*runs: tuple[int, int]) -> tuple[tuple[int, int], ...]:
-    """Runs (first, count) that do not overlap, in order, neighbours as one."""
-    joined: list[tuple[int, int]] = []
-    for first, count in sorted(runs):
-        if joined and sum(joined[-1]) == first:
-            joined[-1] = (joined[-1][0], joined[-1][1] + count)
-        else:
-            joined.append((first, count))
-    return tuple(joined)
-
-
-def runs_less(
-    runs: tuple[tuple[int, int], ...], others: tuple[tuple[int, int], ...]
-) -> tuple[tuple[int, int], ...]:
-    """What is left of runs without the nodes of others, in order."""
-    left: list[tuple[int, int]] = []
-    taken = sorted(others)
-    for first, count in sorted(runs):
-        end = first + count
-        for start, size in taken[max(0, bisect.bisect_right(taken, (first,)) - 1) :]:
-            if start >= end:
-                break
-            if start > first:
-                left.append((first, start - first))
-            first = max(first, start + size)
-        if first < end:
-            left.append((first, end - first))
-    return tuple(left)
+    priced = price_due(tranche)
+    for entry in [priced] if priced else []:
+        heap.push(entry)
+    for entry in deliveries_due(tranche):
+        heap.push(entry)
 
 
 EVENTS: tuple[type[Event], ...] = (
-    ContractSigned, TrancheAdded, TrancheBound, TrancheUnbound, TrancheRebound, TrancheStarted, TrancheEnded,
-    CapacityHeld, HoldReleased, PromisePolicyApplied, ShortfallAssessed, *get_args(RightEvent),
+    ContractSigned, ContractOpened, TrancheAdded, TrancheBound, TrancheUnbound, TrancheRebound, TrancheStarted,
+    TrancheEnded, TrancheNominated, CapacityHeld, HoldReleased, PromisePolicyApplied, ShortfallAssessed,
+    BusinessCalendarApplied, *get_args(RightEvent), *get_args(AcceptanceEvent), relief.ReliefGranted,
+    *get_args(PartyEvent), *get_args(DeliveryEvent), *get_args(RentedEvent),
+    *versions.EVENTS, prices.IndexPublished,
 )  # fmt: skip
-
-
-def check(state: State, supplied: supply.State) -> Iterator[str]:
-    """Invariant 4, of nodes and their power: none is promised twice at one instant; and what rights and holds say
-    agrees.
-    """
-    held = [tranche for tranche in state.tranches.values() if tranche.standing is not Standing.ENDED]
-    for place, one in enumerate(held):
-        for other in held[place + 1 :]:
-            if not term(one.plan).overlaps(term(other.plan)):
-                continue
-            for a, m in one.runs:
-                for b, n in other.runs:
-                    if a < b + n and b < a + m:
-                        yield f"tranches {one.plan.id} and {other.plan.id} are bound to the same nodes"
-    room_w = supply.room_w(supplied)
-    plans = [(tranche.plan, tranche.runs) for tranche in held]
-    for level, watts in promised_w(plans, supplied, Interval(0, INSTANT_MAX)).items():
-        if watts > room_w[level]:
-            yield f"{watts} W are promised on {level.kind} {level.name}, which has room for {room_w[level]} W of work"
-    for name, right in state.rights.items():
-        open_ = [right.hold] if right.life is Life.OFFERED else []
-        for hold in [*open_, *(passed for passed, _ in right.passed)]:
-            if hold not in state.holds:
-                yield f"right {name}: the sale that it is about, {hold}, is not held"
-    for contract in state.contracts.values():
-        for cap in contract.caps:
-            if state.drawn.get((contract.id, cap.id), 0) > cap.micros:
-                yield f"contract {contract.id}: more is drawn on cap {cap.id} than it has"

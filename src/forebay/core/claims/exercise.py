@@ -6,9 +6,11 @@ promised before, and what is short because of it is a recorded shortfall. It set
 
 from __future__ import annotations
 
+from collections.abc import Container
+from dataclasses import replace
+
 from forebay.core import supply, timeline, units
-from forebay.core.claims import calendar as calendars
-from forebay.core.claims import contracts, refusals, rights, shortfall, terms
+from forebay.core.claims import contracts, lateness, prices, refusals, rights, shortfall, terms, workdays
 from forebay.core.claims.calendar import Calendar, Stock
 from forebay.core.claims.contracts import Standing, State, Tranche
 from forebay.core.claims.rights import Life, Right, RightKind, RightPlan
@@ -25,10 +27,17 @@ RACKS_MAX = 10**6
 # What a contract may grant.
 
 
-def refuse_rights(state: State, supplied: supply.State, plan: terms.ContractPlan, at: int) -> Refusal | None:
+def refuse_rights(
+    state: State,
+    supplied: supply.State,
+    plan: terms.ContractPlan,
+    at: int,
+    over: Container[RightId] = frozenset(),
+) -> Refusal | None:
     """The first cap that cannot stand: bad_id, duplicate_id, bad_quantity; or else the first right: bad_id,
-    duplicate_id, bad_quantity (racks, durations), bad_price, unknown_cap, bad_term (a date out of range, it is over
-    before it opens, or already); then by kind bad_scope (it matches nothing), and last bad_term, bad_quantity.
+    duplicate_id, bad_quantity (racks, durations), bad_price, unknown_cap, unknown_calendar, bad_quantity (days of
+    its notice), bad_term (a date out of range, it is over before it opens, or already, unless that is known: `over`);
+    then by kind bad_scope (it matches nothing), and last bad_term, bad_quantity.
     """
     caps: set[str] = set()
     for place, cap in enumerate(plan.caps):
@@ -41,15 +50,19 @@ def refuse_rights(state: State, supplied: supply.State, plan: terms.ContractPlan
             no = Refusal("bad_quantity", f"cap {cap.id}: out of range", f"{where}.micros")
         if no is not None:
             return no
-    taken = set(state.rights)
+    taken: set[RightId] = set(state.rented.rights)
     for place, right in enumerate(plan.rights):
         where = f"rights[{place}]"
         no = refuse_name(right.id, f"{where}.id")
-        if no is None and right.id in taken:
+        if no is None and (right.id in taken or right.id in state.rights):
             no = Refusal("duplicate_id", f"right {right.id} exists already", f"{where}.id")
         taken.add(right.id)
-        no = no or _refuse_quantities(right, caps, where) or _refuse_dates(right, at, where)
-        no = no or _refuse_scope(supplied, plan, right, at, where)
+        no = no or _refuse_quantities(right, caps, where)
+        if no is None and right.notice is not None:
+            no = workdays.refuse_notice(state.calendars, right.notice, f"right {right.id}", f"{where}.notice")
+        not_before = 0 if right.id in over else at
+        no = no or _refuse_dates(right, not_before, where)
+        no = no or _refuse_scope(state, supplied, plan, right, not_before, where)
         if no is not None:
             return no
     return None
@@ -60,6 +73,9 @@ def _refuse_quantities(right: RightPlan, caps: set[str], where: str) -> Refusal 
         return Refusal("bad_quantity", f"right {right.id}: racks out of range", f"{where}.racks_max")
     if right.racks_max and right.racks_min > right.racks_max:
         return Refusal("bad_quantity", f"right {right.id}: its least is above its most", f"{where}.racks_min")
+    if right.notice is not None and right.notice_s:
+        told = f"right {right.id}: its notice is counted in days of a calendar or in time, not in both"
+        return Refusal("bad_quantity", told, f"{where}.notice_s")
     for value in (right.notice_s, right.term_s, right.waiver_s):
         if not 0 <= value <= DURATION_S_MAX:
             return Refusal("bad_quantity", f"right {right.id}: duration out of range", where)
@@ -84,16 +100,16 @@ def _refuse_dates(right: RightPlan, at: int, where: str) -> Refusal | None:
 
 
 def _refuse_scope(
-    supplied: supply.State, plan: terms.ContractPlan, right: RightPlan, at: int, where: str
+    state: State, supplied: supply.State, plan: terms.ContractPlan, right: RightPlan, at: int, where: str
 ) -> Refusal | None:
     if right.kind in (RightKind.EXTENSION, RightKind.TERMINATION):
-        return _refuse_tranche_right(plan, right, at, where)
+        return _refuse_tranche_right(state, plan, right, at, where)
     if right.site and right.site not in supplied.sites:
         return Refusal("bad_scope", f"right {right.id}: there is no site {right.site}", f"{where}.site")
     if right.sku and right.sku not in supplied.skus:
         told = f"right {right.id}: SKU {right.sku} is not in the catalogue"
         return Refusal("bad_scope", told, f"{where}.sku")
-    if right.kind is RightKind.REFUSAL and not right.notice_s:
+    if right.kind is RightKind.REFUSAL and not (right.notice_s or right.notice):
         told = f"right {right.id}: a refusal leaves no time to answer an offer"
         return Refusal("bad_term", told, f"{where}.notice_s")
     if right.kind is RightKind.REFUSAL:
@@ -112,7 +128,9 @@ def _refuse_scope(
     return None
 
 
-def _refuse_tranche_right(plan: terms.ContractPlan, right: RightPlan, at: int, where: str) -> Refusal | None:
+def _refuse_tranche_right(
+    state: State, plan: terms.ContractPlan, right: RightPlan, at: int, where: str
+) -> Refusal | None:
     tranche = next((each for each in plan.tranches if each.id == right.tranche), None)
     if tranche is None:
         told = f"right {right.id} is about tranche {right.tranche or '(none)'}, which is not one of this contract"
@@ -121,10 +139,13 @@ def _refuse_tranche_right(plan: terms.ContractPlan, right: RightPlan, at: int, w
         if tranche.late is None or not tranche.late.longstop_s:
             told = f"right {right.id}: tranche {tranche.id} has no longstop to end it by"
             return Refusal("bad_scope", told, f"{where}.tranche")
+        if right.ends_order and right.first_ends_rest:
+            told = f"right {right.id}: it ends the whole order, or with the first tranche what has not begun"
+            return Refusal("bad_term", told, f"{where}.first_ends_rest")
         return None
     if not right.term_s:
         return Refusal("bad_term", f"right {right.id} extends by nothing", f"{where}.term_s")
-    if rights.closing(right, tranche.end_at) <= max(at, right.opens_at):
+    if rights.closing(right, tranche.end_at, state.calendars) <= max(at, right.opens_at):
         told = f"right {right.id}: its notice would have to be given before it opens, or has passed"
         return Refusal("bad_term", told, f"{where}.notice_s")
     return None
@@ -143,6 +164,7 @@ def waive(state: State, command: rights.WaiveRight, at: int, emit: Emit) -> Answ
         return right
     offered = right.life is Life.OFFERED
     no = _refuse_early(right, effective_at) if offered else None
+    effective_at = rights.received(right.plan, state.calendars, effective_at)
     no = no or _refuse_late(right, effective_at)
     if no is not None:
         return no
@@ -197,8 +219,9 @@ def exercise(
 
     - a termination: not_exercisable (its tranche is over), not_late
     - a refusal: bad_term, bad_quantity (another start or number than was offered)
-    - a call: bad_term (a start before its notice is over, or too far ahead), bad_quantity
-    - a backstop: too_early (it is not measured), bad_term, nothing_unsold, bad_quantity
+    - a call: beyond_calendar (of its notice), bad_term (a start before its notice is over, or too far ahead),
+      bad_quantity
+    - a backstop: too_early (it is not measured), beyond_calendar, bad_term, nothing_unsold, bad_quantity
     - an extension: not_exercisable (its tranche was ended early), bad_term, bad_quantity
 
     and, for all but a termination, bad_id, duplicate_id, cap_reached.
@@ -207,16 +230,19 @@ def exercise(
     right = _noticed(state, command.right, effective_at, at)
     if isinstance(right, Refusal):
         return right
-    no = _refuse_early(right, effective_at) or _refuse_late(right, effective_at)
+    # What came in before an offer was made, or a right opened, does not become an answer to it after hours.
+    no = _refuse_early(right, effective_at)
+    effective_at = rights.received(right.plan, state.calendars, effective_at)
+    no = no or _refuse_late(right, effective_at)
     if no is not None:
         return no
     if right.plan.kind is RightKind.TERMINATION:
-        return _terminate(state, right, effective_at, emit)
+        return _terminate(state, supplied, right, effective_at, at, emit)
     taken = _taken(state, supplied, calendar, right, command, effective_at)
     if isinstance(taken, Refusal):
         return taken
     no = refuse_name(taken.id, "tranche")
-    if no is None and taken.id in state.tranches:
+    if no is None and (taken.id in state.tranches or taken.id in state.rented.tranches):
         no = Refusal("duplicate_id", f"tranche {taken.id} exists already", "tranche")
     if no is not None:
         return no
@@ -255,7 +281,7 @@ def _taken(
         case RightKind.EXTENSION:
             return _extended(state, supplied, right, command)
         case RightKind.CALL:
-            return _called(right, command, effective_at)
+            return _called(state, right, command, effective_at)
         case _:
             return _put(state, supplied, calendar, right, command, effective_at)
 
@@ -280,10 +306,15 @@ def _extended(
     if old.standing is Standing.ENDED and old.ended_at < old.plan.end_at:
         return Refusal("not_exercisable", f"tranche {old.plan.id} was ended early", "right")
     start_at = old.plan.end_at
-    price = right.plan.price_micros_per_gpu_hour or old.plan.price_micros_per_gpu_hour
-    taken = TranchePlan(
-        command.tranche, old.plan.site, old.plan.sku, old.plan.unit, old.plan.count, start_at,
-        min(start_at + right.plan.term_s * SECOND_US, INSTANT_MAX), price, old.plan.lending, (), old.plan.late,
+    last = prices.price_at(old.plan, start_at)
+    own = right.plan.price_micros_per_gpu_hour
+    end_at = min(start_at + right.plan.term_s * SECOND_US, INSTANT_MAX)
+    # All other terms go on as they are, where they are; but it has been accepted.
+    taken = replace(
+        contracts.without_choice(old.plan), id=command.tranche, start_at=start_at, end_at=end_at,
+        price_micros_per_gpu_hour=own or last.price_micros_per_gpu_hour, deliveries=(), acceptance=None,
+        price_steps=(), index=None if own else last.index, take_or_pay_ppm=last.take_or_pay_ppm,
+        superchip_gpus=0 if own else old.plan.superchip_gpus,
     )  # fmt: skip
     return _refuse_part(right, supplied, command, taken) or taken
 
@@ -303,12 +334,15 @@ def _refuse_part(
     return None
 
 
-def _called(right: Right, command: rights.ExerciseRight, effective_at: int) -> TranchePlan | Refusal:
+def _called(
+    state: State, right: Right, command: rights.ExerciseRight, effective_at: int
+) -> TranchePlan | Refusal:
     """So many racks from the wanted date on, the notice kept; the last of them also where that is under the least."""
     plan = right.plan
-    no = _refuse_start(right, command, effective_at)
+    first_at = rights.notice_ends(plan, state.calendars, effective_at)
+    no = _refuse_start(state, right, command, first_at)
     no = no or _refuse_racks(right, command.racks, plan.racks_max - right.racks)
-    return no or _new_tranche(right, command, command.racks, effective_at)
+    return no or _new_tranche(right, command, command.racks, first_at)
 
 
 def _put(
@@ -324,10 +358,11 @@ def _put(
     if right.unsold < 0 or effective_at < plan.measure_at:
         told = f"what stays unsold is measured at {timeline.text(plan.measure_at)}"
         return Refusal("too_early", told, "effective_at")
-    no = _refuse_start(right, command, effective_at)
+    first_at = rights.notice_ends(plan, state.calendars, effective_at)
+    no = _refuse_start(state, right, command, first_at)
     if no is not None:
         return no
-    one = _new_tranche(right, command, 1, effective_at)
+    one = _new_tranche(right, command, 1, first_at)
     unsold = min(
         right.unsold, _racks_unsold(state, supplied, calendar, plan, Interval(one.start_at, one.end_at))
     )
@@ -336,7 +371,7 @@ def _put(
         told = f"{unsold} racks of {plan.sku} at {plan.site} stay unsold, {fits} fit; {plan.racks_min} is the least"
         return Refusal("nothing_unsold", told, "racks")
     no = _refuse_racks(right, command.racks, fits) if command.racks else None
-    return no or _new_tranche(right, command, command.racks or fits, effective_at)
+    return no or _new_tranche(right, command, command.racks or fits, first_at)
 
 
 def _racks_unsold(
@@ -360,13 +395,17 @@ def _racks_for(left_micros: int | None, one: TranchePlan, supplied: supply.State
     return min(fits, most)
 
 
-def _refuse_start(right: Right, command: rights.ExerciseRight, effective_at: int) -> Refusal | None:
+def _refuse_start(state: State, right: Right, command: rights.ExerciseRight, first_at: int) -> Refusal | None:
     """Whether what is taken may begin then: after its notice, and not later than with the last possible notice."""
     plan = right.plan
-    first_at = effective_at + plan.notice_s * SECOND_US
     last_at = INSTANT_MAX - 1
+    if plan.notice is not None:
+        calendar = state.calendars[plan.notice.calendar]
+        no = workdays.refuse_beyond(calendar, f"right {plan.id}", first_at, "effective_at")
+        if no is not None:
+            return no
     if plan.expires_at:
-        last_at = min(last_at, plan.expires_at + plan.notice_s * SECOND_US)
+        last_at = min(last_at, rights.notice_ends(plan, state.calendars, plan.expires_at))
     if first_at <= (command.start_at or first_at) <= last_at:
         return None
     told = f"it may start from {timeline.text(first_at)} to {timeline.text(last_at)}"
@@ -381,9 +420,9 @@ def _refuse_racks(right: Right, racks: int, most: int) -> Refusal | None:
     return Refusal("bad_quantity", told, "racks")
 
 
-def _new_tranche(right: Right, command: rights.ExerciseRight, racks: int, effective_at: int) -> TranchePlan:
+def _new_tranche(right: Right, command: rights.ExerciseRight, racks: int, first_at: int) -> TranchePlan:
     plan = right.plan
-    start_at = command.start_at or effective_at + plan.notice_s * SECOND_US
+    start_at = command.start_at or first_at
     end_at = min(start_at + plan.term_s * SECOND_US, INSTANT_MAX)
     return TranchePlan(
         command.tranche, SiteId(plan.site), SkuId(plan.sku), Unit.RACK, racks, start_at, end_at,
@@ -391,15 +430,17 @@ def _new_tranche(right: Right, command: rights.ExerciseRight, racks: int, effect
     )  # fmt: skip
 
 
-def _terminate(state: State, right: Right, effective_at: int, emit: Emit) -> Answer | Refusal:
+def _terminate(
+    state: State, supplied: supply.State, right: Right, effective_at: int, at: int, emit: Emit
+) -> Answer | Refusal:
     tranche = state.tranches[right.plan.tranche]
     name = tranche.plan.id
     if tranche.standing is Standing.ENDED:
         return Refusal("not_exercisable", f"tranche {name} is over", "right")
     late = tranche.plan.late
     assert late is not None, "a termination is granted where there is a longstop only"
-    shorts = state.shorts.get(calendars.stock_of(tranche.plan), ())
-    since = shortfall.missing_since(tuple(each for each in shorts if each.tranche == name), effective_at)
+    found = lateness.lateness(state, supplied, tranche, at)
+    since = shortfall.missing_since(found.lasting, effective_at)
     longstop_us = late.longstop_s * SECOND_US
     if since is None or effective_at < since + longstop_us:
         told = (
@@ -409,12 +450,17 @@ def _terminate(state: State, right: Right, effective_at: int, emit: Emit) -> Ans
             told += f"; it is from {timeline.text(since + longstop_us)} on"
         return Refusal("not_late", told, "right")
     emit(rights.RightExercised(right.plan.id, effective_at, name, 0, 0))
-    ended = _order_of(state, right) if right.plan.ends_order else [tranche]
+    ended = [tranche]
+    if right.plan.ends_order:
+        ended = _order_of(state, right)
+    elif right.plan.first_ends_rest:
+        ended += _rest_of(state, tranche)
     for each in ended:
         emit(contracts.TrancheEnded(each.plan.id))
     if right.plan.ends_order:
-        for other in list(state.rights.values()):
-            if other.contract == right.contract and other.life in (Life.DORMANT, Life.OFFERED):
+        for plan in state.contracts[right.contract].rights:
+            other = state.rights[plan.id]
+            if other.life in (Life.DORMANT, Life.OFFERED):
                 emit(rights.RightLapsed(other.plan.id, HoldId(""), 0))
     return {"right": right.plan.id, "tranche": name, "ended": [each.plan.id for each in ended]}
 
@@ -427,9 +473,27 @@ def _order_of(state: State, right: Right) -> list[Tranche]:
     ]
 
 
+def _rest_of(state: State, tranche: Tranche) -> list[Tranche]:
+    """What ends with the first tranche that its contract delivers: all others of which nothing was accepted, if they
+    have not begun or are to be accepted. Nothing ends with a later one.
+    """
+    own = [each for each in state.tranches.values() if each.contract == tranche.contract]
+    if min(own, key=lambda each: each.plan.start_at) is not tranche:
+        return []
+    return [
+        each
+        for each in own
+        if each is not tranche
+        and each.standing is not Standing.ENDED
+        and not contracts.units_accepted(each)
+        and (each.standing is Standing.SIGNED or each.plan.acceptance is not None)
+    ]
+
+
 def cost_micros(plan: TranchePlan, supplied: supply.State) -> int:
     """Quantity times price times committed hours, rounded once."""
-    return units.gpu_time_cost_micros(_gpu_us(plan, supplied), plan.price_micros_per_gpu_hour)
+    gpus = contracts.nodes_promised(plan, supplied) * supplied.skus[plan.sku].gpus_per_node
+    return prices.cost_of_term(plan, gpus, plan.start_at, plan.end_at)
 
 
 def _gpu_us(plan: TranchePlan, supplied: supply.State) -> int:
@@ -439,7 +503,9 @@ def _gpu_us(plan: TranchePlan, supplied: supply.State) -> int:
 
 def cap_left_micros(state: State, right: Right) -> int | None:
     """What a right may still draw on its cap, micro-units; None where it has none."""
-    for cap in state.contracts[right.contract].caps:
+    # A right that an amendment adds may draw on a cap that it adds, and neither is in force yet.
+    known = (state.contracts[right.contract], state.versions[right.contract][-1].plan)
+    for cap in (cap for plan in known for cap in plan.caps):
         if cap.id == right.plan.cap:
             return cap.micros - state.drawn.get((right.contract, cap.id), 0)
     return None
@@ -463,7 +529,7 @@ def fall_due(
     right = state.rights[RightId(due.about)]
     name, plan = right.plan.id, right.plan
     if due.what == "measure":
-        start_at = plan.measure_at + plan.notice_s * SECOND_US
+        start_at = rights.notice_ends(plan, state.calendars, plan.measure_at)
         window = Interval(start_at, start_at + plan.term_s * SECOND_US)
         emit(rights.BackstopMeasured(name, _racks_unsold(state, supplied, calendar, plan, window)))
         return

@@ -12,12 +12,13 @@ from typing import NamedTuple
 
 from forebay.core import supply, timeline, units
 from forebay.core.claims import calendar as calendars
-from forebay.core.claims import exercise, refusals, shortfall
+from forebay.core.claims import contracts, exercise, lateness, overdrawn, refusals, shortfall
 from forebay.core.claims.calendar import Calendar, Part, Stock
 from forebay.core.claims.contracts import State
 from forebay.core.claims.rights import Life, Right, RightKind
+from forebay.core.claims.shorts import Short
 from forebay.core.claims.terms import Unit
-from forebay.core.ids import SiteId, SkuId, TenantId, TrancheId
+from forebay.core.ids import HoldId, SiteId, SkuId, TenantId, TrancheId
 from forebay.core.supply.blocks import Confidence
 from forebay.core.timeline import INSTANT_MAX, Interval, Steps
 
@@ -52,8 +53,9 @@ class Request:
 class Obstacle:
     """What stands in the way of an offer, or made it later than it could be."""
 
-    #: "refusal" (a right comes before the sale), "hold", "call", "extension" (spoken for meanwhile), "provisional"
-    #: (the dates behind it are being estimated again), "waits_for" (the milestone that sets the date).
+    #: "refusal" (a right comes before the sale); "hold", "call", "extension" (it would fit earlier but for what these
+    #: may take); "tranche" (it ends as the offer begins); "waits_for" (the milestone that sets the date);
+    #: "provisional" (the dates behind it are being estimated again).
     kind: str
     id: str
     until: int = 0
@@ -81,19 +83,38 @@ def quote(
     """Offers, the earliest first; each stock once at the confidence of the policy, and where even odds are earlier,
     once at P50, which may not be signed under a policy of P90. Empty when nothing fits before the end of all dates.
     """
-    found: list[Offer] = []
+    found: list[tuple[int, Stock, Confidence]] = []
     for stock in _stocks(supplied, request):
-        sure = state.policy.confidence
-        for confidence in dict.fromkeys((sure, Confidence.P50)):
-            offer = _offer(state, supplied, calendar, request, stock, confidence)
-            if offer is None or (request.not_after and offer.start_at >= request.not_after):
-                continue
-            if confidence is not sure and any(
-                (each.site, each.sku) == stock and each.start_at <= offer.start_at for each in found
-            ):
-                continue
-            found.append(offer)
-    return ranked(found)[:most]
+        before = request.not_after or INSTANT_MAX
+        for confidence in dict.fromkeys((state.policy.confidence, Confidence.P50)):
+            start_at = _start(supplied, calendar, request, stock, confidence)
+            if start_at is not None and start_at < before:
+                found.append((start_at, stock, confidence))
+                before = start_at
+    # What stands in the way is looked for only where it may tell who is among the first.
+    last_at = sorted(start_at for start_at, _, _ in found)[:most][-1:]
+    offers = [
+        _offer(state, supplied, calendar, request, stock, confidence, start_at)
+        for start_at, stock, confidence in found
+        if [start_at] <= last_at
+    ]
+    return ranked(offers)[:most]
+
+
+def nominee(supplied: supply.State, calendar: Calendar, request: Request, sure: Confidence) -> Stock | None:
+    """Where a tranche with this choice would be if it began at `not_before`: the first that fits, the SKUs in their
+    order and for each the sites in theirs, else by name. None where it fits nowhere from then on.
+    """
+    places = {site: place for place, site in enumerate(request.sites)}
+    skus = {sku: place for place, sku in enumerate(request.skus)}
+    ordered = sorted(_stocks(supplied, request), key=lambda s: (skus[s.sku], places.get(s.site, 0), s.site))
+    for stock in ordered:
+        sku = supplied.skus[stock.sku]
+        nodes = request.count * (sku.nodes_per_rack if request.unit is Unit.RACK else 1)
+        term = Interval(request.not_before, min(request.not_before + request.term_us, INSTANT_MAX))
+        if calendar.available(stock, sure).least(term) >= nodes:
+            return stock
+    return None
 
 
 def ranked(found: Iterable[Offer]) -> list[Offer]:
@@ -114,6 +135,19 @@ def _stocks(supplied: supply.State, request: Request) -> list[Stock]:
     return found
 
 
+def _nodes(supplied: supply.State, request: Request, stock: Stock) -> int:
+    return request.count * (supplied.skus[stock.sku].nodes_per_rack if request.unit is Unit.RACK else 1)
+
+
+def _start(
+    supplied: supply.State, calendar: Calendar, request: Request, stock: Stock, confidence: Confidence
+) -> int | None:
+    """From when on a request fits a stock; None for never."""
+    available = calendar.available(stock, confidence)
+    wanted = (Part(0, _nodes(supplied, request, stock)),)
+    return calendars.earliest(available, wanted, request.term_us, request.not_before)
+
+
 def _offer(
     state: State,
     supplied: supply.State,
@@ -121,13 +155,10 @@ def _offer(
     request: Request,
     stock: Stock,
     confidence: Confidence,
-) -> Offer | None:
+    start_at: int,
+) -> Offer:
     sku = supplied.skus[stock.sku]
-    nodes = request.count * (sku.nodes_per_rack if request.unit is Unit.RACK else 1)
-    available = calendar.available(stock, confidence)
-    start_at = calendars.earliest(available, (Part(0, nodes),), request.term_us, request.not_before)
-    if start_at is None:
-        return None
+    nodes = _nodes(supplied, request, stock)
     end_at = min(start_at + request.term_us, INSTANT_MAX)
     gpus = nodes * sku.gpus_per_node
     cost = units.gpu_time_cost_micros(gpus * (end_at - start_at), request.price_micros_per_gpu_hour)
@@ -146,15 +177,17 @@ def _obstacles(
     confidence: Confidence,
     term: Interval,
 ) -> Iterable[Obstacle]:
-    for right in sorted(state.rights.values(), key=lambda right: (right.plan.priority, right.plan.id)):
+    for right in sorted(calendar.refusals(stock), key=lambda right: (right.plan.priority, right.plan.id)):
         signed_at = request.signed_at or request.not_before
         if right.tenant != request.tenant and refusals.in_scope(right, stock, signed_at):
             yield Obstacle(RightKind.REFUSAL.value, right.plan.id, right.plan.expires_at)
-    if term.start > request.not_before:
-        waited = Interval(request.not_before, term.end)
-        for taken in calendar.encumbrances(stock):
-            if taken.window.overlaps(waited):
-                yield Obstacle(taken.kind, taken.id, taken.window.end)
+    waited = _waited(supplied, calendar, request, stock, confidence, term.start)
+    for taken in calendar.encumbrances(stock):
+        if any(taken.window.overlaps(low) for low in waited):
+            yield Obstacle(taken.kind, taken.id, taken.window.end)
+    for name in calendar.tranches(stock):
+        if state.tranches[name].plan.end_at == term.start and term.start > request.not_before:
+            yield Obstacle("tranche", name, term.start)
     outlook = calendar.outlook(stock.site)
     if outlook is None:
         return
@@ -167,6 +200,29 @@ def _obstacles(
         block.sku == stock.sku for block in outlook.schedule.plan.blocks
     ):
         yield Obstacle("provisional", stock.site)
+
+
+def _waited(
+    supplied: supply.State,
+    calendar: Calendar,
+    request: Request,
+    stock: Stock,
+    confidence: Confidence,
+    start_at: int,
+) -> list[Interval]:
+    """Stretches that are too low only because something is held or may be asked for: without that, the request would
+    fit before `start_at`. Empty where it would not.
+    """
+    wanted = (Part(0, _nodes(supplied, request, stock)),)
+    left = calendar.uncommitted(stock, confidence)
+    without = calendars.earliest(left, wanted, request.term_us, request.not_before)
+    found: list[Interval] = []
+    at = start_at if without is None else without
+    available = calendar.available(stock, confidence)
+    while at < start_at and (low := available.below(wanted[0].nodes, Interval(at, start_at))) is not None:
+        found.append(low)
+        at = low.end
+    return found
 
 
 # The capacity table.
@@ -199,6 +255,10 @@ class Row(NamedTuple):
     short: int
     #: Whether the dates behind it are not those of a forecast of today's graph.
     provisional: bool
+    #: The most by which holds and rights may take more than there will be, beside what tranches go short of.
+    overdrawn: int = 0
+    #: Nodes that are kept to make a loss good.
+    spares: int = 0
 
 
 def capacity_table(
@@ -226,6 +286,8 @@ def capacity_table(
             for change in ((each.start_at, each.nodes), (each.end_at, -each.nodes))
         )
         available = calendar.available(stock, state.policy.confidence)
+        over = overdrawn.overdrawn(overdrawn.overdrafts(state, calendar, stock, from_at))
+        kept = calendar.spares(stock, state.policy.confidence)
         for month in windows:
             promisable = available.least(month)
             rows.append(
@@ -238,10 +300,12 @@ def capacity_table(
                     taken[RightKind.CALL.value].most(month),
                     taken[RightKind.EXTENSION.value].most(month),
                     taken[RightKind.REFUSAL.value].most(month),
-                    min(max(0, promisable), _backstop(state, supplied, stock, month)),
+                    min(max(0, promisable), _backstop(state, supplied, calendar, stock, month)),
                     promisable,
                     short.most(month),
                     provisional,
+                    over.most(month),
+                    kept.most(month),
                 )
             )  # fmt: skip
     return rows
@@ -249,11 +313,11 @@ def capacity_table(
 
 def _taken_by_kind(state: State, calendar: Calendar, stock: Stock) -> dict[str, Steps]:
     """What may still be taken of a stock over time; a hold that is on offer counts as the refusal's."""
-    offered = {right.hold for right in state.rights.values() if right.life is Life.OFFERED}
     kinds = ("hold", RightKind.CALL.value, RightKind.EXTENSION.value, RightKind.REFUSAL.value)
     changes: dict[str, list[tuple[int, int]]] = {kind: [] for kind in kinds}
     for taken in calendar.encumbrances(stock):
-        kind = RightKind.REFUSAL.value if taken.kind == "hold" and taken.id in offered else taken.kind
+        offered = taken.kind == "hold" and contracts.offer_on(state, HoldId(taken.id)) is not None
+        kind = RightKind.REFUSAL.value if offered else taken.kind
         changes[kind] += [(taken.window.start, taken.nodes), (taken.window.end, -taken.nodes)]
     return {kind: timeline.summed(found) for kind, found in changes.items()}
 
@@ -265,15 +329,13 @@ def _is_provisional(calendar: Calendar, stock: Stock) -> bool:
     return any(milestone not in outlook.schedule.reached for milestone in outlook.dates)
 
 
-def _backstop(state: State, supplied: supply.State, stock: Stock, month: Interval) -> int:
+def _backstop(state: State, supplied: supply.State, calendar: Calendar, stock: Stock, month: Interval) -> int:
     """Nodes that backstops over this stock could still put to their customers by then; those that share a cap count
     once, for what the first takes the second cannot.
     """
     floors: dict[tuple[str, str], int] = {}
-    for right in state.rights.values():
+    for right in calendar.backstops(stock):
         plan = right.plan
-        if plan.kind is not RightKind.BACKSTOP or (plan.site, plan.sku) != stock:
-            continue
         if right.life is not Life.DORMANT or month.end <= plan.measure_at:
             continue
         if plan.expires_at and plan.expires_at <= month.start:
@@ -320,15 +382,28 @@ class Risk(NamedTuple):
     terms: str
     currency: str
     cost: shortfall.Cost
+    #: What is missing, and when: not there, or not accepted.
+    parts: tuple[Short, ...]
+    #: Whether it counts until it is accepted.
+    until_accepted: bool
+    #: Dates that relief moved.
+    moved: tuple[lateness.CommittedDate, ...]
 
 
-def risks(state: State, supplied: supply.State) -> list[Risk]:
-    """Every tranche that goes short, in order of stock and tranche."""
+def risks(state: State, supplied: supply.State, at: int) -> list[Risk]:
+    """Every tranche of which something is missing, as far as is known at an instant; by stock, then tranche."""
+    named = {(*stock, short.tranche) for stock, shorts in state.shorts.items() for short in shorts}
+    named |= {
+        (tranche.plan.site, tranche.plan.sku, name)
+        for name, tranche in state.tranches.items()
+        if tranche.plan.acceptance is not None
+    }
     found = []
-    for (site, sku), shorts in sorted(state.shorts.items()):
-        for name in sorted({short.tranche for short in shorts}):
-            own = tuple(short for short in shorts if short.tranche == name)
-            tranche = state.tranches[name]
+    for site, sku, name in sorted(named):
+        tranche = state.tranches[name]
+        late = lateness.lateness(state, supplied, tranche, at)
+        own = late.missing
+        if own:
             per_node = supplied.skus[sku].gpus_per_node
             missing_us = sum(short.nodes * per_node * (short.end_at - short.start_at) for short in own)
             found.append(
@@ -336,7 +411,9 @@ def risks(state: State, supplied: supply.State) -> list[Risk]:
                     name, tranche.contract, tranche.tenant, site, sku, min(short.start_at for short in own),
                     max(short.end_at for short in own), max(short.nodes for short in own) * per_node,
                     -(-missing_us // units.HOUR_US), "late" if tranche.plan.late else "none",
-                    state.contracts[tranche.contract].currency, shortfall.cost(tranche, supplied, own),
+                    state.contracts[tranche.contract].currency, lateness.cost_of(supplied, tranche, late),
+                    own, tranche.plan.acceptance is not None,
+                    tuple(date for date in lateness.dates_of(tranche) if date.moved_to != date.at),
                 )
             )  # fmt: skip
     return found

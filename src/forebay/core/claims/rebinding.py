@@ -24,6 +24,8 @@ from forebay.core.claims import binding, calendar, contracts
 from forebay.core.claims.binding import Runs
 from forebay.core.claims.calendar import Stock
 from forebay.core.claims.contracts import Standing, State, Tranche
+from forebay.core.claims.noderuns import runs_less
+from forebay.core.claims.promised_power import promised_w
 from forebay.core.claims.terms import TranchePlan, Unit
 from forebay.core.ids import Answer, NodeIndex, Refusal, TrancheId
 from forebay.core.timeline import INSTANT_MAX, Interval
@@ -120,15 +122,17 @@ def rebind(
         return moved
     for change in changes:
         plan = change.tranche.plan
-        emit(contracts.TrancheRebound(plan.id, change.tranche.contract, change.gave, change.took))
+        emit(
+            contracts.TrancheRebound(
+                plan.id, change.tranche.contract, change.gave, change.took, command.version
+            )
+        )
     rebound = {change.tranche.plan.id: [list(run) for run in change.runs] for change in changes}
     return {"site": command.site, "sku": command.sku, "rebound": rebound, "moves": moved}
 
 
 def _change(tranche: Tranche, runs: Runs) -> _Change:
-    return _Change(
-        tranche, runs, contracts.runs_less(tranche.runs, runs), contracts.runs_less(runs, tranche.runs)
-    )
+    return _Change(tranche, runs, runs_less(tranche.runs, runs), runs_less(runs, tranche.runs))
 
 
 def _wrong(state: State, supplied: supply.State, tranche: Tranche, runs: Runs, at: int) -> str:
@@ -144,14 +148,17 @@ def _wrong(state: State, supplied: supply.State, tranche: Tranche, runs: Runs, a
 
 
 def beyond_power(state: State, supplied: supply.State, planned: Mapping[TrancheId, Runs]) -> str:
-    """Where more power would be promised than there is if these tranches had these nodes, in words; "" if nowhere."""
+    """Where more power would be promised than there is if these tranches had these nodes, in words; "" if nowhere.
+    Feeds are those of one site: only tranches there count.
+    """
+    sites = {state.tranches[name].plan.site for name in planned}
     held = [
         (tranche.plan, planned.get(name, tranche.runs))
         for name, tranche in state.tranches.items()
-        if tranche.standing is not Standing.ENDED
+        if tranche.plan.site in sites and tranche.standing is not Standing.ENDED
     ]
     room_w = supply.room_w(supplied)
-    for level, watts in contracts.promised_w(held, supplied, Interval(0, INSTANT_MAX)).items():
+    for level, watts in promised_w(held, supplied, Interval(0, INSTANT_MAX)).items():
         if watts > room_w[level]:
             there = f"{level.kind} {level.name}, which has room for {room_w[level]} W of work"
             return f"{watts} W would be promised on {there}"

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 from forebay.core import supply, timeline
 from forebay.core.claims import calendar as calendars
-from forebay.core.claims import contracts, rights
-from forebay.core.claims.calendar import Stock
+from forebay.core.claims import contracts, rights, workdays
+from forebay.core.claims.calendar import Calendar, Stock
 from forebay.core.claims.contracts import Hold, State, Tranche
 from forebay.core.claims.rights import Life, Right, RightKind
 from forebay.core.claims.terms import ContractPlan
@@ -50,9 +50,9 @@ def promised(supplied: supply.State, plan: ContractPlan) -> list[Sale]:
     return found
 
 
-def granted(supplied: supply.State, plan: ContractPlan, at: int) -> list[Sale]:
+def granted(state: State, supplied: supply.State, plan: ContractPlan, at: int) -> list[Sale]:
     """What the calls and extensions of a contract may take later: a call not before a notice given now has ended."""
-    alone = State()
+    alone = State(calendars=state.calendars)
     for tranche in plan.tranches:
         alone.tranches[tranche.id] = Tranche(tranche, plan.id, plan.tenant, contracts.Standing.SIGNED)
     for right in plan.rights:
@@ -62,7 +62,9 @@ def granted(supplied: supply.State, plan: ContractPlan, at: int) -> list[Sale]:
         for each in calendars.taken_by_right(alone.rights[right.id], alone, supplied):
             stock, window, price = Stock(right.site, right.sku), each.window, right.price_micros_per_gpu_hour
             if right.kind is RightKind.CALL:
-                window = Interval(max(window.start, at + right.notice_s * SECOND_US), window.end)
+                window = Interval(
+                    max(window.start, rights.notice_ends(right, state.calendars, at)), window.end
+                )
             else:
                 tranche = alone.tranches[right.tranche].plan
                 stock, price = calendars.stock_of(tranche), price or tranche.price_micros_per_gpu_hour
@@ -73,15 +75,33 @@ def granted(supplied: supply.State, plan: ContractPlan, at: int) -> list[Sale]:
 # What stands before a sale.
 
 
+def refuse_unoffered(
+    state: State, calendar: Calendar, tenant: TenantId, sales: list[Sale], hold: Hold | None, at: int
+) -> Refusal | None:
+    """Refuses first_refusal, unless nobody else's refusal stands before these sales."""
+    refusal = refusal_before(state, calendar, tenant, sales, hold, at)
+    if refusal is None:
+        return None
+    return Refusal(
+        "first_refusal",
+        f"right {refusal.plan.id} of {refusal.tenant} comes before this sale: hold the capacity, offer it to "
+        f"{refusal.tenant}, and sign with the hold, on no better terms, once the offer was let pass",
+        "hold",
+        "this capacity has to be offered to somebody else first",
+    )
+
+
 def refusal_before(
-    state: State, supplied: supply.State, plan: ContractPlan, hold: Hold | None, at: int
+    state: State, calendar: Calendar, tenant: TenantId, sales: list[Sale], hold: Hold | None, at: int
 ) -> Right | None:
-    """The first refusal of somebody else that stands before signing this contract; None when all let it pass."""
-    sales = [*promised(supplied, plan), *granted(supplied, plan, at)]
+    """The first refusal of somebody else that stands before a tenant's sales; None when all let them pass."""
+    stocks = dict.fromkeys(sale.stock for sale in sales)
+    asked = {right.plan.id: right for stock in stocks for right in calendar.refusals(stock)}
+    offered = contracts.offer_on(state, hold.id) if hold is not None else None
+    if offered is not None:
+        asked[offered.plan.id] = offered
     found = [
-        right
-        for right in state.rights.values()
-        if right.tenant != plan.tenant and _stands_before(right, sales, hold, at)
+        right for right in asked.values() if right.tenant != tenant and _stands_before(right, sales, hold, at)
     ]
     return min(found, key=_rank, default=None)
 
@@ -133,10 +153,13 @@ def _no_better(sales: Iterable[Sale], hold: Hold) -> bool:
 # Offers.
 
 
-def offer_sale(state: State, command: rights.OfferSale, at: int, emit: Emit) -> Answer | Refusal:
+def offer_sale(
+    state: State, calendar: Calendar, command: rights.OfferSale, at: int, emit: Emit
+) -> Answer | Refusal:
     """Offer a held sale to the holder of a refusal. Refuses: unknown_right, unknown_hold, bad_scope, own_sale,
-    already_offered (the right has an offer open, or the sale is on offer), higher_priority, no_price, bad_term (it
-    would be over before it is answered).
+    already_offered (the right has an offer open, or the sale is on offer), higher_priority, no_price, other_currency
+    (its holder would pay the price of the hold, in the currency of its own contract), bad_term (it would be over
+    before it is answered), beyond_calendar.
     """
     right = state.rights.get(command.right)
     if right is None:
@@ -157,7 +180,7 @@ def offer_sale(state: State, command: rights.OfferSale, at: int, emit: Emit) -> 
         return Refusal("already_offered", told, "right" if busy is right else "hold")
     before = [
         other
-        for other in state.rights.values()
+        for other in calendar.refusals(stock)
         if other.tenant != hold.tenant and in_scope(other, stock, at) and not _let_pass(other, hold.id, at)
     ]
     first = min(before, key=_rank, default=right)
@@ -165,25 +188,35 @@ def offer_sale(state: State, command: rights.OfferSale, at: int, emit: Emit) -> 
         return Refusal("higher_priority", f"right {first.plan.id} goes before right {name}", "right")
     if not hold.price_micros_per_gpu_hour:
         return Refusal("no_price", f"hold {hold.id} names no price, so there is nothing to compare", "hold")
-    deadline_at = at + right.plan.notice_s * SECOND_US
+    pays = state.contracts[right.contract].currency
+    if not right.plan.price_micros_per_gpu_hour and hold.currency not in ("", pays):
+        told = f"hold {hold.id} names its price in {hold.currency}, the contract of right {name} is in {pays}"
+        return Refusal("other_currency", told, "hold")
+    deadline_at = rights.notice_ends(right.plan, state.calendars, at)
     if hold.end_at <= deadline_at:
         told = f"the sale of hold {hold.id} is over before right {name} has to be answered"
         return Refusal("bad_term", told, "hold")
+    if right.plan.notice is not None:
+        days = state.calendars[right.plan.notice.calendar]
+        no = workdays.refuse_beyond(days, f"right {name}", deadline_at, "right")
+        if no is not None:
+            return no
     # An open offer keeps what it is about, and so does the time in which the sale may pass afterwards.
     kept_until = deadline_at + max(state.policy.notice_grace_s, right.plan.waiver_s) * SECOND_US
     if hold.expires_at < kept_until:
         emit(contracts.CapacityHeld(contracts.held_until(hold, kept_until)))
-    emit(rights.SaleOffered(name, hold.id, deadline_at))
+    emit(rights.SaleOffered(name, hold.id, deadline_at, at if right.plan.notice else 0))
     return {"right": name, "hold": hold.id, "deadline_at": deadline_at}
 
 
 def open_offers(state: State, tenant: TenantId) -> list[dict[str, Any]]:
-    """What a customer may take at the moment by its refusals, by when it has to answer, and at which price. For whom
-    it is held otherwise, it is not told.
+    """What a customer may take at the moment by its refusals, by when it has to answer, and at which price: what is
+    to be answered first stands first. For whom it is held otherwise, it is not told.
     """
     found = []
-    for right in state.rights.values():
-        if right.tenant == tenant and right.life is Life.OFFERED:
+    open_ = [right for hold in state.offers if (right := contracts.offer_on(state, hold)) is not None]
+    for right in sorted(open_, key=lambda right: (right.deadline_at, right.plan.id)):
+        if right.tenant == tenant:
             hold = state.holds[right.hold]
             found.append(
                 {

@@ -7,9 +7,10 @@ A *refusal* puts a step before a sale: what somebody else is to be sold in its s
     dormant -> offered -> exercised | waived | lapsed -> dormant       a refusal, offer by offer
     dormant -> exercised (as often as its count and cap allow) -> lapsed             every other right
 
-A right is exercised within its window, expiry exclusive. A notice counts from when it was received, and may be
-entered a while later: each clock has a grace, which runs anew when forebay was down as it ended. A customer that
-enters its own notice is heard when it is entered, and not before.
+A right is exercised within its window, expiry exclusive. A notice counts from when it was received, or by a calendar
+of business days is deemed to be (`workdays`), and may be entered a while later: each clock has a grace, which runs
+anew when forebay was down as it ended. A customer that enters its own notice is heard when it is entered, and not
+before.
 
 A refusal that was waived, or not answered, lets that one sale pass for a while, on no better terms than were offered:
 the same stock, no more of it, within the same term, at no lower price. Any other sale is to be offered anew.
@@ -21,6 +22,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from forebay.core.claims import workdays
+from forebay.core.claims.workdays import Calendars, DayNotice
 from forebay.core.ids import (
     CapId,
     Command,
@@ -98,6 +101,11 @@ class RightPlan:
     measure_at: int = 0
     #: A termination: whether it ends the whole order, with all its tranches and rights, or its own tranche only.
     ends_order: bool = False
+    #: The notice in days of a calendar, in the place of `notice_s`; None where that holds.
+    notice: DayNotice | None = None
+    #: A termination: whether the contract's first tranche ends with it all of which nothing was accepted, if they
+    #: have not begun or are to be accepted; and a later one itself only.
+    first_ends_rest: bool = False
 
 
 # Commands
@@ -142,6 +150,8 @@ class SaleOffered(Event):
     right: RightId
     hold: HoldId
     deadline_at: int
+    #: When it was offered; 0 where that follows from the length of the notice.
+    offered_at: int = 0
 
 
 @dataclass(slots=True)
@@ -227,6 +237,10 @@ class Right(NamedTuple):
     passed: tuple[tuple[HoldId, int], ...] = ()
     #: Racks of a backstop's scope that stayed unsold; -1 before that is measured.
     unsold: int = -1
+    #: When the sale on offer was offered; 0 where that follows from the length of the notice.
+    offered_at: int = 0
+    #: When the notice by which it was last used was received; 0 before.
+    used_at: int = 0
 
 
 def holder(right: Right) -> Side:
@@ -234,13 +248,28 @@ def holder(right: Right) -> Side:
     return Side.SELLER if right.plan.kind is RightKind.BACKSTOP else Side.CUSTOMER
 
 
-def closing(plan: RightPlan, term_ends_at: int) -> int:
+def notice_ends(plan: RightPlan, calendars: Calendars, received_at: int) -> int:
+    """When the notice of a right ends that comes in at an instant."""
+    if plan.notice is None:
+        return received_at + plan.notice_s * SECOND_US
+    return workdays.ends_at(calendars[plan.notice.calendar], plan.notice, received_at)
+
+
+def received(plan: RightPlan, calendars: Calendars, at: int) -> int:
+    """When a notice counts as received that comes in at an instant: by the calendar of the right, if it has one."""
+    return at if plan.notice is None else workdays.deemed_at(calendars[plan.notice.calendar], at)
+
+
+def closing(plan: RightPlan, term_ends_at: int, calendars: Calendars) -> int:
     """By when a right is to be used, exclusive; 0 for never. An extension before its notice would reach over the end
     of the term that it extends; `term_ends_at` is that end.
     """
     if plan.kind is not RightKind.EXTENSION:
         return plan.expires_at
-    notice_at = term_ends_at - plan.notice_s * SECOND_US
+    if plan.notice is None:
+        notice_at = term_ends_at - plan.notice_s * SECOND_US
+    else:
+        notice_at = workdays.latest_at(calendars[plan.notice.calendar], plan.notice, term_ends_at)
     return min(notice_at, plan.expires_at or notice_at)
 
 
@@ -252,7 +281,7 @@ def deadline(right: Right) -> int:
 def opening(right: Right) -> int:
     """From when on a notice may be received: an answer not before its offer was made."""
     if right.life is Life.OFFERED:
-        return right.deadline_at - right.plan.notice_s * SECOND_US
+        return right.offered_at or right.deadline_at - right.plan.notice_s * SECOND_US
     return right.plan.opens_at
 
 
@@ -276,7 +305,11 @@ def advanced(right: Right, event: RightEvent) -> Right:
     match event:
         case SaleOffered():
             return forget_sale(right, event.hold)._replace(
-                life=Life.OFFERED, hold=event.hold, deadline_at=event.deadline_at, grace_until_at=0
+                life=Life.OFFERED,
+                hold=event.hold,
+                deadline_at=event.deadline_at,
+                grace_until_at=0,
+                offered_at=event.offered_at,
             )
         case RightExercised():
             racks = right.racks + event.racks
@@ -284,7 +317,14 @@ def advanced(right: Right, event: RightEvent) -> Right:
                 right.plan.kind is RightKind.CALL and racks < right.plan.racks_max
             )
             life = Life.DORMANT if again else Life.EXERCISED
-            return right._replace(life=life, racks=racks, hold=HoldId(""), deadline_at=0, grace_until_at=0)
+            return right._replace(
+                life=life,
+                racks=racks,
+                hold=HoldId(""),
+                deadline_at=0,
+                grace_until_at=0,
+                used_at=event.effective_at,
+            )
         case RightWaived() | RightLapsed() if event.hold:
             # A refusal stands again before the next sale; this one may pass for a while.
             return right._replace(

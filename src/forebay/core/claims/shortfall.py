@@ -2,7 +2,8 @@
 
 A shortfall is a normal state: a slip, a failure or a signature on the record makes one. Between two changes of the
 calendar the excess is constant, and the seller's policy shares it out among the tranches that promise something then:
-those it protects are touched last; the others in the order of the rule. What has passed to a tranche whose term runs
+those it protects are touched last; the others by the priority that our overlay of their contract gives them, and then
+in the order of the rule. What has passed to a tranche whose term runs
 stays with it while there is somebody who still waits for more. Everybody loses whole units of its shape, and nobody a
 unit that could be left to it. There is always a policy, for without one the defaults hold; an operator may
 share out one stock by hand instead, and that stands until there is more or less to share.
@@ -17,13 +18,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from forebay.core import supply
-from forebay.core.claims import contracts
-from forebay.core.claims.calendar import Calendar, Stock
-from forebay.core.claims.contracts import Short, Standing, State, Tranche
-from forebay.core.claims.terms import PromisePolicy, Shorting
-from forebay.core.ids import Answer, Refusal, TrancheId
-from forebay.core.timeline import INSTANT_MAX, summed, text
-from forebay.core.units import DAY_US, SECOND_US, divide_half_even
+from forebay.core.claims import contracts, inforce, overlays, prices
+from forebay.core.claims.calendar import ALWAYS, Calendar, Stock
+from forebay.core.claims.contracts import Standing, State, Tranche
+from forebay.core.claims.parties import Overlay
+from forebay.core.claims.shorts import AllocateShortfall, Short, ShortfallAssessed
+from forebay.core.claims.terms import PPM, PromisePolicy, Shorting
+from forebay.core.ids import Answer, ContractId, Refusal, TrancheId
+from forebay.core.timeline import INSTANT_MAX, Interval, summed, text
+from forebay.core.units import DAY_US, HOUR_US, SECOND_US, divide_half_even
 
 
 class _Owed(NamedTuple):
@@ -37,24 +40,51 @@ class _Owed(NamedTuple):
     held: int
 
 
+NO_OVERLAYS: Mapping[ContractId, Overlay] = {}
 #: Nodes that each tranche goes short of at an instant.
 _Share = dict[TrancheId, int]
 
 
 def assess(
-    state: State, supplied: supply.State, calendar: Calendar, stock: Stock, since: int
+    state: State,
+    supplied: supply.State,
+    calendar: Calendar,
+    stock: Stock,
+    since: int,
+    window: Interval = ALWAYS,
 ) -> tuple[Short, ...]:
     """Everybody who goes short of a stock, in order of tranche and time, neighbours that are equal as one: until
-    `since` as recorded, from then on by what is promised and what there will be.
+    `since`, and outside of a window in which something changed, as recorded; else by what is promised and what there
+    will be.
     """
     recorded = state.shorts.get(stock, ())
-    if stock in state.by_hand and not disagreement(state, supplied, calendar, stock, recorded, since):
+    if stock in state.by_hand:
+        if not disagreement(state, supplied, calendar, stock, recorded, since):
+            return recorded
+        window = ALWAYS
+    window = Interval(max(since, window.start), max(since, window.end))
+    if _is_met(state, calendar, stock, window, recorded):
         return recorded
-    found = [Short(each.tranche, each.nodes, each.start_at, min(each.end_at, since)) for each in recorded]
-    for start_at, end_at, excess, present in _stretches(state, supplied, calendar, stock, since):
-        shares = _shared(state.policy, present, excess)
+    found = [
+        Short(each.tranche, each.nodes, each.start_at, min(each.end_at, window.start)) for each in recorded
+    ]
+    found += [
+        Short(each.tranche, each.nodes, max(each.start_at, window.end), each.end_at) for each in recorded
+    ]
+    for start_at, end_at, excess, present in _stretches(state, supplied, calendar, stock, window):
+        shares = _shared(state.policy, present, excess, state.overlays) if excess else {}
         found += [Short(name, nodes, start_at, end_at) for name, nodes in shares.items()]
     return _joined(found)
+
+
+def _is_met(
+    state: State, calendar: Calendar, stock: Stock, window: Interval, recorded: tuple[Short, ...]
+) -> bool:
+    """Whether there is enough for everybody within a window, and nothing else is recorded."""
+    if any(each.start_at < window.end and each.end_at > window.start for each in recorded):
+        return False
+    left = calendar.uncommitted(stock, state.policy.confidence)
+    return window.start >= window.end or left.least(window) >= 0
 
 
 def _stretches(
@@ -62,25 +92,34 @@ def _stretches(
     supplied: supply.State,
     calendar: Calendar,
     stock: Stock,
-    since: int,
+    window: Interval,
     more: Iterable[int] = (),
 ) -> Iterator[tuple[int, int, int, list[_Owed]]]:
-    """Each stretch of time from `since` on in which nothing changes: from when, until when, how much too much is
+    """Each stretch of time within a window in which nothing changes: from when, until when, how much too much is
     promised, and who is owed something if it is, in order of signing. A stretch ends at the instants `more` as well.
     """
-    left = calendar.supply(stock, state.policy.confidence).minus(calendar.committed(stock))
-    short = min(left.values) < 0
-    tranches = [state.tranches[name] for name in calendar.tranches(stock)] if short else []
-    owed = [summed(contracts.commitment(tranche, supplied)) for tranche in tranches]
-    instants = {since, *more, *left.starts, *(start for steps in owed for start in steps.starts)}
-    ordered = sorted(instant for instant in instants if since <= instant < INSTANT_MAX)
-    for start_at, end_at in zip(ordered, [*ordered[1:], INSTANT_MAX], strict=True):
-        excess = max(0, -left.at(start_at))
-        present = []
-        if excess:
-            levels = ((tranche, steps.at(start_at)) for tranche, steps in zip(tranches, owed, strict=True))
-            present = [_owed(tranche, nodes, supplied) for tranche, nodes in levels if nodes]
-        yield start_at, end_at, excess, present
+    left = calendar.uncommitted(stock, state.policy.confidence)
+    changes: dict[int, list[tuple[int, int, Tranche]]] = {}
+    for place, name in enumerate(calendar.tranches(stock) if min(left.values) < 0 else ()):
+        tranche = state.tranches[name]
+        if contracts.term(tranche.plan).overlaps(window):
+            for when, nodes in contracts.commitment(tranche, supplied):
+                changes.setdefault(when, []).append((place, nodes, tranche))
+    levels = dict(left)
+    instants = {window.start, *more, *levels, *changes}
+    ordered = sorted(instant for instant in instants if instant < window.end)
+    level, owed = 0, dict[int, _Owed]()
+    for start_at, end_at in zip(ordered, [*ordered[1:], window.end], strict=True):
+        # Kept up from the beginning: what somebody is owed is not looked for anew at each instant.
+        level = levels.get(start_at, level)
+        for place, nodes, tranche in changes.get(start_at, ()):
+            before = owed.pop(place, None)
+            after = nodes + (before.nodes if before else 0)
+            if after:
+                owed[place] = _owed(tranche, after, supplied)
+        if start_at >= window.start:
+            present = [owed[place] for place in sorted(owed)] if level < 0 else []
+            yield start_at, end_at, max(0, -level), present
 
 
 def _owed(tranche: Tranche, nodes: int, supplied: supply.State) -> _Owed:
@@ -103,14 +142,23 @@ def _joined(shorts: Iterable[Short]) -> tuple[Short, ...]:
     return tuple(found)
 
 
-def _shared(policy: PromisePolicy, present: list[_Owed], excess: int) -> _Share:
+def _shared(
+    policy: PromisePolicy,
+    present: list[_Owed],
+    excess: int,
+    private: Mapping[ContractId, Overlay] = NO_OVERLAYS,
+) -> _Share:
     """How the excess falls on those who are owed something: all of it, in whole units of each; first on what they
     wait for, then on what they have.
     """
-    waits = [owed._replace(nodes=owed.nodes - owed.held) for owed in present if owed.held < owed.nodes]
+    waits = [
+        owed._replace(nodes=owed.nodes - owed.held) if owed.held else owed
+        for owed in present
+        if owed.held < owed.nodes
+    ]
     has = [owed._replace(nodes=owed.held) for owed in present if owed.held]
-    shares, turns = _shared_among(policy, waits, excess)
-    lost, more_turns = _shared_among(policy, has, excess - sum(shares.values()))
+    shares, turns = _shared_among(policy, waits, excess, private)
+    lost, more_turns = _shared_among(policy, has, excess - sum(shares.values()), private)
     for name, nodes in lost.items():
         shares[name] = shares.get(name, 0) + nodes
     # A large unit may have taken more than was missing: then smaller ones get theirs back, who loses last first.
@@ -123,7 +171,9 @@ def _shared(policy: PromisePolicy, present: list[_Owed], excess: int) -> _Share:
     return {name: nodes for name, nodes in shares.items() if nodes}
 
 
-def _shared_among(policy: PromisePolicy, present: list[_Owed], excess: int) -> tuple[_Share, list[_Owed]]:
+def _shared_among(
+    policy: PromisePolicy, present: list[_Owed], excess: int, private: Mapping[ContractId, Overlay]
+) -> tuple[_Share, list[_Owed]]:
     """How as much of the excess as there is falls on these; and who loses first."""
     if excess <= 0:
         return {}, []
@@ -133,13 +183,25 @@ def _shared_among(policy: PromisePolicy, present: list[_Owed], excess: int) -> t
         (owed for owed in present if owed.tranche.contract in protected),
         key=lambda owed: (-protected[owed.tranche.contract], owed.tranche.plan.id),
     )
-    if policy.shorting is Shorting.PRO_RATA:
-        shares, turns = _pro_rata(exposed, excess)
-    else:
-        shares, turns = {}, _turns(policy, exposed)
-        _lose_in_turn(shares, turns, excess)
+    shares: _Share = {}
+    turns: list[_Owed] = []
+    # Overlays say whose contracts are touched first; within these, and where they say nothing, the rule.
+    for names in overlays.priorities(private, {owed.tranche.contract for owed in exposed}):
+        among = [owed for owed in exposed if owed.tranche.contract in names]
+        lost, in_turn = _by_rule(policy, among, max(0, excess - sum(shares.values())))
+        shares |= lost
+        turns += in_turn
     _lose_in_turn(shares, shielded, excess)
     return shares, [*turns, *shielded]
+
+
+def _by_rule(policy: PromisePolicy, exposed: list[_Owed], excess: int) -> tuple[_Share, list[_Owed]]:
+    if policy.shorting is Shorting.PRO_RATA:
+        return _pro_rata(exposed, excess)
+    shares: _Share = {}
+    turns = _turns(policy, exposed)
+    _lose_in_turn(shares, turns, excess)
+    return shares, turns
 
 
 def _lose_in_turn(shares: _Share, turns: list[_Owed], excess: int) -> None:
@@ -161,8 +223,18 @@ def _turns(policy: PromisePolicy, exposed: list[_Owed]) -> list[_Owed]:
 
 
 def damages_micros_per_gpu_day(tranche: Tranche) -> int:
-    """What a GPU that is missing for a day costs, after grace and under the cap."""
-    return tranche.plan.late.damages_micros_per_gpu_day if tranche.plan.late else 0
+    """What a GPU that is missing for a day costs, after grace and under the cap: damages, or a discount on fees."""
+    late = tranche.plan.late
+    if late is None:
+        return 0
+    return late.damages_micros_per_gpu_day or discount_micros_per_gpu_day(tranche)
+
+
+def discount_micros_per_gpu_day(tranche: Tranche) -> int:
+    """What is taken off the fees for a GPU that is missing for a day, rounded once (half to even)."""
+    plan = tranche.plan
+    share_ppm = plan.late.discount_ppm_per_day if plan.late else 0
+    return divide_half_even(24 * plan.price_micros_per_gpu_hour * share_ppm, PPM)
 
 
 def _pro_rata(exposed: list[_Owed], excess: int) -> tuple[_Share, list[_Owed]]:
@@ -189,7 +261,7 @@ def allocate(
     state: State,
     supplied: supply.State,
     calendar: Calendar,
-    command: contracts.AllocateShortfall,
+    command: AllocateShortfall,
     at: int,
     emit: supply.Emit,
 ) -> Answer | Refusal:
@@ -213,11 +285,7 @@ def allocate(
     if shorts == recorded and state.by_hand.get(stock) == command.reason:
         return {"site": stock.site, "sku": stock.sku, "changed": False}
     policy = state.policy
-    emit(
-        contracts.ShortfallAssessed(
-            stock.site, stock.sku, policy.version, policy.confidence, shorts, command.reason
-        )
-    )
+    emit(ShortfallAssessed(stock.site, stock.sku, policy.version, policy.confidence, shorts, command.reason))
     return {"site": stock.site, "sku": stock.sku, "changed": True}
 
 
@@ -242,7 +310,8 @@ def disagreement(
         for name in sorted({each.tranche for each in shorts})
     }
     changes = [start for steps in told.values() for start in steps.starts]
-    for at, _, excess, present in _stretches(state, supplied, calendar, stock, since, changes):
+    window = Interval(since, INSTANT_MAX)
+    for at, _, excess, present in _stretches(state, supplied, calendar, stock, window, changes):
         wrong = _wrong(present, excess, {name: steps.at(at) for name, steps in told.items()})
         if wrong:
             return f"from {text(at)} on {wrong}"
@@ -279,34 +348,42 @@ class Cost(NamedTuple):
     capped: bool
     #: When the customer may end the tranche; 0 for never, or where it does not last that long.
     longstop_at: int
+    #: What the late-delivery terms take off later fees, in the place of damages.
+    discount_micros: int = 0
 
 
 def cost(tranche: Tranche, supplied: supply.State, shorts: tuple[Short, ...]) -> Cost:
     """What all shortfalls of one tranche cost together.
 
     Damages run for each GPU that is missing, day by day and to the microsecond, from the end of its grace on, which
-    begins when it goes missing. They stop at the cap.
+    begins when it goes missing, under the terms of that instant. They stop at the cap of the terms in force. So does
+    a discount, which contracts agree in their place.
     """
     plan = tranche.plan
     gpus_per_node = supplied.skus[plan.sku].gpus_per_node
-    fees_us = damages_us = 0
+    fees = damages = discount = 0
     longstop_at = 0
     for start_at, end_at, nodes in _layers(shorts):
-        fees_us += nodes * gpus_per_node * (end_at - start_at)
-        if plan.late is None:
+        gpus = nodes * gpus_per_node
+        fees += gpus * prices.exact_cost(plan, start_at, end_at)
+        late = inforce.late_at(tranche, start_at)
+        if late is None:
             continue
-        from_at = start_at + plan.late.grace_s * SECOND_US
-        damages_us += nodes * gpus_per_node * max(0, end_at - from_at)
-        stop_at = start_at + plan.late.longstop_s * SECOND_US
-        if plan.late.longstop_s and stop_at < end_at:
+        from_at = min(start_at + late.grace_s * SECOND_US, end_at)
+        damages += gpus * (end_at - from_at) * late.damages_micros_per_gpu_day
+        discount += gpus * prices.exact_cost(plan, from_at, end_at) * late.discount_ppm_per_day
+        stop_at = start_at + late.longstop_s * SECOND_US
+        if late.longstop_s and stop_at < end_at:
             longstop_at = min(longstop_at or stop_at, stop_at)
-    fees_micros = divide_half_even(fees_us * plan.price_micros_per_gpu_hour, 3600 * SECOND_US)
-    damages_micros = divide_half_even(damages_us * damages_micros_per_gpu_day(tranche), DAY_US)
+    fees_micros = divide_half_even(fees, HOUR_US)
+    damages_micros = divide_half_even(damages, DAY_US)
+    discount_micros = divide_half_even(discount, HOUR_US * PPM)
     cap_micros = plan.late.cap_micros if plan.late else 0
-    capped = bool(cap_micros) and damages_micros >= cap_micros
-    return Cost(
-        fees_micros, min(damages_micros, cap_micros) if capped else damages_micros, capped, longstop_at
-    )
+    capped = bool(cap_micros) and damages_micros + discount_micros >= cap_micros
+    if capped:
+        damages_micros = min(damages_micros, cap_micros)
+        discount_micros = min(discount_micros, cap_micros - damages_micros)
+    return Cost(fees_micros, damages_micros, capped, longstop_at, discount_micros)
 
 
 def _layers(shorts: tuple[Short, ...]) -> list[tuple[int, int, int]]:
@@ -345,15 +422,13 @@ def reassess(
     """Look at every stock that changed, and record who goes short from `since` on where that changed; what was
     looked at.
     """
-    touched, calendar.touched = sorted(calendar.touched), set()
-    for stock in touched:
-        shorts = assess(state, supplied, calendar, stock, since)
+    touched = calendar.changed()
+    for stock, window in touched:
+        shorts = assess(state, supplied, calendar, stock, since, window)
         if shorts != state.shorts.get(stock, ()):
             policy = state.policy
-            emit(
-                contracts.ShortfallAssessed(stock.site, stock.sku, policy.version, policy.confidence, shorts)
-            )
-    return touched
+            emit(ShortfallAssessed(stock.site, stock.sku, policy.version, policy.confidence, shorts))
+    return [stock for stock, _ in touched]
 
 
 def nodes_short(state: State, tranche: Tranche, at: int) -> int:

@@ -7,8 +7,24 @@ operator may sign beyond that, with a reason on the record; what is short then i
 
 from __future__ import annotations
 
-from forebay.core import supply, timeline
-from forebay.core.claims import binding, contracts, exercise, refusals, terms
+from dataclasses import replace
+
+from forebay.core import supply, timeline, units
+from forebay.core.claims import (
+    binding,
+    clauses,
+    contracts,
+    cutover,
+    exercise,
+    handover,
+    lateness,
+    nomination,
+    overlays,
+    prices,
+    refusals,
+    terms,
+    vacancy,
+)
 from forebay.core.claims import calendar as calendars
 from forebay.core.claims.calendar import Calendar, Part, Stock
 from forebay.core.claims.contracts import State, Tranche
@@ -29,42 +45,53 @@ def sign(
     at: int,
     emit: supply.Emit,
 ) -> Answer | Refusal:
-    """Sign and bind. Refuses, in this order: contract_differs, bad_id (contract, seller, tenant), bad_quantity
-    (version), unknown_currency; for each tranche in turn bad_id, duplicate_id, unknown_site, unknown_sku,
-    bad_quantity (count, deliveries), bad_term, bad_price, bad_lending, bad_late; unknown_hold; what
-    `exercise.refuse_rights` refuses; first_refusal; and, unless that is overridden, for each tranche in turn and then
-    each right oversold, and for each tranche in turn no_whole_racks, no_power. Signing what is already signed, word
-    for word, changes nothing.
+    """Sign and bind; a contract that runs already is taken in as its opening says, and refused as `cutover.take_in`
+    does. Refuses, in this order: contract_differs, opened_already, signed_already, bad_id (contract, seller, tenant),
+    bad_quantity (version), bad_effective, unknown_currency; for each tranche in turn bad_id, duplicate_id, and what
+    `refuse_tranche` refuses; bad_relief (of the contract); what `clauses.refuse_remedies` and
+    `clauses.refuse_payments` refuse; unknown_hold, other_currency (than that of the hold's price); what
+    `exercise.refuse_rights` refuses; first_refusal; and, unless that is overridden, for each tranche and then each
+    right below_floor (of our overlay), for each tranche in turn and then each right oversold, and for each tranche in
+    turn no_whole_racks, no_power. Signing what is already signed, word for word, changes nothing; another version is
+    for `amendments.amend`.
     """
     plan = command.plan
-    known = state.contracts.get(plan.id)
-    if known is not None and known == plan:
+    known = state.versions.get(plan.id, ())
+    if any(each.plan == plan for each in known):
+        no = cutover.refuse_reopening(plan, state, command.opening)
+        if no is not None:
+            return no
         return {"contract": plan.id, "signed": False, "tranches": {}}
-    if known is not None:
-        return Refusal(
-            "contract_differs",
-            f"contract {plan.id} is signed with other terms; an amendment is not this command",
-        )
-    no = _refuse_parties(plan) or _refuse_tranches(state, supplied, plan, at)
+    if known:
+        told = f"contract {plan.id} is signed with other terms in version {plan.version}: give them a new version"
+        return Refusal("contract_differs", told)
+    no = refuse_written(state, supplied, plan, at)
     if no is not None:
         return no
     hold = state.holds.get(command.hold) if command.hold else None
-    if command.hold and (hold is None or hold.tenant != plan.tenant):
-        return Refusal("unknown_hold", f"{plan.tenant} has no hold {command.hold}", "hold")
-    no = exercise.refuse_rights(state, supplied, plan, at) or _refuse_unoffered(
-        state, supplied, plan, hold, at
-    )
+    no = refuse_hold(command, hold) if command.hold else None
     if no is not None:
         return no
-    bound = _bind(state, supplied, calendar, plan, at)
+    if command.opening is not None:
+        return cutover.take_in(state, supplied, calendar, plan, command.opening, at, emit)
+    signed = plan
+    confidence = overlays.confidence_for(state, plan.id)
+    plan, chosen = nomination.nominate(supplied, nomination.Left(calendar, confidence, hold), plan, at)
+    no = exercise.refuse_rights(state, supplied, plan, at)
+    no = no or _refuse_unoffered(state, supplied, calendar, plan, hold, at)
+    if no is not None:
+        return no
+    cheap = overlays.refuse_below_floor(state, plan)
+    bound = bind(state, supplied, calendar, plan, at)
     no = _refuse_oversold(state, supplied, calendar, plan, hold, at)
     no = no or (bound if isinstance(bound, Refusal) else None)
-    if no is not None and not command.override:
-        return no
+    objection = cheap or no
+    if objection is not None and not command.override:
+        return objection
     if hold is not None:
         emit(contracts.HoldReleased(hold.id, hold.site, hold.sku, f"signed: {plan.id}"))
-    policy, override = state.policy, command.override if no is not None else ""
-    emit(contracts.ContractSigned(plan, policy.version, policy.confidence, override))
+    override = command.override if objection is not None else ""
+    emit(contracts.ContractSigned(signed, state.policy.version, confidence, override, chosen))
     if no is None and not isinstance(bound, Refusal):
         # Where it does not fit, nothing is bound before it is known who goes short.
         for name, runs in bound.items():
@@ -76,9 +103,56 @@ def sign(
     return {"contract": plan.id, "signed": True, "tranches": {}}
 
 
+def refuse_unkept(
+    state: State, supplied: supply.State, calendar: Calendar, plan: ContractPlan, at: int
+) -> Refusal | None:
+    """Whether a contract could not be kept if it were signed now. Refuses: first_refusal, oversold, no_whole_racks,
+    no_power, each as `sign` does.
+    """
+    no = _refuse_unoffered(state, supplied, calendar, plan, None, at)
+    no = no or _refuse_oversold(state, supplied, calendar, plan, None, at)
+    bound = bind(state, supplied, calendar, plan, at) if no is None else no
+    return bound if isinstance(bound, Refusal) else None
+
+
+def _refuse_unoffered(
+    state: State,
+    supplied: supply.State,
+    calendar: Calendar,
+    plan: ContractPlan,
+    hold: contracts.Hold | None,
+    at: int,
+) -> Refusal | None:
+    sales = [*refusals.promised(supplied, plan), *refusals.granted(state, supplied, plan, at)]
+    return refusals.refuse_unoffered(state, calendar, plan.tenant, sales, hold, at)
+
+
 def bound_runs(state: State, plan: ContractPlan) -> dict[str, list[list[int]]]:
-    """What is bound to each tranche of a contract: runs of nodes (first, count)."""
-    return {each.id: [list(run) for run in state.tranches[each.id].runs] for each in plan.tranches}
+    """What is bound to each tranche that we sold by a contract: runs of nodes (first, count)."""
+    known = [state.tranches[each.id] for each in plan.tranches if each.id in state.tranches]
+    return {each.plan.id: [list(run) for run in each.runs] for each in known}
+
+
+def refuse_written(
+    state: State, supplied: supply.State, plan: ContractPlan, at: int, *, theirs: bool = False
+) -> Refusal | None:
+    """What is wrong with the parties and the terms of a contract by themselves, on whichever side we are. `theirs`:
+    what its seller builds is not known here.
+    """
+    no = _refuse_parties(plan) or _refuse_tranches(state, supplied, plan, at)
+    return no or clauses.refuse_remedies(plan) or clauses.refuse_payments(supplied, plan, theirs=theirs)
+
+
+def refuse_hold(command: contracts.SignContract, hold: contracts.Hold | None) -> Refusal | None:
+    """Whether a contract may use up the hold that it names: refuses unknown_hold, other_currency."""
+    plan = command.plan
+    if hold is None or hold.tenant != plan.tenant or command.opening is not None:
+        told = f"{plan.tenant} has no hold {command.hold} that this contract could use"
+        return Refusal("unknown_hold", told, "hold")
+    if hold.currency not in ("", plan.currency):
+        told = f"hold {hold.id} names its price in {hold.currency}, contract {plan.id} is in {plan.currency}"
+        return Refusal("other_currency", told, "currency")
+    return None
 
 
 def _refuse_parties(plan: ContractPlan) -> Refusal | None:
@@ -94,6 +168,9 @@ def _refuse_parties(plan: ContractPlan) -> Refusal | None:
         return Refusal(
             "bad_quantity", f"contract {plan.id}: the first version is 1, not {plan.version}", "version"
         )
+    if plan.effective_at:
+        told = f"contract {plan.id}: the first version holds from its signature on, its tranches from their start"
+        return Refusal("bad_effective", told, "effective_at")
     if plan.currency not in MINOR_DIGITS:
         return Refusal(
             "unknown_currency",
@@ -104,31 +181,39 @@ def _refuse_parties(plan: ContractPlan) -> Refusal | None:
 
 
 def _refuse_tranches(state: State, supplied: supply.State, plan: ContractPlan, at: int) -> Refusal | None:
-    taken = set(state.tranches)
+    taken: set[TrancheId] = set(state.rented.tranches)
     for place, tranche in enumerate(plan.tranches):
         where = f"tranches[{place}]"
         no = refuse_name(tranche.id, f"{where}.id")
-        if no is None and tranche.id in taken:
+        if no is None and (tranche.id in taken or tranche.id in state.tranches):
             no = Refusal("duplicate_id", f"tranche {tranche.id} exists already", f"{where}.id")
         taken.add(tranche.id)
-        no = no or _refuse_tranche(supplied, tranche, at, where) or _refuse_terms(tranche, where)
+        no = no or refuse_tranche(state, supplied, tranche, at, where)
         if no is not None:
             return no
-    return None
+    return lateness.refuse_relief(plan.relief, "relief")
+
+
+def refuse_tranche(
+    state: State, supplied: supply.State, plan: TranchePlan, at: int, where: str
+) -> Refusal | None:
+    """What a tranche states that cannot be: what `nomination.refuse_choice` refuses, bad_quantity (count,
+    deliveries), bad_term, bad_price, bad_lending, bad_late, what `handover.refuse_acceptance` refuses, bad_relief;
+    for each SKU that would do what `clauses.refuse_clauses` refuses, bad_unit; what `prices.refuse_prices` refuses.
+    """
+    no = _refuse_tranche(supplied, plan, at, where) or _refuse_terms(plan, where)
+    no = no or handover.refuse_acceptance(plan, where)
+    no = no or lateness.refuse_relief(plan.relief, f"{where}.relief")
+    for sku in () if no else nomination.skus_of(plan):
+        no = no or clauses.refuse_clauses(supplied, replace(plan, sku=sku), where)
+        no = no or _refuse_unit(supplied.skus[sku], plan, where)
+    return no or prices.refuse_prices(plan, state.indices, at, where)
 
 
 def _refuse_tranche(supplied: supply.State, plan: TranchePlan, at: int, where: str) -> Refusal | None:
-    if plan.site not in supplied.sites:
-        known = ", ".join(sorted(supplied.sites)) or "none"
-        return Refusal(
-            "unknown_site",
-            f"tranche {plan.id}: there is no site {plan.site} (known: {known})",
-            f"{where}.site",
-        )
-    if plan.sku not in supplied.skus:
-        return Refusal(
-            "unknown_sku", f"tranche {plan.id}: SKU {plan.sku} is not in the catalogue", f"{where}.sku"
-        )
+    no = nomination.refuse_choice(supplied, plan, where)
+    if no is not None:
+        return no
     if plan.count < 1:
         return Refusal(
             "bad_quantity", f"tranche {plan.id}: count is {plan.count}, at least 1 is meant", f"{where}.count"
@@ -139,6 +224,15 @@ def _refuse_tranche(supplied: supply.State, plan: TranchePlan, at: int, where: s
     if not max(plan.start_at, at) < plan.end_at <= INSTANT_MAX:
         return Refusal("bad_term", f"tranche {plan.id} is over before it starts", f"{where}.end")
     return None
+
+
+def _refuse_unit(sku: supply.Sku, plan: TranchePlan, where: str) -> Refusal | None:
+    """A price for a superchip needs a kind of rack that says how many GPUs it has, and the same as the contract."""
+    if not plan.superchip_gpus or plan.superchip_gpus == sku.gpus_per_superchip:
+        return None
+    has = f"has {sku.gpus_per_superchip} GPUs a superchip" if sku.gpus_per_superchip else "counts GPUs"
+    told = f"tranche {plan.id}: its price is for superchips of {plan.superchip_gpus} GPUs, and SKU {sku.id} {has}"
+    return Refusal("bad_unit", told, f"{where}.gpus_per_superchip")
 
 
 def _refuse_deliveries(plan: TranchePlan, where: str) -> Refusal | None:
@@ -171,27 +265,13 @@ def _refuse_terms(plan: TranchePlan, where: str) -> Refusal | None:
         and 0 <= late.longstop_s <= DURATION_S_MAX
         and 0 <= late.damages_micros_per_gpu_day <= terms.PRICE_MICROS_MAX
         and 0 <= late.cap_micros <= terms.PRICE_MICROS_MAX * 1000
+        and 0 <= late.discount_ppm_per_day <= terms.DISCOUNT_PPM_MAX
     ):
         return Refusal("bad_late", f"tranche {plan.id}: terms for lateness out of range", f"{where}.late")
     return None
 
 
 # What there will be.
-
-
-def _refuse_unoffered(
-    state: State, supplied: supply.State, plan: ContractPlan, hold: contracts.Hold | None, at: int
-) -> Refusal | None:
-    refusal = refusals.refusal_before(state, supplied, plan, hold, at)
-    if refusal is None:
-        return None
-    return Refusal(
-        "first_refusal",
-        f"right {refusal.plan.id} of {refusal.tenant} comes before this sale: hold the capacity, offer it to "
-        f"{refusal.tenant}, and sign with the hold, on no better terms, once the offer was let pass",
-        "hold",
-        "this capacity has to be offered to somebody else first",
-    )
 
 
 def _refuse_oversold(
@@ -205,37 +285,28 @@ def _refuse_oversold(
     """Each tranche in turn and then what rights may take, with those before taken and the customer's own hold free
     again. What would have been short before now is no matter.
     """
-    confidence = state.policy.confidence
-    left: dict[Stock, Steps] = {}
-
-    def left_of(stock: Stock) -> Steps:
-        if stock not in left:
-            left[stock] = calendar.available(stock, confidence)
-            if hold is not None and (hold.site, hold.sku) == stock:
-                own = timeline.summed([(hold.start_at, -hold.nodes), (hold.end_at, hold.nodes)])
-                left[stock] = left[stock].minus(own)
-        return left[stock]
-
+    confidence = overlays.confidence_for(state, plan.id)
+    left = nomination.Left(calendar, confidence, hold)
     for place, tranche in enumerate(plan.tranches):
-        stock = calendars.stock_of(tranche)
-        start_at = max(tranche.start_at, at)
-        parts = calendars.parts(tranche, supplied.skus[tranche.sku].nodes_per_rack)
-        wanted = [Part(max(0, tranche.start_at + part.offset - start_at), part.nodes) for part in parts]
         promised = contracts.nodes_promised(tranche, supplied)
-        least = calendars.shortest(left_of(stock), wanted, start_at, tranche.end_at)
+        least = left.spare(tranche, supplied, at)
         if least < 0:
-            earliest = _earliest(left[stock], parts, tranche.end_at - tranche.start_at, start_at)
+            parts = calendars.parts(tranche, supplied.skus[tranche.sku].nodes_per_rack)
+            stock, since = calendars.stock_of(tranche), max(tranche.start_at, at)
+            earliest = _earliest(left.of(stock), parts, tranche.end_at - tranche.start_at, since)
             when = f"; it fits from {timeline.text(earliest)} on" if earliest is not None else ""
+            others = len(list(nomination.choices(tranche, supplied))) - 1
+            if others > 0:
+                when += f"; nor does it fit at the {units.counted(others, 'other choice')} that it leaves"
             return Refusal(
                 "oversold",
                 f"tranche {tranche.id} promises {promised} nodes of {tranche.sku} at {tranche.site}; "
                 f"{max(0, promised + least)} can be promised over its term at {confidence.value.upper()}{when}",
                 f"tranches[{place}].count",
             )
-        made = Tranche(tranche, plan.id, plan.tenant, contracts.Standing.SIGNED)
-        left[stock] = left[stock].minus(timeline.summed(contracts.commitment(made, supplied)))
-    for sale in refusals.granted(supplied, plan, at):
-        least = left_of(sale.stock).least(sale.window)
+        left.promise(tranche, plan, supplied)
+    for sale in refusals.granted(state, supplied, plan, at):
+        least = left.of(sale.stock).least(sale.window)
         if least < sale.nodes:
             return Refusal(
                 "oversold",
@@ -243,8 +314,7 @@ def _refuse_oversold(
                 f"can be promised over its window at {confidence.value.upper()}",
                 sale.where,
             )
-        window = [(sale.window.start, sale.nodes), (sale.window.end, -sale.nodes)]
-        left[sale.stock] = left[sale.stock].minus(timeline.summed(window))
+        left.take(sale.stock, [(sale.window.start, sale.nodes), (sale.window.end, -sale.nodes)])
     return None
 
 
@@ -264,25 +334,32 @@ def _earliest(left: Steps, wanted: tuple[Part, ...], term_us: int, not_before: i
 # Which racks.
 
 
-def _bind(
+def bind(
     state: State, supplied: supply.State, calendar: Calendar, plan: ContractPlan, at: int
 ) -> dict[TrancheId, binding.Runs] | Refusal:
     """Racks for the tranches of a contract, as far as they stand. Refuses for each in turn: no_whole_racks (there are
     nodes enough, but too few racks that are whole or to come), no_power (they stand, and have no power left).
     """
-    confidence = state.policy.confidence
+    confidence = overlays.confidence_for(state, plan.id)
     bound: dict[TrancheId, binding.Runs] = {}
     siblings: list[tuple[Tranche, binding.Runs]] = []
     for place, each in enumerate(plan.tranches):
         tranche = Tranche(each, plan.id, plan.tenant, contracts.Standing.SIGNED)
         wanted = contracts.nodes_due(each, supplied, at)
-        free = binding.free_racks(state, supplied, calendar, tranche, siblings)
+        if not calendar.holdings.racks(each.site, each.sku):
+            # Nothing stands yet: there is nothing to look through, however much is promised of it.
+            no = _refuse_broken(supplied, calendar, each, vacancy.Free([], [], ()), confidence, at)
+            if no is not None:
+                return Refusal(no.code, no.detail, f"tranches[{place}].count")
+            bound[each.id] = ()
+            continue
+        free = binding.free_racks(state, calendar, tranche, siblings)
         room = binding.spare_w(supplied, calendar, tranche, siblings)
         runs = binding.fit(free, room, supplied, each, wanted)
         found = sum(count for _, count in runs)
         if found < contracts.nodes_promised(each, supplied):
             # Perhaps there are more once those that begin later make room.
-            may = binding.free_racks(state, supplied, calendar, tranche, siblings, before_later=True)
+            may = binding.free_racks(state, calendar, tranche, siblings, before_later=True)
             no = _refuse_broken(supplied, calendar, each, may, confidence, at)
             may_w = binding.spare_w(supplied, calendar, tranche, siblings, before_later=True)
             no = no or _refuse_unpowered(supplied, each, may, may_w, wanted)
@@ -297,7 +374,7 @@ def _refuse_broken(
     supplied: supply.State,
     calendar: Calendar,
     plan: TranchePlan,
-    free: binding.Free,
+    free: vacancy.Free,
     confidence: Confidence,
     at: int,
 ) -> Refusal | None:
@@ -313,7 +390,7 @@ def _refuse_broken(
 
 
 def _refuse_unpowered(
-    supplied: supply.State, plan: TranchePlan, free: binding.Free, room: binding.Room, wanted: int
+    supplied: supply.State, plan: TranchePlan, free: vacancy.Free, room: binding.Room, wanted: int
 ) -> Refusal | None:
     """Whether what stands for a tranche has no power, even if all that begin later made room."""
     short = binding.short_of_power(free, room, supplied, plan, wanted)
@@ -334,7 +411,7 @@ def _racks_to_come(
     """Racks of a tranche's stock that do not stand yet, and will when the last of it is due."""
     stock = calendars.stock_of(plan)
     last_at = max(at, plan.start_at, *(delivery.at for delivery in plan.deliveries))
-    stands = sum(rack.nodes for rack in supplied.racks.values() if (rack.site, rack.sku) == stock)
+    stands = sum(rack.nodes for rack in calendar.holdings.racks(*stock))
     will = calendar.supply(stock, confidence).at(last_at)
     return max(0, will - stands) // supplied.skus[plan.sku].nodes_per_rack
 
@@ -351,7 +428,7 @@ def hold_capacity(
     emit: supply.Emit,
 ) -> Answer | Refusal:
     """Keep capacity for a customer. Refuses: bad_id, duplicate_id, unknown_site, unknown_sku, bad_quantity, bad_term,
-    bad_price, oversold. The same hold again changes nothing.
+    bad_price, unknown_currency (of its price), oversold. The same hold again changes nothing.
     """
     hold = command.hold
     no = refuse_name(hold.id, "id") or refuse_name(hold.tenant, "tenant")
@@ -371,6 +448,9 @@ def hold_capacity(
         return Refusal("bad_term", f"hold {hold.id} is over before it starts", "end_at")
     if not 0 <= hold.price_micros_per_gpu_hour <= terms.PRICE_MICROS_MAX:
         return Refusal("bad_price", f"hold {hold.id}: price out of range", "price")
+    if (hold.currency or hold.price_micros_per_gpu_hour) and hold.currency not in MINOR_DIGITS:
+        told = f"hold {hold.id}: currency {hold.currency or '(none)'} is not one of {', '.join(MINOR_DIGITS)}"
+        return Refusal("unknown_currency", told, "currency")
     stock = Stock(hold.site, hold.sku)
     window = Interval(max(hold.start_at, at), hold.end_at)
     least = calendar.available(stock, state.policy.confidence).least(window)

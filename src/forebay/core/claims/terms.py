@@ -8,8 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from forebay.core.claims.maintenance import Maintenance
+from forebay.core.claims.payments import PaymentTerms
+from forebay.core.claims.remedies import Remedies
 from forebay.core.claims.rights import Cap, RightPlan
-from forebay.core.ids import ContractId, SiteId, SkuId, TenantId, TrancheId
+from forebay.core.claims.service_levels import ServiceLevel
+from forebay.core.ids import ContractId, IndexId, SiteId, SkuId, TenantId, TrancheId
 from forebay.core.supply.blocks import Confidence
 
 #: A billion dollars for one GPU-hour: keeps a slip of the pen out of the books.
@@ -17,6 +21,8 @@ PRICE_MICROS_MAX = 10**15
 PPM = 1_000_000
 #: A month: a loan that comes back later than that is no loan.
 RECLAIM_S_MAX = 31 * 24 * 3600
+#: A hundred days free for each that is late.
+DISCOUNT_PPM_MAX = 100 * PPM
 
 
 class Unit(StrEnum):
@@ -24,6 +30,13 @@ class Unit(StrEnum):
 
     RACK = "rack"
     NODE = "node"
+
+
+class Operation(StrEnum):
+    """Who schedules the work of a tranche: we do, or its customer does, to whom it is handed over."""
+
+    MANAGED = "managed"
+    HANDED_OVER = "handed_over"
 
 
 class Coverage(StrEnum):
@@ -64,6 +77,89 @@ class Late:
     cap_micros: int = 0
     #: After so long the customer may end the tranche, seconds; 0 for never.
     longstop_s: int = 0
+    #: Instead of damages: after grace, for each day, such a share of a day's fee of what is missing, parts per
+    #: million.
+    discount_ppm_per_day: int = 0
+
+
+class Direction(StrEnum):
+    """On which side of its threshold a result is good."""
+
+    AT_LEAST = "at_least"
+    AT_MOST = "at_most"
+
+
+@dataclass(slots=True)
+class AcceptanceTest:
+    """A test that what is delivered has to pass, by a name of the contract's own."""
+
+    name: str
+    #: What is just good enough, in millionths of whatever it is measured in.
+    threshold_micros: int
+    direction: Direction = Direction.AT_LEAST
+
+
+class BillingFrom(StrEnum):
+    """The date that the start of billing is counted from."""
+
+    COMMITTED = "committed"
+    READY = "ready"
+    ACCEPTANCE = "acceptance"
+
+
+@dataclass(slots=True)
+class AcceptanceTerms:
+    """How what is delivered is handed over: what it has to pass, how long an answer may take, when it is paid."""
+
+    tests: tuple[AcceptanceTest, ...] = ()
+    #: So long after the ready notice the customer is deemed to accept, seconds; 0 for never.
+    deemed_s: int = 0
+    billing_from: BillingFrom = BillingFrom.ACCEPTANCE
+    #: So long after that date billing starts, and never before it is accepted, seconds.
+    billing_after_s: int = 0
+
+
+class ReliefKind(StrEnum):
+    """Why a committed date may move."""
+
+    FORCE_MAJEURE = "force_majeure"
+    CUSTOMER_DELAY = "customer_delay"
+    CHANGE_ORDER = "change_order"
+
+
+@dataclass(slots=True)
+class ReliefTerms:
+    """By what a kind of event may move the committed dates of a tranche."""
+
+    kind: ReliefKind
+    #: Notice is to be received within so long of its beginning, seconds.
+    notice_s: int
+    #: The most that all events of the kind may move a date, seconds.
+    cap_s: int
+
+
+@dataclass(slots=True)
+class Indexed:
+    """How far a price follows an index, month by month: by the last value published before the month."""
+
+    index: IndexId
+    #: The value at which the price is as stated, millionths.
+    base_micros: int
+    #: How much of the price follows, parts per million.
+    share_ppm: int
+    #: The price never falls below the first, nor rises above the second, micro-units a GPU-hour; 0 for no bound.
+    price_micros_min: int = 0
+    price_micros_max: int = 0
+
+
+@dataclass(slots=True)
+class PriceStep:
+    """What holds of a tranche's price from `at` on."""
+
+    at: int
+    price_micros_per_gpu_hour: int
+    index: Indexed | None = None
+    take_or_pay_ppm: int = PPM
 
 
 @dataclass(slots=True)
@@ -84,6 +180,30 @@ class TranchePlan:
     deliveries: tuple[Delivery, ...] = ()
     #: None where the contract is silent about lateness.
     late: Late | None = None
+    #: None where nodes count as delivered when they pass over.
+    acceptance: AcceptanceTerms | None = None
+    #: What may move its dates, beside what the contract says of kinds that are not named here.
+    relief: tuple[ReliefTerms, ...] = ()
+    operation: Operation = Operation.MANAGED
+    #: None where nothing is promised about availability.
+    service: ServiceLevel | None = None
+    #: None where no maintenance is agreed: then all of it is downtime.
+    maintenance: Maintenance | None = None
+    #: In the place of a site, as signed: where it may be, in order of preference, or within which region or
+    #: jurisdiction. Once it is nominated, `site` says where it is.
+    sites: tuple[SiteId, ...] = ()
+    region: str = ""
+    jurisdiction: str = ""
+    #: SKUs that would do as well as `sku`, in order of preference.
+    substitutes: tuple[SkuId, ...] = ()
+    #: Later prices, in order; the one above holds before the first.
+    price_steps: tuple[PriceStep, ...] = ()
+    #: None where the price follows no index.
+    index: Indexed | None = None
+    #: The least that is paid of what was deliverable, used or not, parts per million.
+    take_or_pay_ppm: int = PPM
+    #: Its prices were stated for an hour of a superchip of so many GPUs; 0 where for one of a GPU.
+    superchip_gpus: int = 0
 
 
 @dataclass(slots=True)
@@ -92,6 +212,8 @@ class Clause:
 
     title: str
     coverage: Coverage
+    #: When a clause that is watched falls due; 0 for no date.
+    watch_at: int = 0
 
 
 @dataclass(slots=True)
@@ -112,6 +234,14 @@ class ContractPlan:
     #: What one side may still ask for, and the money that it may draw on.
     rights: tuple[RightPlan, ...] = ()
     caps: tuple[Cap, ...] = ()
+    #: What may move the dates of each tranche that does not say otherwise.
+    relief: tuple[ReliefTerms, ...] = ()
+    #: None where at most one kind of remedy is granted.
+    remedies: Remedies | None = None
+    #: None where nothing is said of payment.
+    payments: PaymentTerms | None = None
+    #: From when on an amendment holds; 0 for its signature, and for the first version.
+    effective_at: int = 0
 
 
 class Shorting(StrEnum):
@@ -123,6 +253,16 @@ class Shorting(StrEnum):
     SIGNING = "signing"
     #: Who is owed least for it.
     LEAST_DAMAGES = "least_damages"
+
+
+class Spares(StrEnum):
+    """What may be lost at once, so that nodes are kept to make it good: the largest of its kind."""
+
+    NONE = "none"
+    RACK = "rack"
+    ROW = "row"
+    FEED = "feed"
+    LOOP = "loop"
 
 
 @dataclass(slots=True)
@@ -139,3 +279,5 @@ class PromisePolicy:
     protected: tuple[ContractId, ...] = ()
     #: For so long after a deadline a notice may be entered that was received in time, seconds.
     notice_grace_s: int = 24 * 3600
+    #: So many nodes of a stock are not promised as the largest of its racks, rows, feeds or cooling loops has.
+    spares: Spares = Spares.NONE

@@ -167,6 +167,8 @@ class SubmitGang(Command):
     """Run this gang when there is room for it. An empty id is filled in by the World."""
 
     spec: Spec
+    #: Whether the very same gang may be known already: then nothing changes. Else its name is taken.
+    again: bool = False
 
 
 @dataclass(slots=True)

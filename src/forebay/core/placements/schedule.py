@@ -106,6 +106,9 @@ def _refuse_claim(desk: Desk, spec: Spec) -> Refusal | None:
         )
     if tranche.standing is claims.Standing.ENDED:
         return Refusal("tranche_over", f"the term of tranche {spec.tranche} is over", "tranche")
+    if tranche.plan.operation is claims.Operation.HANDED_OVER:
+        told = f"tranche {spec.tranche} is handed over: its work is scheduled by {tranche.tenant}, not here"
+        return Refusal("handed_over", told, "tranche")
     if tranche.plan.sku != spec.sku:
         return Refusal(
             "sku_not_promised", f"tranche {spec.tranche} is of {tranche.plan.sku}, not {spec.sku}", "sku"
@@ -414,6 +417,8 @@ def lenders(desk: Desk, spec: Spec) -> list[TrancheId]:
 def may_lend(desk: Desk, spec: Spec) -> list[TrancheId]:
     """The same, as far as contracts and policy say: whoever waits."""
     borrower = claims.contract_for(desk.claimed, spec.tenant, spot=True)
+    # Where spot was withdrawn, what was taken in before goes on.
+    borrower = borrower or claims.contract_of_use(desk.claimed, spec.tenant, desk.at, spot=True)
     assert borrower is not None, "a gang on spot is taken in by a contract"
     away_s = spec.grace_s + desk.state.policy.turnover_s
     found = []
@@ -453,7 +458,7 @@ def _call_back(desk: Desk, name: TrancheId) -> bool:
         key=lambda loan: loan.placed_seq,
     )
     waiting = sorted(desk.derived.queue.waiting(lane, desk.state.gangs))
-    lending = desk.claimed.tranches[name].plan.lending
+    lending = claims.lending_at(desk.claimed.tranches[name], desk.at)
     assert lending is not None, "a tranche that does not lend has no borrowers"
     leaving = [loan for loan in loans if loan.phase is Phase.STOPPING or loan.returns_at]
     if not waiting or not (staying or any(loan.reclaim_at == 0 for loan in leaving)):

@@ -7,6 +7,7 @@ from typing import get_args
 
 from forebay.core.ids import Event
 from forebay.core.supply import blocks, plant, schedule
+from forebay.core.supply.counting import Counted
 from forebay.core.supply.plant import (
     GPUS_PER_NODE_MAX,
     NODES_PER_RACK_MAX,
@@ -60,6 +61,7 @@ __all__ = [
     "ApplyCatalogue",
     "ApplySite",
     "CordonNode",
+    "Counted",
     "Emit",
     "Feed",
     "FeedAdded",

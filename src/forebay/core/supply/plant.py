@@ -21,6 +21,7 @@ from forebay.core.ids import (
     Event,
     FeedId,
     HallId,
+    LoopId,
     NodeIndex,
     RackId,
     Refusal,
@@ -28,7 +29,8 @@ from forebay.core.ids import (
     SkuId,
     refuse_name,
 )
-from forebay.core.supply.blocks import BlockPlan, Schedule
+from forebay.core.supply import counting
+from forebay.core.supply.blocks import BlockPlan, Schedule, SchedulePlan
 
 Emit = Callable[[Event], None]
 
@@ -55,6 +57,9 @@ class Sku:
     #: Healthy nodes a rack needs to count as delivered.
     healthy_nodes_min: int
     source: str = ""
+    #: What quotes and invoices count besides GPUs, and how many GPUs a superchip has; 0 where there are none.
+    counts: counting.Counted = counting.Counted.GPU
+    gpus_per_superchip: int = 0
 
 
 @dataclass(slots=True)
@@ -80,6 +85,8 @@ class RackPlan:
     limit_w: int = 0
     #: The block that it came with; "" for none.
     block: BlockId = BlockId("")
+    #: The cooling loop that it hangs on; "" where that is not known.
+    loop: LoopId = LoopId("")
 
 
 @dataclass(slots=True)
@@ -120,6 +127,8 @@ class ApplySite(Command):
     """This site is to exist as described; what it adds is added, nothing is removed."""
 
     plan: SitePlan
+    #: What is to come there, where that is applied at once; None where it stays as it is.
+    schedule: SchedulePlan | None = None
 
 
 @dataclass(slots=True)
@@ -203,6 +212,8 @@ class RackAdded(Event):
     base_w: int
     #: The block that it came with; "" for none.
     block: BlockId = BlockId("")
+    #: The cooling loop that it hangs on; "" where that is not known.
+    loop: LoopId = LoopId("")
 
 
 @dataclass(slots=True)
@@ -279,6 +290,8 @@ class Rack:
     limit_w: int
     base_w: int
     block: BlockId = BlockId("")
+    #: The cooling loop that it hangs on; "" where that is not known.
+    loop: LoopId = LoopId("")
 
 
 @dataclass(slots=True)
@@ -426,20 +439,23 @@ def apply_catalogue(state: State, command: ApplyCatalogue, emit: Emit) -> Answer
             return Refusal("bad_quantity", f"SKU {sku.id}: watts out of range", where)
         if not 0 <= sku.healthy_nodes_min <= sku.nodes_per_rack:
             return Refusal("bad_quantity", f"SKU {sku.id}: healthy_nodes_min is not within a rack", where)
+        if not counting.superchips_fit(sku.counts, sku.gpus_per_superchip, sku.gpus_per_node):
+            told = f"SKU {sku.id}: a node has whole superchips of one or more GPUs, where they are counted"
+            return Refusal("bad_quantity", told, f"{where}.gpus_per_superchip")
         known = state.skus.get(sku.id) or listed.setdefault(sku.id, sku)
         if _shape(known) != _shape(sku):
-            return Refusal(
-                "sku_differs", f"SKU {sku.id} is known with other figures; give it a new id", where
-            )
+            told = f"SKU {sku.id} is known with other figures; give it a new id"
+            return Refusal("sku_differs", told, where)
     for sku in listed.values():
         emit(SkuCatalogued(sku))
     return {"added": list(listed)}
 
 
-def _shape(sku: Sku) -> tuple[int, ...]:
+def _shape(sku: Sku) -> tuple[int | str, ...]:
     """What decisions and bills rest on; words about a SKU may change, and are kept as they were first."""
     return (
         sku.gpus_per_node, sku.nodes_per_rack, sku.rack_w, sku.rack_base_w, sku.gpu_w, sku.healthy_nodes_min,
+        sku.counts, sku.gpus_per_superchip,
     )  # fmt: skip
 
 
@@ -478,18 +494,10 @@ def apply_site(
                 made = _rack(state, plan.id, hall.id, rack, state.nodes)
                 add(
                     RackAdded(
-                        rack.id,
-                        hall.id,
-                        rack.row,
-                        rack.sku,
-                        rack.feed,
-                        made.first_node,
-                        made.nodes,
-                        made.limit_w,
-                        made.base_w,
-                        made.block,
+                        rack.id, hall.id, rack.row, rack.sku, rack.feed, made.first_node, made.nodes, made.limit_w,
+                        made.base_w, made.block, made.loop,
                     )
-                )
+                )  # fmt: skip
     return {"site": plan.id, "added": added}
 
 
@@ -508,6 +516,7 @@ def _rack(state: State, site: SiteId, hall: HallId, plan: RackPlan, first_node: 
         plan.limit_w or sku.rack_w,
         sku.rack_base_w,
         plan.block,
+        plan.loop,
     )
 
 
@@ -568,6 +577,7 @@ def _refuse_racks(state: State, plan: SitePlan) -> Refusal | None:
         for j, rack in enumerate(hall.racks):
             where = f"halls[{i}].racks[{j}]"
             no = refuse_name(rack.id, f"{where}.id")
+            no = no or (refuse_name(rack.loop, f"{where}.loop") if rack.loop else None)
             if no is not None:
                 return no
             if rack.id in racks:
@@ -747,6 +757,7 @@ def apply(state: State, event: Event) -> None:
                 event.limit_w,
                 event.base_w,
                 event.block,
+                event.loop,
             )
             state.rack_order.append(event.rack)
             state.rack_starts.append(event.first_node)
