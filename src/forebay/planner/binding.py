@@ -21,6 +21,7 @@ from forebay.core import claims, supply, timeline
 from forebay.core.claims import rebinding as door
 from forebay.core.claims import spares
 from forebay.core.claims.calendar import Stock
+from forebay.core.claims.noderuns import nodes_in
 from forebay.core.ids import NodeIndex, TrancheId
 from forebay.planner import alike, solving, spreading
 from forebay.planner.alike import Case, Counts, Runs
@@ -172,7 +173,7 @@ def propose(
     for settled in (False, True):
         posed = alike.pose(state, supplied, stock, work, at, settled=settled)
         plan = _planned(posed, now, wanted, state, supplied, work, Tries(seconds / 2, gap, settled), weights)
-        loses = any(_nodes(plan.bound[name]) < _nodes(had[name]) for name in now)
+        loses = any(nodes_in(plan.bound[name]) < nodes_in(had[name]) for name in now)
         unpowered = bool(door.beyond_power(state, supplied, plan.bound))
         paid = _price(plan.moves, per_rack, weights)
         better = _score(plan.merits, per_rack, weights) + paid < _score(before, per_rack, weights)
@@ -227,7 +228,7 @@ def _bound(
                 node += rest.nodes
     bound: dict[TrancheId, Runs] = {name: claims.joined_runs(*runs) for name, runs in found.items()}
     for name, tranche in now.items():
-        missing = wanted[name] - _nodes(bound[name])
+        missing = wanted[name] - nodes_in(bound[name])
         if missing and tranche.plan.unit is claims.Unit.NODE:
             more = _anywhere(tranche, bound, now, posed, supplied, work)
             found_more = claims.joined_runs(*bound[name], *((node, 1) for node in more[:missing]))
@@ -257,21 +258,17 @@ def _anywhere(
     return [node for _, node in sorted(found)]
 
 
-def _nodes(runs: Runs) -> int:
-    return sum(count for _, count in runs)
-
-
 def _moves(now: Mapping[TrancheId, claims.Tranche], planned: Bound, work: door.Work) -> _Moves:
     live = with_work = others = 0
     for name, tranche in now.items():
         gave = claims.runs_less(tranche.runs, planned[name])
         if tranche.standing is claims.Standing.LIVE:
-            live += _nodes(gave)
+            live += nodes_in(gave)
             with_work += sum(
                 node in work.nodes for first, count in gave for node in range(first, first + count)
             )
         else:
-            others += _nodes(gave)
+            others += nodes_in(gave)
     return _Moves(live, with_work, others)
 
 
@@ -301,7 +298,7 @@ def _merits(
     #: By rack: when how many of its nodes are taken.
     taken: dict[str, list[tuple[int, int]]] = {}
     for name, tranche in now.items():
-        short += wanted[name] - _nodes(bound[name])
+        short += wanted[name] - nodes_in(bound[name])
         feeds: dict[str, int] = {}
         rows: dict[tuple[str, str], int] = {}
         loops: dict[str, int] = {}

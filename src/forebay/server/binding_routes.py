@@ -14,6 +14,7 @@ from forebay.loop.follower import Stopped
 from forebay.loop.inbox import LoopError
 from forebay.server import binder, binding_bodies, bindings, problems
 from forebay.server.calls import OPERATOR, Caller, address
+from forebay.server.posted import wrong
 
 router = APIRouter()
 
@@ -36,9 +37,9 @@ async def solve_binding(call: Caller, site: str, sku: str) -> Response:
     """Plan who has which racks of a stock, and hand the plan in; where nothing is to be gained nothing changes."""
     posted = await call.posted(binding_bodies.PostedSolve)
     if not 0 <= posted.seconds <= SECONDS_MAX:
-        raise _wrong("seconds", f"from 0 to {SECONDS_MAX} seconds are meant")
+        raise wrong("seconds", f"from 0 to {SECONDS_MAX} seconds are meant")
     if not 0 <= posted.gap_ppm <= bindings.PPM:
-        raise _wrong("gap_ppm", f"from 0 to {bindings.PPM} parts per million are meant")
+        raise wrong("gap_ppm", f"from 0 to {bindings.PPM} parts per million are meant")
     stock = Stock(ids.SiteId(site), ids.SkuId(sku))
     if not await call.glance(lambda world: _known(world, stock)):
         raise call.missing("stock", f"of {sku} at {site}")
@@ -54,8 +55,3 @@ async def solve_binding(call: Caller, site: str, sku: str) -> Response:
 
 def _known(world: World, stock: Stock) -> bool:
     return stock.site in world.state.supply.sites and stock.sku in world.state.supply.skus
-
-
-def _wrong(field: str, detail: str) -> problems.Failure:
-    errors: list[problems.ProblemError] = [{"pointer": f"/{field}", "detail": detail}]
-    return problems.Failure("bad_body", f"{field}: {detail}", errors=errors)

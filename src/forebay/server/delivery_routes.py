@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from starlette.responses import Response
 
 from forebay.core import claims, ids
 from forebay.core.claims import acceptance, lateness, relief
 from forebay.feeds import quantities
-from forebay.server import amounts, deliveries, delivery_bodies, problems
-from forebay.server.calls import EVERYBODY, LIMIT_DEFAULT, LIMIT_MAX, OPERATOR, WORK, Call, Caller, address
+from forebay.server import amounts, deliveries, delivery_bodies
+from forebay.server.calls import EVERYBODY, LIMIT_DEFAULT, OPERATOR, WORK, Call, Caller, address
+from forebay.server.posted import Rows, instant_of, refuse_long, when_received, wrong
 
 router = APIRouter()
-
-WORDS_MAX = 500
-#: How many of a list at once.
-Rows = Annotated[int, Query(ge=1, le=LIMIT_MAX)]
 
 
 @address(router, "GET", "/v1/deliveries", EVERYBODY, delivery_bodies.DeliveryPage)
@@ -52,7 +47,7 @@ async def give_ready_notice(call: Caller, tranche: str) -> Response:
         acceptance.Result(name, _measured(value, f"results/{name}")) for name, value in posted.results.items()
     )
     command = acceptance.GiveReadyNotice(
-        ids.TrancheId(tranche), posted.count, results, _received(posted.received_at)
+        ids.TrancheId(tranche), posted.count, results, when_received(posted.received_at)
     )
     answer = await call.decided(command)
     told: delivery_bodies.ReadyAnswer = {
@@ -73,7 +68,9 @@ async def accept_delivery(call: Caller, tranche: str) -> Response:
     """The customer accepts what a ready notice was about. If-Match is honoured."""
     posted = await call.posted(delivery_bodies.PostedAcceptance)
     call.unchanged(await _delivery(call, tranche))
-    command = acceptance.AcceptDelivery(ids.TrancheId(tranche), posted.notice, _received(posted.received_at))
+    command = acceptance.AcceptDelivery(
+        ids.TrancheId(tranche), posted.notice, when_received(posted.received_at)
+    )
     answer = await call.decided(command)
     told: delivery_bodies.AcceptedAnswer = {
         "tranche": tranche,
@@ -94,9 +91,9 @@ async def reject_delivery(call: Caller, tranche: str) -> Response:
     """The customer does not accept what a ready notice was about, and says why. If-Match is honoured."""
     posted = await call.posted(delivery_bodies.PostedRejection)
     call.unchanged(await _delivery(call, tranche))
-    _refuse_long(posted.reason, "reason")
+    refuse_long(posted.reason, "reason")
     command = acceptance.RejectDelivery(
-        ids.TrancheId(tranche), posted.reason, posted.notice, _received(posted.received_at)
+        ids.TrancheId(tranche), posted.reason, posted.notice, when_received(posted.received_at)
     )
     answer = await call.decided(command)
     told: delivery_bodies.RejectedAnswer = {
@@ -116,13 +113,13 @@ async def move_dates(call: Caller, tranche: str) -> Response:
     """Something that the contract gives relief for held up a tranche: which dates move. If-Match is honoured."""
     posted = await call.posted(delivery_bodies.PostedRelief)
     call.unchanged(await _delivery(call, tranche))
-    _refuse_long(posted.reason, "reason")
+    refuse_long(posted.reason, "reason")
     kinds = [kind.value for kind in claims.ReliefKind]
     if posted.kind not in kinds:
-        raise _wrong("kind", f"one of {', '.join(kinds)} is meant")
+        raise wrong("kind", f"one of {', '.join(kinds)} is meant")
     command = relief.ReportRelief(
-        ids.TrancheId(tranche), claims.ReliefKind(posted.kind), _instant(posted.start, "start"),
-        _instant(posted.end, "end"), posted.reason, _received(posted.received_at),
+        ids.TrancheId(tranche), claims.ReliefKind(posted.kind), instant_of(posted.start, "start"),
+        instant_of(posted.end, "end"), posted.reason, when_received(posted.received_at),
     )  # fmt: skip
     answer = await call.decided(command)
     moved = [lateness.CommittedDate(*each) for each in answer["moved"]]
@@ -135,31 +132,8 @@ async def move_dates(call: Caller, tranche: str) -> Response:
     return call.answer(told)
 
 
-def _received(text: str) -> int:
-    # 0 is when it is entered: what a tenant may say of its own notice.
-    return _instant(text, "received_at") if text else 0
-
-
-def _instant(text: str, field: str) -> int:
-    """A date (midnight UTC) or an RFC 3339 time."""
-    try:
-        return quantities.instant_us(text, "UTC")
-    except quantities.Malformed as error:
-        raise _wrong(field, str(error)) from None
-
-
 def _measured(text: str, field: str) -> int:
     try:
         return quantities.measure_micros(text)
     except quantities.Malformed as error:
-        raise _wrong(field, str(error)) from None
-
-
-def _wrong(field: str, detail: str) -> problems.Failure:
-    errors: list[problems.ProblemError] = [{"pointer": f"/{field}", "detail": detail}]
-    return problems.Failure("bad_body", f"{field}: {detail}", errors=errors)
-
-
-def _refuse_long(text: str, field: str) -> None:
-    if len(text) > WORDS_MAX:
-        raise _wrong(field, f"at most {WORDS_MAX} characters")
+        raise wrong(field, str(error)) from None

@@ -30,15 +30,13 @@ from forebay.server import (
     shortfall_bodies,
     sides,
 )
-from forebay.server.calls import BOOKS, EVERYBODY, LIMIT_DEFAULT, LIMIT_MAX, OPERATOR, Call, Caller, address
+from forebay.server.calls import BOOKS, EVERYBODY, LIMIT_DEFAULT, OPERATOR, Call, Caller, address
+from forebay.server.posted import Rows, instant_of, refuse_long, when_received, wrong
 from forebay.server.promises import known_date
 
 router = APIRouter()
 
 MONTHS_DEFAULT, MONTHS_MAX = 18, 240
-WORDS_MAX = 500
-#: How many of a list at once.
-Rows = Annotated[int, Query(ge=1, le=LIMIT_MAX)]
 
 
 # What is there, promised and left.
@@ -60,7 +58,7 @@ async def show_capacity(
     if timeline.month_end(from_at) <= now:
         # Since when a rack stands is not kept: what stands now would be told as if it always had.
         told = f"{start} lies before this month: what can be promised is told from now on"
-        raise _wrong("from", told, "bad_parameter")
+        raise wrong("from", told, "bad_parameter")
     from_at = max(from_at, now)
     try:
         body = await call.read(
@@ -243,7 +241,7 @@ async def _what_if(
     call: Call, what: str, act: Callable[[World, int], list[bodies.Applied]], months: int, site: str = ""
 ) -> promise_bodies.WhatIfBody:
     if not 1 <= months <= MONTHS_MAX:
-        raise _wrong("months", f"from 1 to {MONTHS_MAX} months are meant")
+        raise wrong("months", f"from 1 to {MONTHS_MAX} months are meant")
     at = call.forebay.clock.now()
 
     def run(world: World) -> promise_bodies.WhatIfBody:
@@ -318,10 +316,10 @@ async def ask_quote(call: Caller) -> Response:
     not_after = instant_of(posted.not_after, "not_after") if posted.not_after else 0
     price = _price(posted.price_per_gpu_hour)
     if posted.currency not in MINOR_DIGITS:
-        raise _wrong("currency", f"{posted.currency} is not one of {', '.join(MINOR_DIGITS)}")
+        raise wrong("currency", f"{posted.currency} is not one of {', '.join(MINOR_DIGITS)}")
     named = {name: count for name in ("racks", "nodes", "gpus") if (count := getattr(posted, name))}
     if len(named) != 1 or min(named.values()) < 1 or not posted.skus:
-        raise _wrong(
+        raise wrong(
             "racks", "one or more SKUs, and a number (at least 1) of one of racks, nodes and gpus, are meant"
         )
     ((unit, count),) = named.items()
@@ -548,7 +546,7 @@ async def exercise_right(call: Caller, name: str) -> Response:
     if not posted.tranche and known is not None:
         made = str(known["tranche"])
     command = rights.ExerciseRight(
-        ids.RightId(name), _received(posted.received_at), ids.TrancheId(made), posted.racks,
+        ids.RightId(name), when_received(posted.received_at), ids.TrancheId(made), posted.racks,
         instant_of(posted.start, "start") if posted.start else 0,
     )  # fmt: skip
     answer = await call.decided(command)
@@ -588,15 +586,10 @@ async def waive_right(call: Caller, name: str) -> Response:
     """Let an offer pass, or give a right up. If-Match is honoured."""
     posted = await call.posted(promise_bodies.PostedWaiver)
     call.unchanged(await _right(call, name))
-    command = rights.WaiveRight(ids.RightId(name), _received(posted.received_at))
+    command = rights.WaiveRight(ids.RightId(name), when_received(posted.received_at))
     answer = await call.decided(command)
     told: promise_bodies.RightPassed = {"right": name, "until": known_date(int(answer["until_at"]))}
     return call.answer(told)
-
-
-def _received(text: str) -> int:
-    # 0 is when it is entered: what a tenant may say of its own notice.
-    return instant_of(text, "received_at") if text else 0
 
 
 # What every command here needs.
@@ -620,28 +613,13 @@ def _answered(world: World, call: Call, about: dict[str, str]) -> ids.Answer | N
     return known.answer
 
 
-def _wrong(field: str, detail: str, code: str = "bad_body") -> problems.Failure:
-    errors: list[problems.ProblemError] = [{"pointer": f"/{field}", "detail": detail}]
-    return problems.Failure(code, f"{field}: {detail}", errors=errors)
-
-
-def instant_of(text: str, field: str, code: str = "bad_body") -> int:
-    """A date (midnight UTC) or an RFC 3339 time; 0 for none, where a parameter may be missing."""
-    if not text and code == "bad_parameter":
-        return 0
-    try:
-        return quantities.instant_us(text, "UTC")
-    except quantities.Malformed as error:
-        raise _wrong(field, str(error), code) from None
-
-
 def _length(text: str, field: str) -> int:
     try:
         length_s = quantities.seconds(text)
     except quantities.Malformed as error:
-        raise _wrong(field, str(error)) from None
+        raise wrong(field, str(error)) from None
     if not 0 < length_s <= INSTANT_MAX // SECOND_US:
-        raise _wrong(field, "a term lasts for something, and ends before the year 10000")
+        raise wrong(field, "a term lasts for something, and ends before the year 10000")
     return length_s
 
 
@@ -649,10 +627,4 @@ def _price(text: str) -> int:
     try:
         return quantities.price_micros(text) if text else 0
     except quantities.Malformed as error:
-        raise _wrong("price_per_gpu_hour", str(error)) from None
-
-
-def refuse_long(text: str, field: str) -> None:
-    """Free words are few. Raises `problems.Failure`."""
-    if len(text) > WORDS_MAX:
-        raise _wrong(field, f"at most {WORDS_MAX} characters")
+        raise wrong("price_per_gpu_hour", str(error)) from None

@@ -12,7 +12,8 @@ from forebay.core.claims import deliveries
 from forebay.core.world import World
 from forebay.server import promises, side_bodies, sides
 from forebay.server.calls import BOOKS, EVERYBODY, LIMIT_DEFAULT, LIMIT_MAX, OPERATOR, Call, Caller, address
-from forebay.server.promise_routes import MONTHS_DEFAULT, MONTHS_MAX, instant_of, refuse_long
+from forebay.server.posted import instant_of, refuse_long
+from forebay.server.promise_routes import MONTHS_DEFAULT, MONTHS_MAX
 from forebay.server.promises import known_date
 
 router = APIRouter()

@@ -342,16 +342,11 @@ def test_what_is_given_up_is_gone() -> None:
     assert code(driver, rights.OfferSale(RightId("rofr"), HoldId("h"))) == "unknown_right"
 
 
-def test_a_right_is_found_on_whichever_side() -> None:
+def test_a_contract_is_found_on_whichever_side() -> None:
     driver = customer(
         granted(), contract("in", "team", seller=LAB, rights=(market.refusal("own", site=HOME),))
     )
     state = driver.world.state.claims
-    for name, of in (("call", "rent"), ("own", "in")):
-        found = renting.right_named(state, RightId(name))
-        assert found is not None
-        assert found.contract == of
-    assert renting.right_named(state, RightId("none")) is None
     assert claims.overlays.contract_named(state, ContractId("rent")) == granted()
     assert claims.overlays.contract_named(state, ContractId("in")) is not None
     assert claims.overlays.contract_named(state, ContractId("none")) is None

@@ -29,7 +29,7 @@ from forebay.core.claims import calendar as calendars
 from forebay.core.claims.binding import Runs
 from forebay.core.claims.calendar import Calendar, Stock
 from forebay.core.claims.contracts import Hold, Standing, State, Tranche
-from forebay.core.claims.noderuns import joined_runs
+from forebay.core.claims.noderuns import joined_runs, nodes_in
 from forebay.core.claims.opening import OpenedOffer, OpenedTranche, Opening
 from forebay.core.claims.promised_power import power_of
 from forebay.core.claims.rights import Right
@@ -364,7 +364,7 @@ def _place(
                 )
                 return Refusal("not_standing", told, f"{where}.delivered")
             runs = binding.fit(free, room, supplied, each, nodes)
-        if _nodes(runs) < nodes or _beyond(room, supplied, each, runs):
+        if nodes_in(runs) < nodes or _beyond(room, supplied, each, runs):
             told = f"tranche {part.tranche}: what was delivered has no power that nobody else is promised"
             return Refusal("no_power", told, f"{where}.delivered")
         found[part.tranche] = Taken(runs, nodes * supplied.skus[each.sku].gpus_per_node)
@@ -384,8 +384,8 @@ def _named(free: vacancy.Free, part: OpenedTranche, nodes: int) -> Runs | str:
             return f"rack {name} is somebody else's within its term"
         runs.append((rack.first_node, rack.nodes))
     made = joined_runs(*runs)
-    if _nodes(made) != nodes:
-        return f"its racks have {_nodes(made)} nodes, and {nodes} were delivered"
+    if nodes_in(made) != nodes:
+        return f"its racks have {nodes_in(made)} nodes, and {nodes} were delivered"
     return made
 
 
@@ -400,10 +400,6 @@ def _standing(free: vacancy.Free, plan: TranchePlan, supplied: supply.State) -> 
 def _beyond(room: binding.Room, supplied: supply.State, plan: TranchePlan, runs: Runs) -> bool:
     power = power_of(plan, runs, supplied)
     return any(watts > room.left_w(level) for level, watts in power.items())
-
-
-def _nodes(runs: Runs) -> int:
-    return sum(count for _, count in runs)
 
 
 # What follows.

@@ -7,7 +7,7 @@ accepted, and its acceptance on the record: so what was billed is never taken ba
 from __future__ import annotations
 
 from forebay.core import supply, timeline, units
-from forebay.core.claims import acceptance, contracts, relief, rights
+from forebay.core.claims import acceptance, contracts, deliveries, rights
 from forebay.core.claims.acceptance import DeliveredPart, PartLife, Result
 from forebay.core.claims.contracts import Standing, State, Tranche
 from forebay.core.claims.terms import AcceptanceTerms, AcceptanceTest, BillingFrom, Direction, TranchePlan
@@ -229,7 +229,7 @@ def _accepted(
 def _committed_at(tranche: Tranche, part: DeliveredPart) -> int:
     """The committed date of the last unit of a part, which follows on those that were accepted before it."""
     upto = contracts.units_accepted(tranche) + part.quantity
-    for delivery in relief.committed_dates(tranche.plan):
+    for delivery in deliveries.committed(tranche.plan):
         upto -= delivery.count
         if upto <= 0:
             return delivery.at

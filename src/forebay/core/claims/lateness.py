@@ -14,7 +14,7 @@ import dataclasses
 from typing import NamedTuple
 
 from forebay.core import supply, timeline
-from forebay.core.claims import contracts, relief, shortfall
+from forebay.core.claims import contracts, deliveries, relief, shortfall
 from forebay.core.claims.acceptance import PartLife
 from forebay.core.claims.contracts import Standing, State, Tranche
 from forebay.core.claims.shorts import Short
@@ -114,7 +114,7 @@ def dates_of(tranche: Tranche) -> list[CommittedDate]:
     """The committed dates of a tranche."""
     return [
         CommittedDate(each.count, each.at, relief.moved(tranche.reliefs, each.at))
-        for each in relief.committed_dates(tranche.plan)
+        for each in deliveries.committed(tranche.plan)
     ]
 
 

@@ -44,3 +44,8 @@ def dated_less(
         for start, nodes, since in runs
         for first, count in runs_less(((start, nodes),), gave)
     )
+
+
+def nodes_in(runs: tuple[tuple[int, int], ...]) -> int:
+    """Nodes in some runs."""
+    return sum(count for _, count in runs)

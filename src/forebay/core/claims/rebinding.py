@@ -24,7 +24,7 @@ from forebay.core.claims import binding, calendar, contracts
 from forebay.core.claims.binding import Runs
 from forebay.core.claims.calendar import Stock
 from forebay.core.claims.contracts import Standing, State, Tranche
-from forebay.core.claims.noderuns import runs_less
+from forebay.core.claims.noderuns import nodes_in, runs_less
 from forebay.core.claims.promised_power import promised_w
 from forebay.core.claims.terms import TranchePlan, Unit
 from forebay.core.ids import Answer, NodeIndex, Refusal, TrancheId
@@ -140,7 +140,7 @@ def _wrong(state: State, supplied: supply.State, tranche: Tranche, runs: Runs, a
     wrong = misshapen(supplied, tranche.plan, runs)
     if wrong:
         return wrong
-    had, has = contracts.nodes_bound(tranche), _nodes(runs)
+    had, has = contracts.nodes_bound(tranche), nodes_in(runs)
     if has < had:
         return f"would have {has} nodes, fewer than the {had} that it has"
     owed = max(had, binding.nodes_owed(state, supplied, tranche, at))
@@ -165,10 +165,6 @@ def beyond_power(state: State, supplied: supply.State, planned: Mapping[TrancheI
     return ""
 
 
-def _nodes(runs: Runs) -> int:
-    return sum(count for _, count in runs)
-
-
 def misshapen(supplied: supply.State, plan: TranchePlan, runs: Runs) -> str:
     """What is wrong with these nodes for a tranche, in words; "" when nothing is."""
     free_from = -1
@@ -191,7 +187,7 @@ def misshapen(supplied: supply.State, plan: TranchePlan, runs: Runs) -> str:
                 return f"would have a part of rack {rack.id}, and is promised whole racks"
             node = rack_end
     promised = contracts.nodes_promised(plan, supplied)
-    return f"is promised {promised} nodes, not {_nodes(runs)}" if _nodes(runs) > promised else ""
+    return f"is promised {promised} nodes, not {nodes_in(runs)}" if nodes_in(runs) > promised else ""
 
 
 class Shared(NamedTuple):

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from forebay.core.claims.terms import ContractPlan, Delivery, ReliefKind, ReliefTerms, TranchePlan
+from forebay.core.claims.terms import ContractPlan, ReliefKind, ReliefTerms, TranchePlan
 from forebay.core.ids import Command, Event, TrancheId
 from forebay.core.timeline import INSTANT_MAX
 
@@ -76,8 +76,3 @@ def moved(reliefs: Iterable[Relief], at: int) -> int:
             at += max(0, each.granted_until_at - max(each.start_at, covered_at))
             covered_at = max(covered_at, each.granted_until_at)
     return min(at, INSTANT_MAX)
-
-
-def committed_dates(plan: TranchePlan) -> tuple[Delivery, ...]:
-    """The parts of a tranche with their dates; all of it at its start where it has none."""
-    return plan.deliveries or (Delivery(plan.start_at, plan.count),)

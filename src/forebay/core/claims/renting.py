@@ -14,11 +14,11 @@ from forebay.core.claims.acceptance import DeliveredPart, PartLife
 from forebay.core.claims.calendar import Calendar, Stock, stock_of
 from forebay.core.claims.contracts import Standing, State, Tranche
 from forebay.core.claims.deliveries import Dates, ForecastDelivery, NotifyDelivery, ReportDelivered
-from forebay.core.claims.rights import Right, RightKind
+from forebay.core.claims.rights import RightKind
 from forebay.core.claims.shorts import Short
 from forebay.core.claims.terms import ContractPlan, TranchePlan
 from forebay.core.claims.versions import Version
-from forebay.core.ids import Answer, ContractId, Event, Refusal, RightId, SiteId, TenantId, TrancheId
+from forebay.core.ids import Answer, ContractId, Event, Refusal, SiteId, TenantId, TrancheId
 from forebay.core.supply.blocks import Confidence
 from forebay.core.timeline import INSTANT_MAX, Due, Steps
 
@@ -324,8 +324,3 @@ def waive_rented(state: State, command: rights.WaiveRight, at: int, emit: supply
     if not isinstance(answer, Refusal):
         emit(rented.RentedRightWaived(command.right, command.effective_at or at))
     return answer
-
-
-def right_named(state: State, name: RightId) -> Right | None:
-    """A right on whichever side; None where there is none of the name."""
-    return state.rights.get(name) or state.rented.rights.get(name)
