@@ -242,7 +242,7 @@ def _index_differs(world: World) -> None:
 
 
 def _buckets_differ(world: World) -> None:
-    next(iter(world.placed.index.pools.values())).by_free[8] = 0
+    next(iter(world.placed.index.pools.values())).by_free[8].clear()
 
 
 def _loads_differ(world: World) -> None:

@@ -12,8 +12,9 @@ from forebay.core import claims, supply, timeline
 from forebay.core.ids import Principal, Role
 from forebay.core.placements import schedule
 from forebay.core.placements.gang import Gang, Order, Phase, Tier
-from forebay.core.placements.index import Misfit, each_node
+from forebay.core.placements.index import each_node
 from forebay.core.placements.queue import Ticket, lane_of, shape_of
+from forebay.core.placements.search import Misfit
 from forebay.core.placements.state import INTERRUPTIONS
 from forebay.core.units import SECOND_US, counted
 

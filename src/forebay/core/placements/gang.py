@@ -29,6 +29,7 @@ class Level(StrEnum):
 
     NODE = "node"
     RACK = "rack"
+    ROW = "row"
     HALL = "hall"
     SITE = "site"
 

@@ -13,10 +13,12 @@ from typing import NamedTuple
 from forebay.core import claims, ids, supply
 from forebay.core.ids import Answer, GangId, NodeIndex, Refusal, SiteId, TrancheId
 from forebay.core.placements import gang as gangs
+from forebay.core.placements import search
 from forebay.core.placements import state as states
 from forebay.core.placements.gang import HOLDING, Ending, Gang, Level, Phase, Run, Spec, Tier
-from forebay.core.placements.index import POOL, Index, Misfit, Want, as_bits
+from forebay.core.placements.index import POOL, Index, as_bits
 from forebay.core.placements.queue import TIER_RANK, Lane, Shape, shape_of
+from forebay.core.placements.search import Misfit, Want
 from forebay.core.supply import Emit
 from forebay.core.timeline import Due
 from forebay.core.units import SECOND_US, counted
@@ -135,6 +137,7 @@ def never_fits(desk: Desk, spec: Spec) -> Refusal | None:
     near, near_gpus = {
         Level.NODE: ("a node", sku.gpus_per_node),
         Level.RACK: ("a rack", max((extent.rack for extent in extents), default=0)),
+        Level.ROW: ("a row", max((extent.row for extent in extents), default=0)),
         Level.HALL: ("a hall", max((extent.hall for extent in extents), default=0)),
         Level.SITE: (where, max((extent.site for extent in extents), default=0)),
     }[spec.within]
@@ -381,23 +384,25 @@ def find(desk: Desk, gang: Gang, *, pool_barred: bool = False, index: Index | No
     """Where a gang fits now. The misfit is that of the first place it may be: its own claim, or the pool."""
     index = index or desk.derived.index
     spec = gang.spec
-    prefer = as_bits(gang.runs) if gang.front else 0
+    prefer = gang.runs if gang.front else ()
     gpu_w = desk.supplied.skus[spec.sku].gpu_w
     if spec.tier is Tier.DEDICATED:
         tranche = desk.claimed.tranches[spec.tranche]
         want = Want(spec.tranche, spec.sku, tranche.plan.site, spec.gpus, spec.within, gpu_w)
-        found = index.find(want, prefer)
+        found = search.locate(index, want, prefer)
         return found if isinstance(found, Misfit) else Fit(found, TrancheId(""))
     misfit = Misfit("queue", "", 0, spec.gpus) if pool_barred else None
     for site in () if pool_barred else _sites(desk, spec):
-        found = index.find(Want(POOL, spec.sku, site, spec.gpus, spec.within, gpu_w), prefer)
+        found = search.locate(index, Want(POOL, spec.sku, site, spec.gpus, spec.within, gpu_w), prefer)
         if not isinstance(found, Misfit):
             return Fit(found, TrancheId(""))
         misfit = misfit or found
     if spec.tier is Tier.SPOT:
         for lender in lenders(desk, spec):
             plan = desk.claimed.tranches[lender].plan
-            found = index.find(Want(lender, spec.sku, plan.site, spec.gpus, spec.within, gpu_w), prefer)
+            found = search.locate(
+                index, Want(lender, spec.sku, plan.site, spec.gpus, spec.within, gpu_w), prefer
+            )
             if not isinstance(found, Misfit):
                 return Fit(found, lender)
     return misfit or Misfit("gpus", f"{spec.sku}", 0, spec.gpus)
@@ -571,7 +576,7 @@ def too_small_until(desk: Desk, gang: Gang) -> TooSmall | None:
     gpu_w = desk.supplied.skus[spec.sku].gpu_w
     for name in may_lend(desk, spec) if spec.tier is Tier.SPOT else []:
         want = Want(name, spec.sku, desk.claimed.tranches[name].plan.site, spec.gpus, spec.within, gpu_w)
-        if not isinstance(scratch.find(want), Misfit):
+        if not isinstance(search.locate(scratch, want), Misfit):
             return None
     ended = TrancheId("")
     turns = _turns(desk)

@@ -1,0 +1,412 @@
+"""Where does a shape fit now, and if nowhere, what binds?
+
+`locate` is pure: it reads an index and says which GPUs to take. Power is checked level by level while choosing: a
+level without room takes all racks under it out of the search at once, so that each level is probed at most once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from forebay.core.ids import SiteId, SkuId
+from forebay.core.placements.gang import Level, Run
+from forebay.core.placements.index import POOL, Exhausted, Index, Pool, PoolKey, bits
+
+
+class Want(NamedTuple):
+    """A shape to find: `gpus` of a SKU at a site, near to each other, each drawing `gpu_w` watts."""
+
+    owner: str
+    sku: SkuId
+    site: SiteId
+    gpus: int
+    within: Level
+    gpu_w: int
+
+
+class Misfit(NamedTuple):
+    """Why a shape does not fit now: the binding constraint with its numbers."""
+
+    #: "gpus" (free GPUs), "nodes" (wholly free nodes near enough to each other), "power" (what `level` has left after
+    #: the nodes before, and what the next one draws).
+    constraint: str
+    level: str
+    have: int
+    need: int
+
+
+def locate(index: Index, want: Want, prefer: Iterable[Run] = ()) -> tuple[Run, ...] | Misfit:
+    """Where this shape fits now: runs of nodes, or the constraint that binds.
+
+    Best fit, ties to the lowest node: a small gang goes to the node with the fewest free GPUs that hold it; a large
+    one takes wholly free nodes, in the rack with the fewest that hold it, else over as few racks as can be, its
+    remainder on a partly used node. Nodes in `prefer` are taken first where they fit.
+
+    Exact: it finds a place if and only if there is one. All whole nodes draw the same and the limits form a tree,
+    so that the sets of nodes that fit under them are a laminar matroid: taking one after the other, in any order,
+    finds as many as there can be. Where a remainder would fit beside another choice of whole nodes, that choice has
+    a node that this one left free, with power for it (the exchange property), and it fits there. What is reserved
+    for tranches only lowers the limits that work on the pool sees: they form the same tree.
+    """
+    pool = index.pools.get(PoolKey(want.owner, want.sku, want.site))
+    if pool is None or not any(pool.by_free):
+        return Misfit("gpus", f"{want.sku} at {want.site}", 0, want.gpus)
+    preferred = _by_rack(index, prefer) if prefer else {}
+    found = _find(_Search(index, pool, want, index.short), want, preferred)
+    if isinstance(found, Misfit) and index.short:
+        # What is known to be short was passed over: looked at again, so that what is told does not depend on that.
+        return _find(_Search(index, pool, want, None), want, preferred)
+    return found
+
+
+def _find(search: _Search, want: Want, preferred: dict[int, int]) -> tuple[Run, ...] | Misfit:
+    pool = search.pool
+    if want.gpus <= pool.gpus_per_node:
+        if search.one_node(want.gpus, -1, preferred):
+            return search.runs()
+        return search.misfit("gpus", _most_free(pool), want.gpus)
+    if want.within is Level.NODE:
+        return Misfit("gpus", "node", pool.gpus_per_node, want.gpus)
+    whole, rest = divmod(want.gpus, pool.gpus_per_node)
+    if want.within is Level.RACK:
+        if search.one_rack(whole, rest, preferred):
+            return search.runs()
+        return search.misfit("nodes", _most_whole(pool), whole + (rest > 0))
+    scopes = _scopes(search.index, pool, want)
+    best = max((scope.whole for scope in scopes), default=0)
+    fits = [scope for scope in scopes if scope.whole >= whole]
+    if preferred:
+        fits.sort(key=lambda scope: -_nodes_in(preferred, scope.racks))
+    for scope in fits:
+        search.clear()
+        near = {rack: nodes for rack, nodes in preferred.items() if scope.racks >> rack & 1}
+        if search.whole_nodes(whole, scope.racks, near) and (
+            not rest or search.one_node(rest, scope.racks, near)
+        ):
+            return search.runs()
+    return search.misfit("nodes", best, whole + (rest > 0))
+
+
+class _Scope(NamedTuple):
+    """Racks (as bits; -1 for all) that a shape may lie in, and how many wholly free nodes they have."""
+
+    racks: int
+    whole: int
+
+
+def _scopes(index: Index, pool: Pool, want: Want) -> list[_Scope]:
+    """Places that may hold the shape, the tightest first."""
+    if want.within is Level.SITE:
+        return [_Scope(-1, pool.whole)]
+    plant = index.plant
+    groups = plant.groups_at[want.within, want.site]
+    ordered = sorted((pool.whole_in.get(group, 0), plant.group_name[group], group) for group in groups)
+    return [_Scope(plant.group_racks[group], whole) for whole, _, group in ordered]
+
+
+def _most_whole(pool: Pool) -> int:
+    """The most wholly free nodes of one rack."""
+    return max((whole for whole, racks in enumerate(pool.racks_by_whole) if racks), default=0)
+
+
+def _most_free(pool: Pool) -> int:
+    """The most GPUs that are free on one usable node of the pool."""
+    for free in range(pool.gpus_per_node, 0, -1):
+        if pool.racks_by_free[free]:
+            return free
+    return 0
+
+
+def _by_rack(index: Index, runs: Iterable[Run]) -> dict[int, int]:
+    """The nodes of some runs: rack -> its nodes, as bits."""
+    found: dict[int, int] = {}
+    plant = index.plant
+    for first, count, _ in runs:
+        for node in range(first, first + count):
+            rack = plant.rack_of_node[node]
+            found[rack] = found.get(rack, 0) | 1 << (node - plant.rack_first[rack])
+    return found
+
+
+def _nodes_in(by_rack: dict[int, int], racks: int) -> int:
+    return sum(nodes.bit_count() for rack, nodes in by_rack.items() if racks >> rack & 1)
+
+
+@dataclass(slots=True)
+class _Above:
+    """The feeds above a rack: how many more nodes they bear, and how many were chosen that are not drawn yet. Racks
+    side by side hang on the same feeds, which are asked once.
+    """
+
+    feeds: Sequence[int] = (-1,)
+    bears: int = 0
+    stops: int = -1
+    chosen: int = 0
+
+
+#: More nodes than there are.
+_MANY = 1 << 40
+#: Answers of `_Search._in_rack` that are no level.
+_FITS, _LACKS_NODES = -1, -2
+
+
+class _Search:
+    """Nodes chosen so far, the watts they add to each level, and the first level that had too few."""
+
+    __slots__ = (
+        "added_w", "blocked", "gpu_w", "index", "kept_w", "partial", "pool", "short", "whole", "whole_count",
+    )  # fmt: skip
+
+    def __init__(self, index: Index, pool: Pool, want: Want, short: Exhausted | None) -> None:
+        self.index = index
+        self.pool = pool
+        self.gpu_w = want.gpu_w
+        #: By level, what this search must leave alone; None where it is for who it is reserved for.
+        self.kept_w = index.reserved_w if want.owner == POOL else None
+        #: Rack -> its nodes that are taken whole, as bits; and how many nodes that are.
+        self.whole: dict[int, int] = {}
+        self.whole_count = 0
+        #: The node that is taken in part, and its GPUs.
+        self.partial: tuple[int, int] | None = None
+        self.added_w: dict[int, int] = {}
+        self.blocked: Misfit | None = None
+        #: What other searches found to be short of power; None where it is not to be relied on.
+        self.short = short
+
+    def clear(self) -> None:
+        """Begin again, but for what is known to have blocked the first try."""
+        self.whole.clear()
+        self.whole_count = 0
+        self.added_w.clear()
+
+    # Power.
+
+    def room_w(self, level: int) -> int:
+        """Watts that a level can still take."""
+        index = self.index
+        room_w = index.plant.level_limit_w[level] - index.load_w[level] - self.added_w.get(level, 0)
+        return room_w if self.kept_w is None else room_w - self.kept_w[level]
+
+    def bearable(self, rack: int, count: int, watts: int) -> tuple[int, int]:
+        """How many of `count` nodes of so many watts each a rack can bear, and the lowest level that bears no more
+        (-1 where none is in the way).
+        """
+        return self._bearable(self.index.plant.rack_path[rack], count, watts)
+
+    def _bearable(self, levels: Sequence[int], count: int, watts: int) -> tuple[int, int]:
+        stops = -1
+        for level in levels:
+            room_w = self.room_w(level)
+            if room_w < count * watts:
+                count, stops = max(0, room_w // watts) if watts else 0, level
+        return count, stops
+
+    def _settle(self, above: _Above, watts: int) -> None:
+        """What was chosen below some feeds is drawn from them."""
+        if above.chosen:
+            for level in above.feeds:
+                self.added_w[level] = self.added_w.get(level, 0) + above.chosen * watts
+            above.chosen = 0
+
+    def note(self, level: int, watts: int) -> None:
+        """A level has too little for the next node."""
+        if self.blocked is None:
+            self.blocked = Misfit("power", self.index.plant.level_name[level], self.room_w(level), watts)
+        if self.short is not None and level not in self.added_w:
+            self.short.add(level, self.kept_w is not None, watts)
+
+    def powered(self, racks: int, watts: int) -> int:
+        """Of these racks those that are not known to be unable to bear so many watts more."""
+        known = 0 if self.short is None else self.short.racks(self.kept_w is not None, watts)
+        return racks & ~known if known else racks
+
+    # Nodes.
+
+    def one_node(self, gpus: int, racks: int, prefer: dict[int, int]) -> bool:
+        """Choose one node for `gpus` within `racks`, a preferred one first."""
+        if prefer and self._node_with(gpus, _racks(prefer), prefer):
+            return True
+        return self._node_with(gpus, racks, None)
+
+    def _node_with(self, gpus: int, racks: int, only: dict[int, int] | None) -> bool:
+        """Choose the node with the fewest free GPUs that hold `gpus`, within `racks`; of them `only` these nodes."""
+        pool, plant = self.pool, self.index.plant
+        watts = gpus * self.gpu_w
+        for free in range(gpus, pool.gpus_per_node + 1):
+            candidates = self.powered(pool.racks_by_free[free], watts)
+            if racks != -1:
+                candidates &= racks
+            while candidates:
+                low = candidates & -candidates
+                rack = low.bit_length() - 1
+                nodes = pool.by_free[free][rack]
+                if only is not None:
+                    nodes &= only[rack]
+                if self.whole:
+                    nodes &= ~self.whole.get(rack, 0)
+                if not nodes:
+                    candidates ^= low
+                    continue
+                borne, level = self.bearable(rack, 1, watts)
+                if borne:
+                    node = plant.rack_first[rack] + (nodes & -nodes).bit_length() - 1
+                    self.partial = node, lowest_bits(self.index.free[node], gpus)
+                    return True
+                self.note(level, watts)
+                candidates &= ~plant.level_racks[level]
+        return False
+
+    def one_rack(self, whole: int, rest: int, prefer: dict[int, int]) -> bool:
+        """Choose so many whole nodes, and one for the rest, in the rack with the fewest wholly free nodes that hold
+        it; racks with the most preferred nodes first.
+        """
+        pool, plant = self.pool, self.index.plant
+        watts = (whole * pool.gpus_per_node + rest) * self.gpu_w
+        for rack in sorted(prefer, key=lambda rack: (-prefer[rack].bit_count(), self._whole_in(rack), rack)):
+            if self._whole_in(rack) >= whole and self._in_rack(rack, whole, rest, watts, prefer) == _FITS:
+                return True
+        for some in pool.racks_by_whole[whole:]:
+            candidates = self.powered(some, watts)
+            while candidates:
+                low = candidates & -candidates
+                level = self._in_rack(low.bit_length() - 1, whole, rest, watts, {})
+                if level == _FITS:
+                    return True
+                candidates &= ~(low if level == _LACKS_NODES else plant.level_racks[level])
+        return False
+
+    def _whole_in(self, rack: int) -> int:
+        return self.pool.by_free[-1].get(rack, 0).bit_count()
+
+    def _in_rack(self, rack: int, whole: int, rest: int, watts: int, prefer: dict[int, int]) -> int:
+        """Choose all of a shape in one rack, so that its nodes hang on the same levels. What stops it: a level that
+        cannot bear it, or one of the two below.
+        """
+        borne, level = self.bearable(rack, 1, watts)
+        if not borne:
+            self.note(level, watts)
+            return level
+        self.clear()
+        near = {rack: prefer[rack]} if rack in prefer else {}
+        fits = self.whole_nodes(whole, 1 << rack, near) and (not rest or self.one_node(rest, 1 << rack, near))
+        return _FITS if fits else _LACKS_NODES
+
+    def whole_nodes(self, count: int, racks: int, prefer: dict[int, int]) -> bool:
+        """Choose `count` wholly free nodes in `racks`, preferred ones first, then rack by rack, the fullest last."""
+        pool, scope = self.pool, racks
+        if prefer:
+            racks = self._from(_racks(prefer), count, racks, prefer)
+        if self.whole_count < count:
+            tightest = self._tightest_rack(count - self.whole_count, scope)
+            if racks & tightest:
+                racks = self._from(tightest, count, racks, None)
+        for whole in range(len(pool.racks_by_whole) - 1, 0, -1):
+            if self.whole_count == count:
+                return True
+            some = pool.racks_by_whole[whole]
+            if some:
+                racks = self._from(some & racks, count, racks, None)
+        return self.whole_count == count
+
+    def _tightest_rack(self, count: int, racks: int) -> int:
+        """The rack with the fewest wholly free nodes that are at least so many, as a bit; 0 for none."""
+        for found in self.pool.racks_by_whole[max(count, 1) :]:
+            if found & racks:
+                found &= racks
+                return found & -found
+        return 0
+
+    def _from(self, some: int, count: int, racks: int, only: dict[int, int] | None) -> int:
+        """Choose from `some` racks until `count` nodes are chosen; returns the racks that are still worth a look."""
+        plant, by_rack = self.index.plant, self.pool.by_free[-1]
+        watts = self.pool.gpus_per_node * self.gpu_w
+        added_w, barred, above = self.added_w, 0, _Above()
+        for rack in bits(self.powered(some, watts)):
+            if self.whole_count == count:
+                break
+            if barred and barred >> rack & 1:
+                continue
+            nodes = by_rack.get(rack, 0)
+            had = self.whole.get(rack, 0)
+            if had:
+                nodes &= ~had
+            if only is not None:
+                nodes &= only[rack]
+            have = nodes.bit_count()
+            wanted = min(count - self.whole_count, have)
+            path = plant.rack_path[rack]
+            if path[1] != above.feeds[0]:
+                self._settle(above, watts)
+                above = _Above(path[1:], *self._bearable(path[1:], _MANY, watts))
+            own, borne, level = path[0], wanted, -1
+            if self.room_w(own) < wanted * watts:
+                borne, level = self._bearable((own,), wanted, watts)
+            if above.bears < borne:
+                borne, level = above.bears, above.stops
+            if borne:
+                self.whole[rack] = had | (nodes if borne == have else lowest_bits(nodes, borne))
+                self.whole_count += borne
+                added_w[own] = added_w.get(own, 0) + borne * watts
+                above.bears -= borne
+                above.chosen += borne
+            if borne < wanted:
+                self._settle(above, watts)
+                self.note(level, watts)
+                barred |= plant.level_racks[level]
+        self._settle(above, watts)
+        return racks & ~barred
+
+    # What was found.
+
+    def misfit(self, constraint: str, have: int, need: int) -> Misfit:
+        """Power where power stopped us, else what there is too little of."""
+        return self.blocked or Misfit(constraint, "", have, need)
+
+    def runs(self) -> tuple[Run, ...]:
+        """The nodes that were chosen, in order."""
+        plant = self.index.plant
+        full = (1 << self.pool.gpus_per_node) - 1
+        if self.partial is not None and not self.whole:
+            return (Run(self.partial[0], 1, self.partial[1]),)
+        made: list[Run] = []
+        #: The run that may go on: its first node, and the one after its last.
+        begin = end = 0
+        for rack in sorted(self.whole):
+            nodes, node = self.whole[rack], plant.rack_first[rack]
+            while nodes:
+                if not nodes & 1:
+                    gap = (nodes & -nodes).bit_length() - 1
+                    nodes >>= gap
+                    node += gap
+                count = (nodes + 1 & ~nodes).bit_length() - 1
+                if node != end:
+                    if begin != end:
+                        made.append(Run(begin, end - begin, full))
+                    begin = node
+                node += count
+                end = node
+                nodes >>= count
+        made.append(Run(begin, end - begin, full))
+        if self.partial is not None:
+            made.append(Run(self.partial[0], 1, self.partial[1]))
+            made.sort()
+        return tuple(made)
+
+
+def _racks(by_rack: Iterable[int]) -> int:
+    racks = 0
+    for rack in by_rack:
+        racks |= 1 << rack
+    return racks
+
+
+def lowest_bits(mask: int, count: int) -> int:
+    """The `count` lowest one-bits of a mask that has at least that many."""
+    taken = 0
+    for _ in range(count):
+        low = mask & -mask
+        taken |= low
+        mask ^= low
+    return taken
