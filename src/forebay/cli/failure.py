@@ -125,6 +125,7 @@ _MISTAKE = frozenset(
         "bad_payments",
         "bad_price",
         "bad_quantity",
+        "bad_shape",
         "bad_right_state",
         "bad_relief",
         "bad_remedies",

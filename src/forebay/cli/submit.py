@@ -18,6 +18,9 @@ EXAMPLES = """
 COMMAND_LINE = "command line"
 
 
+LEVELS = ["node", "rack", "row", "hall", "site"]
+
+
 @command.command("submit", examples=EXAMPLES, context_settings={"ignore_unknown_options": False})
 @click.argument("what", nargs=-1, required=True, metavar="FILE...|-- COMMAND...")
 @click.option("--tenant", default="", metavar="NAME", help="Whose gang it is; a tenant's token says it.")
@@ -30,9 +33,12 @@ COMMAND_LINE = "command line"
 @click.option(
     "--grace", default="30s", show_default=True, metavar="TIME", help="From the request to stop to the kill."
 )
+@click.option("--within", type=click.Choice(LEVELS), help="How near its GPUs must be.")
+@click.option("--near", type=click.Choice(LEVELS), help="How near they are to be where they can.")
 @click.option(
-    "--within", type=click.Choice(["node", "rack", "hall", "site"]), help="How near its GPUs must be."
-)
+    "--slice-gpus", type=click.IntRange(min=1), metavar="NUMBER",
+    help="Its GPUs come in slices of so many, each within one rack.",
+)  # fmt: skip
 @click.option("-n", "--dry-run", is_flag=True, help="Check it, and say whether it would be taken in.")
 def submit_command(what: tuple[str, ...], dry_run: bool, gpus: int | None, **fields: Any) -> None:
     """Submit gangs from files, or a command as a gang.
@@ -65,7 +71,7 @@ def _by_option(failure: Failed) -> Failed:
     errors = []
     for error in failure.errors:
         field = str(error.get("pointer") or "").strip("/").split("/")[0]
-        option = {"id": "--name", "program": "COMMAND", "": ""}.get(field, f"--{field}")
+        option = {"id": "--name", "program": "COMMAND", "": ""}.get(field, f"--{field.replace('_', '-')}")
         errors.append(
             {"option": option, "pointer": error.get("pointer", ""), "detail": error.get("detail", "")}
         )

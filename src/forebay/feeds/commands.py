@@ -533,6 +533,7 @@ def _gang(document: reading.Document, setting: Setting) -> Wanted:
         tranche=ids.TrancheId(body.tranche), within=body.within, sites=tuple(map(ids.SiteId, body.sites)),
         checkpoint_s=body.checkpoint, grace_s=body.grace, restarts_max=body.restarts,
         program=None if body.program is None else _program(body.program, name, setting), title=body.title,
+        near=body.near, slice_gpus=body.slice_gpus,
     )  # fmt: skip
     return Wanted(document, gang.SubmitGang(spec), name, {"tenant": ("tenant",)})
 

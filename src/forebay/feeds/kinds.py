@@ -705,6 +705,10 @@ class GangDocument(DocumentPart, kw_only=True, frozen=True):
     gpus: forms.Many
     #: All its GPUs lie within one of these.
     within: gang.Level = gang.Level.SITE
+    #: All its GPUs lie within one of these where they can: a level nearer than `within`; left out for no such wish.
+    near: gang.Level = gang.Level.SITE
+    #: Its GPUs come in slices of so many, each within one rack; left out for none.
+    slice_gpus: forms.Times = 0
     #: Sites that it may run at, in order of preference; left out for any.
     sites: list[forms.Name] = []
     #: How long it may run.

@@ -45,6 +45,8 @@ class GangBody(TypedDict):
     sku: str
     gpus: int
     within: str
+    near: str
+    slice_gpus: int
     sites: list[str]
     walltime_s: int
     checkpoint_s: int

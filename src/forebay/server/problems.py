@@ -101,6 +101,7 @@ STATUS_OF_REFUSAL = {
     "bad_scope": 422,
     "bad_service": 422,
     "bad_term": 422,
+    "bad_shape": 422,
     "bad_tier": 422,
     "bad_unit": 422,
     "bad_zone": 422,

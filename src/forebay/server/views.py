@@ -75,6 +75,8 @@ def gang_body(world: World, principal: Principal, found: gangs.Gang) -> bodies.G
         "sku": spec.sku,
         "gpus": spec.gpus,
         "within": spec.within.value,
+        "near": spec.near.value,
+        "slice_gpus": spec.slice_gpus,
         "sites": list(spec.sites),
         "walltime_s": spec.walltime_s,
         "checkpoint_s": spec.checkpoint_s,

@@ -50,8 +50,10 @@ def made(
     return index
 
 
-def want(gpus: int, within: Level = Level.SITE, owner: str = POOL) -> Want:
-    return Want(owner, HGX, NORTH, gpus, within, 1)
+def want(
+    gpus: int, within: Level = Level.SITE, owner: str = POOL, near: Level = Level.SITE, slice_gpus: int = 0
+) -> Want:
+    return Want(owner, HGX, NORTH, gpus, within, 1, near, slice_gpus)
 
 
 def take(index: Index, used: dict[int, int]) -> None:

@@ -206,10 +206,20 @@ def _over() -> str:
     return told(driver, "failed", "unstartable", "seen")
 
 
+def _slices() -> str:
+    """Each rack has three whole nodes left: room for one slice of two in each."""
+    driver = plant.plant()
+    driver.submit("one", 1, within=Level.NODE)
+    driver.submit("five", 28, within=Level.RACK)
+    driver.submit("sliced", 48, slice_gpus=16)
+    driver.submit("row", 32, slice_gpus=16, within=Level.HALL, near=Level.ROW)
+    return told(driver, "sliced", "row")
+
+
 def test_explanations_read_well() -> None:
     parts = (
         _placed, _wide, _called_back, _waiting, _power, _backoff_and_bar, _interrupted, _too_small,
-        _too_small_but_lent, _cannot_leave_in_time, _over,
+        _too_small_but_lent, _cannot_leave_in_time, _over, _slices,
     )  # fmt: skip
     text = "".join(part() for part in parts)
     kept.compare("explanations.txt", text)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from forebay.core import ids, money
+from forebay.core import claims, ids, money
 from forebay.core.claims import Lending, Unit
 from forebay.core.ids import GangId
 from forebay.core.placements import gang as gangs
@@ -56,6 +56,11 @@ def lending(racks: int = 1, terms: Lending | None = LENT, **policy: Any) -> Driv
         ({"grace_s": schedule.GRACE_S_MAX + 1}, "bad_quantity", "grace_s"),
         ({"checkpoint_s": -1, "restarts_max": -1}, "bad_quantity", "checkpoint_s"),
         ({"restarts_max": -1, "tenant": "carol"}, "bad_quantity", "restarts_max"),
+        ({"restarts_max": -1, "near": Level.HALL, "within": Level.RACK}, "bad_quantity", "restarts_max"),
+        ({"near": Level.HALL, "within": Level.RACK, "slice_gpus": 4}, "bad_shape", "near"),
+        ({"slice_gpus": -8, "gpus": 16}, "bad_shape", "slice_gpus"),
+        ({"slice_gpus": 12, "gpus": 24}, "bad_shape", "slice_gpus"),
+        ({"slice_gpus": 16, "gpus": 24, "tenant": "carol"}, "bad_shape", "slice_gpus"),
         ({"tranche": "t1", "tier": Tier.ON_DEMAND, "tenant": "carol"}, "bad_tier", "tranche"),
         ({"tenant": "carol", "sites": ("x",)}, "no_contract", "tier"),
         ({"tenant": "carol", "tier": Tier.SPOT}, "no_contract", "tier"),
@@ -72,6 +77,9 @@ def lending(racks: int = 1, terms: Lending | None = LENT, **policy: Any) -> Driv
         ({"gpus": 33, "within": Level.RACK}, "never_fits", "gpus"),
         ({"gpus": 41, "within": Level.HALL}, "never_fits", "gpus"),
         ({"gpus": 9, "sites": ("south",)}, "never_fits", "gpus"),
+        ({"gpus": 33, "within": Level.ROW}, "never_fits", "gpus"),
+        # North has a rack of four nodes and one of one: there is room for two slices of two nodes.
+        ({"gpus": 48, "slice_gpus": 16, "tier": Tier.SPOT}, "never_fits", "gpus"),
         ({"gpus": 1, "sku": "s1", "tier": Tier.SPOT}, "never_fits", "gpus"),
         # 33 kW on north's feed, 2 kW of base loads: 31 GPUs of 1 kW.
         ({"gpus": 32, "sites": ("north",), "within": Level.RACK}, "never_fits", "gpus"),
@@ -104,6 +112,43 @@ def test_what_is_not_taken_in(terms: dict[str, Any], code: str, field: str) -> N
     driver.later(days=1)
     refusal = driver.refused(SubmitGang(spec(**terms)))
     assert (refusal.code, refusal.field) == (code, field), refusal.detail
+
+
+@pytest.mark.parametrize(
+    ("within", "room"), [(Level.SITE, 5), (Level.HALL, 4), (Level.ROW, 3), (Level.RACK, 2), (Level.NODE, 0)]
+)
+def test_slices_that_no_state_of_the_plant_holds(within: Level, room: int) -> None:
+    """Racks of four and three nodes in a row, of three in another; a rack of three in another hall."""
+    halls = (
+        hall("h1", rack("r1", row="a"), rack("r2", row="a", nodes=3), rack("r3", row="b", nodes=3)),
+        hall("h2", rack("r4", nodes=3)),
+    )
+    driver = plant.plant(
+        contract("c1", "acme", tranche("t1", 2, unit=Unit.NODE)), sites=(site("north", (feed("f1"),), halls),)
+    )
+    terms: dict[str, Any] = {"slice_gpus": 16, "within": within}
+    for slices in range(1, room + 1):
+        driver.submit(f"g{slices}", 16 * slices, **terms)
+    refusal = driver.refused(SubmitGang(spec("more", 16 * (room + 1), **terms)))
+    assert refusal.code == "never_fits"
+    if within in (Level.HALL, Level.SITE):
+        asked = f"{room + 1} slices of 16 GPUs, each in one rack and all within one {within}"
+        assert refusal.detail == f"{asked}: there is room for {room} at the most"
+        assert refusal.told_to(plant.tenant("acme")) == f"nothing here could ever hold {asked}"
+    # A tranche's own promise is no secret to its owner.
+    refusal = driver.refused(SubmitGang(spec("own", 16, tranche="t1", slice_gpus=16, within=Level.NODE)))
+    assert refusal.code == "never_fits"
+
+
+def test_slices_on_a_tranche_whose_racks_are_still_to_come() -> None:
+    driver = plant.plant(
+        contract("c2", "bravo"),
+        sites=(site("north", (feed("f1"),), (hall("h1", rack("r1", nodes=2), rack("r2", nodes=2)),)),),
+    )
+    own = contract("c1", "acme", tranche("t1", 2))
+    driver.ask(claims.SignContract(own, override="racks are on their way"))
+    driver.submit("g1", 32, tranche="t1", slice_gpus=32)
+    assert driver.phase("g1") == "pending"
 
 
 def test_a_tenant_is_not_told_how_large_the_plant_is() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, product
 
 import pytest
 from hypothesis import given
@@ -157,6 +157,126 @@ def test_what_is_reserved_is_for_its_nodes_only() -> None:
     assert index.reserved_w[level] == 8
     index.release([Run(0, 1, 0xFF)], 1)
     assert (index.load_w[level], index.reserved_w[level]) == (24, 16)
+
+
+# What is wished, and slices
+
+
+@pytest.mark.parametrize(
+    ("used", "gpus", "within", "near", "places"),
+    [
+        # As near as is wished where that can be; else within what is required.
+        ({}, 32, Level.SITE, Level.RACK, [2, 3, 4, 5]),
+        ({}, 32, Level.SITE, Level.ROW, [0, 1, 6, 7]),
+        ({2: 1, 10: 1}, 32, Level.SITE, Level.RACK, [3, 4, 5, 11]),
+        ({2: 1, 10: 1}, 32, Level.HALL, Level.RACK, [8, 11, 12, 13]),
+        ({}, 8, Level.SITE, Level.NODE, [0]),
+        ({}, 16, Level.RACK, Level.NODE, [0, 1]),
+        # A wish that is wider than what is required says nothing.
+        ({}, 16, Level.RACK, Level.SITE, [0, 1]),
+    ],
+)
+def test_what_is_wished_is_tried_first(
+    used: dict[int, int], gpus: int, within: Level, near: Level, places: list[int]
+) -> None:
+    index = made(ROWS)
+    take(index, used)
+    runs = search.locate(index, want(gpus, within, near=near))
+    assert not isinstance(runs, Misfit)
+    assert [node for node, _ in indexes.each_node(runs)] == places
+
+
+@pytest.mark.parametrize(
+    ("used", "gpus", "slice_gpus", "within", "prefer", "places"),
+    [
+        ({}, 32, 16, Level.SITE, [], [0, 1, 6, 7]),
+        ({}, 48, 16, Level.HALL, [], [8, 9, 10, 11, 12, 13]),
+        ({0: 1}, 48, 16, Level.SITE, [], [6, 7, 8, 9, 2, 3]),
+        ({}, 64, 32, Level.SITE, [], [2, 3, 4, 5, 10, 11, 12, 13]),
+        ({}, 32, 16, Level.ROW, [], [0, 1, 6, 7]),
+        ({0: 1}, 32, 16, Level.ROW, [], [2, 3, 4, 5]),
+        ({0: 1}, 32, 16, Level.RACK, [], [2, 3, 4, 5]),
+        # Where it ran before comes first.
+        ({}, 32, 16, Level.SITE, [11, 12], [10, 11, 12, 13]),
+        ({}, 16, 16, Level.SITE, [12, 13], [12, 13]),
+        ({}, 16, 16, Level.ROW, [5], [2, 5]),
+    ],
+)
+def test_each_slice_lies_in_one_rack(
+    used: dict[int, int], gpus: int, slice_gpus: int, within: Level, prefer: list[int], places: list[int]
+) -> None:
+    index = made(ROWS)
+    take(index, used)
+    runs = search.locate(
+        index, want(gpus, within, slice_gpus=slice_gpus), [Run(node, 1, 0xFF) for node in prefer]
+    )
+    assert not isinstance(runs, Misfit), runs
+    assert [node for node, _ in indexes.each_node(runs)] == sorted(places)
+
+
+@pytest.mark.parametrize(
+    ("used", "gpus", "slice_gpus", "within", "misfit"),
+    [
+        ({}, 128, 32, Level.SITE, Misfit("slices", "", 2, 4)),
+        ({}, 96, 24, Level.HALL, Misfit("slices", "", 1, 4)),
+        ({2: 1}, 32, 32, Level.ROW, Misfit("slices", "", 1, 1)),
+        (dict.fromkeys(range(14), 1), 16, 16, Level.SITE, Misfit("slices", "", 0, 1)),
+    ],
+)
+def test_slices_that_do_not_fit(
+    used: dict[int, int], gpus: int, slice_gpus: int, within: Level, misfit: Misfit
+) -> None:
+    index = made(ROWS)
+    take(index, used)
+    if misfit.have >= misfit.need:
+        # There is one, and its rack has no power.
+        for level in range(1, 6):
+            index.plant.level_limit_w[level] = 31
+        misfit = Misfit("power", "rack r4", 31, 32)
+    assert search.locate(index, want(gpus, within, slice_gpus=slice_gpus)) == misfit
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["h1/a", "h1/b", "h2"]), st.sampled_from("abc"), st.integers(1, 4)),
+        min_size=1, max_size=4,
+    ),
+    st.tuples(*[st.integers(0, 40)] * 3), st.integers(1, 20), st.sets(st.integers(0, 15), max_size=5),
+    st.integers(1, 3), st.integers(1, 4), st.sampled_from(list(Level)[1:]),
+)  # fmt: skip
+def test_slices_against_brute_force(
+    racks: list[tuple[str, str, int]], limits: tuple[int, int, int], rack_limit_w: int, used: set[int], nodes: int,
+    count: int, within: Level,
+) -> None:  # fmt: skip
+    feeds = {"a": ("", limits[0]), "b": ("a", limits[1]), "c": ("", limits[2])}
+    index = made(racks, feeds, 4, rack_limit_w)
+    index.take([Run(node, 1, 1) for node in sorted(used) if node < len(index.free)], 0)
+    wanted = want(nodes * count * 4, within, slice_gpus=nodes * 4)
+    result = search.locate(index, wanted)
+    free = [
+        sum(index.free[node] == 15 for node in range(first, first + plenty))
+        for first, plenty in zip(index.plant.rack_first, index.plant.rack_nodes, strict=True)
+    ]
+    exists = False
+    for each in product(*(range(have // nodes + 1) for have in free)):
+        chosen = {
+            node: 4
+            for rack, slices in enumerate(each)
+            for node in [
+                node
+                for node in range(index.plant.rack_first[rack], index.plant.rack_first[rack] + racks[rack][2])
+                if index.free[node] == 15
+            ][: slices * nodes]
+        }
+        exists = exists or (sum(each) == count and _holds(index, wanted, chosen))
+    assert isinstance(result, Misfit) is not exists
+    if not isinstance(result, Misfit):
+        found_in: dict[int, int] = {}
+        for node, mask in indexes.each_node(result):
+            assert mask == index.free[node] == 15
+            found_in[index.plant.rack_of_node[node]] = found_in.get(index.plant.rack_of_node[node], 0) + 1
+        assert all(nodes_there % nodes == 0 for nodes_there in found_in.values())
+        assert _holds(index, wanted, {node: 4 for node, _ in indexes.each_node(result)})
 
 
 # Against brute force

@@ -11,7 +11,7 @@ from typing import Any
 from forebay.core import claims, supply, timeline
 from forebay.core.ids import Principal, Role
 from forebay.core.placements import schedule
-from forebay.core.placements.gang import Gang, Order, Phase, Tier
+from forebay.core.placements.gang import Gang, Level, Order, Phase, Tier
 from forebay.core.placements.index import each_node
 from forebay.core.placements.queue import Ticket, lane_of, shape_of
 from forebay.core.placements.search import Misfit
@@ -139,6 +139,14 @@ def _too_small(
     return _wait("pool", level, have, need, summary, facts, ahead, expected)
 
 
+NEAR = {
+    Level.SITE: "at one site",
+    Level.HALL: "in one hall",
+    Level.ROW: "in one row",
+    Level.RACK: "in one rack",
+}
+
+
 def _wait(
     code: str,
     level: str,
@@ -167,11 +175,12 @@ def _sentence(gang: Gang, misfit: Misfit, whole: bool) -> str:
             level = misfit.level if whole else "the power supply there"
             return f"Power: {level} has {misfit.have} W of headroom, the next node needs {misfit.need} W."
         case "nodes":
-            near = {"site": "at one site", "hall": "in one hall", "rack": "in one rack"}.get(
-                spec.within, "near enough"
-            )
+            near = NEAR.get(spec.within, "near enough")
             needed = f"{counted(misfit.need, 'wholly free node')} {near} {'is' if misfit.need == 1 else 'are'} needed"
             return f"Nodes: {needed}, {where} has {misfit.have}."
+        case "slices":
+            needed = f"{counted(misfit.need, 'slice')} of {spec.slice_gpus} GPUs {NEAR[spec.within]}"
+            return f"Slices: {needed}, each in one rack, are needed; {where} has room for {misfit.have}."
         case _:
             needed = f"{counted(misfit.need, 'free GPU')} of {spec.sku} on one node"
             return f"GPUs: {needed} {'is' if misfit.need == 1 else 'are'} needed, {where} has {misfit.have}."

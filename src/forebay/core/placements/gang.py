@@ -34,6 +34,10 @@ class Level(StrEnum):
     SITE = "site"
 
 
+#: Levels, the nearest first.
+LEVELS = tuple(Level)
+
+
 class Tier(StrEnum):
     """By which claim a gang runs: its tenant's own tranche, on demand, or spot (may be evicted, may borrow)."""
 
@@ -98,6 +102,10 @@ class Spec:
     program: Program | None = None
     #: Free words for people.
     title: str = ""
+    #: All its GPUs lie within one of these where they can; a level below `within`, or `within` for no such wish.
+    near: Level = Level.SITE
+    #: Its GPUs come in parts of so many, each within one rack: a multiple of a node's GPUs; 0 for no parts.
+    slice_gpus: int = 0
 
 
 # Effects: what the engine is to make true.

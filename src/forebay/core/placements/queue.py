@@ -32,6 +32,8 @@ class Shape(NamedTuple):
     gpus: int
     within: Level
     sites: tuple[SiteId, ...]
+    near: Level = Level.SITE
+    slice_gpus: int = 0
 
 
 class Ticket(NamedTuple):
@@ -52,7 +54,7 @@ def lane_of(spec: Spec) -> Lane:
 
 def shape_of(spec: Spec) -> Shape:
     """The shape a gang has."""
-    return Shape(spec.sku, spec.gpus, spec.within, spec.sites)
+    return Shape(spec.sku, spec.gpus, spec.within, spec.sites, spec.near, spec.slice_gpus)
 
 
 class Queue:

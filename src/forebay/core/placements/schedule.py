@@ -15,7 +15,7 @@ from forebay.core.ids import Answer, GangId, NodeIndex, Refusal, SiteId, Tranche
 from forebay.core.placements import gang as gangs
 from forebay.core.placements import search
 from forebay.core.placements import state as states
-from forebay.core.placements.gang import HOLDING, Ending, Gang, Level, Phase, Run, Spec, Tier
+from forebay.core.placements.gang import HOLDING, LEVELS, Ending, Gang, Level, Phase, Run, Spec, Tier
 from forebay.core.placements.index import POOL, Index, as_bits
 from forebay.core.placements.queue import TIER_RANK, Lane, Shape, shape_of
 from forebay.core.placements.search import Misfit, Want
@@ -50,12 +50,13 @@ class Fit(NamedTuple):
 
 
 def submit(desk: Desk, spec: Spec, made_id: GangId) -> Answer | Refusal:
-    """Take a gang in. Refuses, in this order: bad_id, duplicate_id, unknown_sku, bad_quantity, bad_tier, no_contract,
-    unknown_tranche, tranche_over, sku_not_promised, unknown_site, never_fits.
+    """Take a gang in. Refuses, in this order: bad_id, duplicate_id, unknown_sku, bad_quantity, bad_shape, bad_tier,
+    no_contract, unknown_tranche, tranche_over, sku_not_promised, unknown_site, never_fits.
     """
     if not spec.id:
         spec = replace(spec, id=made_id)
     no = _refuse_spec(desk, spec) or _refuse_claim(desk, spec) or never_fits(desk, spec)
+    no = no or _slices_never_fit(desk, spec)
     if no is not None:
         return no
     desk.emit(gangs.GangSubmitted(spec))
@@ -83,6 +84,23 @@ def _refuse_spec(desk: Desk, spec: Spec) -> Refusal | None:
     ):
         if not 0 <= value <= most:
             return Refusal("bad_quantity", f"{name} is {value}; from 0 to {most} is meant", name)
+    return _refuse_shape(spec, desk.supplied.skus[spec.sku].gpus_per_node)
+
+
+def _refuse_shape(spec: Spec, gpus_per_node: int) -> Refusal | None:
+    """A wish for nearness is nearer than what is required; slices are whole nodes, and make up the gang."""
+    near, within = LEVELS.index(spec.near), LEVELS.index(spec.within)
+    if near > within and spec.near is not Level.SITE:
+        told = f"near is {spec.near}, which is wider than within ({spec.within}); a nearer level is meant"
+        return Refusal("bad_shape", told, "near")
+    if spec.slice_gpus and (
+        spec.slice_gpus < 0 or spec.slice_gpus % gpus_per_node or spec.gpus % spec.slice_gpus
+    ):
+        told = (
+            f"slice_gpus is {spec.slice_gpus}; a multiple of {gpus_per_node} (the GPUs of a node of {spec.sku}) is"
+            f" meant, of which {spec.gpus} is a multiple"
+        )
+        return Refusal("bad_shape", told, "slice_gpus")
     return None
 
 
@@ -158,6 +176,29 @@ def never_fits(desk: Desk, spec: Spec) -> Refusal | None:
         text = f"{work} are asked for; the feeds of one {spec.within} have room for {best_w} W of work"
         return Refusal("never_fits", text, "gpus", told)
     return None
+
+
+def _slices_never_fit(desk: Desk, spec: Spec) -> Refusal | None:
+    """The same for slices: no rack is large enough for one, or nothing that is near enough for so many."""
+    if not spec.slice_gpus:
+        return None
+    sku, plant = desk.supplied.skus[spec.sku], desk.derived.index.plant
+    owner = desk.claimed.tranches.get(spec.tranche)
+    sites = _sites(desk, spec) if owner is None else [owner.plan.site]
+    room: dict[tuple[SiteId, int], int] = {}
+    for rack, key in enumerate(plant.pool_key):
+        if key[0] == spec.sku and key[1] in sites:
+            slices = plant.rack_nodes[rack] * sku.gpus_per_node // spec.slice_gpus
+            row, hall = plant.groups_of_rack[rack]
+            group = {Level.ROW: row, Level.HALL: hall, Level.SITE: -1}.get(spec.within, -2 - rack)
+            room[key[1], group] = room.get((key[1], group), 0) + slices
+    most, count = max(room.values(), default=0), spec.gpus // spec.slice_gpus
+    comes = owner is not None and claims.nodes_bound(owner) < claims.nodes_promised(owner.plan, desk.supplied)
+    if count <= most or comes:
+        return None
+    asked = f"{counted(count, 'slice')} of {spec.slice_gpus} GPUs, each in one rack and all within one {spec.within}"
+    told = "" if owner is not None else f"nothing here could ever hold {asked}"
+    return Refusal("never_fits", f"{asked}: there is room for {most} at the most", "slice_gpus", told)
 
 
 def _never_fits_later(spec: Spec, sku: supply.Sku, promised: int) -> Refusal | None:
@@ -388,12 +429,12 @@ def find(desk: Desk, gang: Gang, *, pool_barred: bool = False, index: Index | No
     gpu_w = desk.supplied.skus[spec.sku].gpu_w
     if spec.tier is Tier.DEDICATED:
         tranche = desk.claimed.tranches[spec.tranche]
-        want = Want(spec.tranche, spec.sku, tranche.plan.site, spec.gpus, spec.within, gpu_w)
+        want = want_of(spec, spec.tranche, tranche.plan.site, gpu_w)
         found = search.locate(index, want, prefer)
         return found if isinstance(found, Misfit) else Fit(found, TrancheId(""))
     misfit = Misfit("queue", "", 0, spec.gpus) if pool_barred else None
     for site in () if pool_barred else _sites(desk, spec):
-        found = search.locate(index, Want(POOL, spec.sku, site, spec.gpus, spec.within, gpu_w), prefer)
+        found = search.locate(index, want_of(spec, POOL, site, gpu_w), prefer)
         if not isinstance(found, Misfit):
             return Fit(found, TrancheId(""))
         misfit = misfit or found
@@ -406,6 +447,11 @@ def find(desk: Desk, gang: Gang, *, pool_barred: bool = False, index: Index | No
             if not isinstance(found, Misfit):
                 return Fit(found, lender)
     return misfit or Misfit("gpus", f"{spec.sku}", 0, spec.gpus)
+
+
+def want_of(spec: Spec, owner: str, site: SiteId, gpu_w: int) -> Want:
+    """What a gang asks of an owner's nodes at a site."""
+    return Want(owner, spec.sku, site, spec.gpus, spec.within, gpu_w, spec.near, spec.slice_gpus)
 
 
 def _sites(desk: Desk, spec: Spec) -> list[SiteId]:
@@ -575,7 +621,7 @@ def too_small_until(desk: Desk, gang: Gang) -> TooSmall | None:
         return None
     gpu_w = desk.supplied.skus[spec.sku].gpu_w
     for name in may_lend(desk, spec) if spec.tier is Tier.SPOT else []:
-        want = Want(name, spec.sku, desk.claimed.tranches[name].plan.site, spec.gpus, spec.within, gpu_w)
+        want = want_of(spec, name, desk.claimed.tranches[name].plan.site, gpu_w)
         if not isinstance(search.locate(scratch, want), Misfit):
             return None
     ended = TrancheId("")

@@ -11,12 +11,16 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from forebay.core.ids import SiteId, SkuId
-from forebay.core.placements.gang import Level, Run
+from forebay.core.placements.gang import LEVELS, Level, Run
 from forebay.core.placements.index import POOL, Exhausted, Index, Pool, PoolKey, bits
 
 
 class Want(NamedTuple):
-    """A shape to find: `gpus` of a SKU at a site, near to each other, each drawing `gpu_w` watts."""
+    """A shape to find: `gpus` of a SKU at a site, near to each other, each drawing `gpu_w` watts.
+
+    All lie within one `within`, and within one `near` where that can be. With `slice_gpus` they come in slices of so
+    many, each within one rack.
+    """
 
     owner: str
     sku: SkuId
@@ -24,13 +28,15 @@ class Want(NamedTuple):
     gpus: int
     within: Level
     gpu_w: int
+    near: Level = Level.SITE
+    slice_gpus: int = 0
 
 
 class Misfit(NamedTuple):
     """Why a shape does not fit now: the binding constraint with its numbers."""
 
-    #: "gpus" (free GPUs), "nodes" (wholly free nodes near enough to each other), "power" (what `level` has left after
-    #: the nodes before, and what the next one draws).
+    #: "gpus" (free GPUs), "nodes" (wholly free nodes near enough to each other), "slices" (racks' room for one, near
+    #: enough to each other), "power" (what `level` has left after the nodes before, and what the next one draws).
     constraint: str
     level: str
     have: int
@@ -62,6 +68,16 @@ def locate(index: Index, want: Want, prefer: Iterable[Run] = ()) -> tuple[Run, .
 
 
 def _find(search: _Search, want: Want, preferred: dict[int, int]) -> tuple[Run, ...] | Misfit:
+    if LEVELS.index(want.near) < LEVELS.index(want.within):
+        nearer = _find_within(search, want._replace(within=want.near), preferred)
+        if not isinstance(nearer, Misfit):
+            return nearer
+        search.clear()
+        search.blocked = None
+    return _find_within(search, want, preferred)
+
+
+def _find_within(search: _Search, want: Want, preferred: dict[int, int]) -> tuple[Run, ...] | Misfit:
     pool = search.pool
     if want.gpus <= pool.gpus_per_node:
         if search.one_node(want.gpus, -1, preferred):
@@ -75,6 +91,8 @@ def _find(search: _Search, want: Want, preferred: dict[int, int]) -> tuple[Run, 
             return search.runs()
         return search.misfit("nodes", _most_whole(pool), whole + (rest > 0))
     scopes = _scopes(search.index, pool, want)
+    if want.slice_gpus:
+        return _find_slices(search, want, scopes, preferred)
     best = max((scope.whole for scope in scopes), default=0)
     fits = [scope for scope in scopes if scope.whole >= whole]
     if preferred:
@@ -87,6 +105,24 @@ def _find(search: _Search, want: Want, preferred: dict[int, int]) -> tuple[Run, 
         ):
             return search.runs()
     return search.misfit("nodes", best, whole + (rest > 0))
+
+
+def _find_slices(
+    search: _Search, want: Want, scopes: list[_Scope], preferred: dict[int, int]
+) -> tuple[Run, ...] | Misfit:
+    """The same for slices: in each scope as many are chosen as can be, rack by rack. That finds them if they are
+    there, for all slices draw the same, so that they form a laminar matroid too.
+    """
+    nodes, count = want.slice_gpus // search.pool.gpus_per_node, want.gpus // want.slice_gpus
+    room = [search.room_for_slices(nodes, scope.racks) for scope in scopes]
+    fits = [scope for scope, slices in zip(scopes, room, strict=True) if slices >= count]
+    if preferred:
+        fits.sort(key=lambda scope: -_nodes_in(preferred, scope.racks))
+    for scope in fits:
+        search.clear()
+        if search.slices(nodes, count, scope.racks, preferred):
+            return search.runs()
+    return search.misfit("slices", max(room, default=0), count)
 
 
 class _Scope(NamedTuple):
@@ -310,6 +346,49 @@ class _Search:
                 racks = self._from(some & racks, count, racks, None)
         return self.whole_count == count
 
+    def room_for_slices(self, nodes: int, racks: int) -> int:
+        """How many slices of so many wholly free nodes there are in `racks`, whatever they draw."""
+        by_whole = enumerate(self.pool.racks_by_whole)
+        return sum(
+            (some & racks).bit_count() * (whole // nodes) for whole, some in by_whole if whole >= nodes
+        )
+
+    def slices(self, nodes: int, count: int, racks: int, prefer: dict[int, int]) -> bool:
+        """Choose `count` slices in `racks`: in racks with the most preferred nodes first, then in those with the
+        fewest wholly free nodes that hold one.
+        """
+        watts = nodes * self.pool.gpus_per_node * self.gpu_w
+        ordered = sorted(
+            (rack for rack in prefer if racks >> rack & 1), key=lambda rack: -prefer[rack].bit_count()
+        )
+        left = self._slices_from(ordered, nodes, count, prefer)
+        for whole in range(nodes, len(self.pool.racks_by_whole)):
+            candidates = self.powered(self.pool.racks_by_whole[whole] & racks, watts) if left else 0
+            left = self._slices_from(bits(candidates), nodes, left, {})
+        return not left
+
+    def _slices_from(self, racks: Iterable[int], nodes: int, count: int, prefer: dict[int, int]) -> int:
+        """Choose from some racks, in this order, until `count` slices are chosen; how many are left."""
+        plant, watts = self.index.plant, nodes * self.pool.gpus_per_node * self.gpu_w
+        barred = 0
+        for rack in racks:
+            if not count:
+                break
+            if barred >> rack & 1 or rack in self.whole:
+                continue
+            free = self.pool.by_free[-1].get(rack, 0)
+            wanted = min(count, free.bit_count() // nodes)
+            borne, level = self.bearable(rack, wanted, watts)
+            if borne:
+                first = lowest_bits(free & prefer.get(rack, 0), borne * nodes)
+                self.whole[rack] = first | lowest_bits(free & ~first, borne * nodes - first.bit_count())
+                count -= borne
+                self._settle(_Above(plant.rack_path[rack], chosen=borne), watts)
+            if borne < wanted:
+                self.note(level, watts)
+                barred |= plant.level_racks[level]
+        return count
+
     def _tightest_rack(self, count: int, racks: int) -> int:
         """The rack with the fewest wholly free nodes that are at least so many, as a bit; 0 for none."""
         for found in self.pool.racks_by_whole[max(count, 1) :]:
@@ -403,9 +482,9 @@ def _racks(by_rack: Iterable[int]) -> int:
 
 
 def lowest_bits(mask: int, count: int) -> int:
-    """The `count` lowest one-bits of a mask that has at least that many."""
+    """The `count` lowest one-bits of a mask, or all where it has fewer."""
     taken = 0
-    for _ in range(count):
+    for _ in range(min(count, mask.bit_count())):
         low = mask & -mask
         taken |= low
         mask ^= low
