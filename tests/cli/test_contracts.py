@@ -4,6 +4,7 @@ from jsonschema import validate
 
 from forebay.cli import outputs
 from tests.cli.desk import Desk, golden
+from tests.cli.test_suppliers import RENTED, rent
 
 ALDER = """\
 forebay: 1
@@ -97,3 +98,47 @@ def test_what_was_published(desk: Desk) -> None:
         ran.status,
         "values[0].value: index power: of 2026-10-15T00:00:00Z 103.20 is known" in ran.err,
     ) == (4, True)
+
+
+def test_a_right_on_other_terms_and_then_withdrawn(desk: Desk) -> None:
+    assert desk("apply", desk.file("alder.yaml", ALDER)).status == 0
+    text = ALDER.split("---\n")[1].replace("id: alder-1", "id: alder-1\nversion: 2\neffective: 2027-06-20")
+    text = text.replace("notice: 30d, term: 90d", "notice: 45d, term: 120d, price_per_gpu_hour: 2.50")
+    assert desk("sign", desk.file("two.yaml", text)).status == 0
+    assert (
+        "alder-longer from 2027-06-20 on: 45d of notice, for 120d, 2.50 USD a GPU-hour\n"
+        in desk("rights").out
+    )
+    right = text[text.index("rights:") : text.index("clauses:")]
+    none = text.replace(right, "").replace("version: 2", "version: 3").replace("2027-06-20", "2027-07-20")
+    assert desk("sign", desk.file("three.yaml", none)).status == 0
+    told = desk("rights", "list", "--json").json
+    validate(told, outputs.OUTPUTS["rights.list"])
+    assert "alder-longer is withdrawn from 2027-07-20 on" in desk("rights").out
+    assert "  - right alder-longer" in desk("contracts", "show", "alder-1").out
+    moved = text.replace("version: 2", "version: 4").replace("2027-06-20", "2027-08-20")
+    ran = desk("sign", desk.file("four.yaml", moved))
+    assert "four.yaml:15:6: rights[0].id: right alder-longer exists already" in ran.err
+
+
+def test_what_we_rent_is_amended(desk: Desk) -> None:
+    rent(desk)
+    more = RENTED.replace("id: lake-1\n", "id: lake-1\nversion: 2\neffective: 2027-01-01\n")
+    more = more.replace("count: 30", "count: 40").replace("2027-04-01, count: 20", "2027-04-01, count: 30")
+    dry = desk("sign", desk.file("lake-v2.yaml", more), "--dry-run")
+    assert dry.status == 0, dry.err
+    ran = desk("sign", desk.file("lake-v2.yaml", more))
+    assert ran.status == 0, ran.err
+    golden("contracts_show_rented", desk("contracts", "show", "lake-1").out)
+    assert desk("contracts", "show", "lake-1", by="acme").status == 1
+    assert "320 " in desk("entitlements", "lake-1").out or "240 " in desk("entitlements", "lake-1").out
+    again = desk("sign", desk.file("lake-v2.yaml", more))
+    assert (again.status, "signed" in again.out + again.err) == (0, True)
+    other = more.replace("count: 40", "count: 41").replace("2027-04-01, count: 30", "2027-04-01, count: 31")
+    no = desk("sign", desk.file("lake-v2.yaml", other))
+    assert (no.status, "give them a new version" in no.err) == (4, True)
+    desk.rig.pass_time(40 * 24 * 3_600_000_000)
+    assert "from 2027-01-01T00:00:00Z on" in desk("contracts", "show", "lake-1").out
+    assert [
+        each["version"] for each in desk("contracts", "--json").json["items"] if each["id"] == "lake-1"
+    ] == [2]

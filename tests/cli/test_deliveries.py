@@ -119,7 +119,7 @@ def test_the_how_to_does_what_it_says(desk: Desk) -> None:
     for line in lines:
         ran = desk(*shlex.split(line), by="acme" if line.startswith(("accept", "reject")) else "operator")
         assert ran.status == 0, (line, ran.err)
-    assert len(lines) == 7
+    assert len(lines) == 8
     assert "rejected: two nodes drop out of the ring" in desk("deliveries").out
 
 
@@ -142,6 +142,64 @@ def test_what_is_printed_is_as_its_schema_says(desk: Desk) -> None:
         name = "rights.list" if arguments[0] == "rights" else arguments[0]
         assert ran.json["schema"] == f"forebay.{name}/1"
         validate(ran.json, outputs.OUTPUTS[name])
+
+
+#: What we rent, to be accepted.
+TAKEN_OVER = """\
+forebay: 1
+kind: Contract
+id: lake-2
+seller: lakeside
+tenant: us
+currency: USD
+zone: UTC
+tranches:
+  - id: lake-now
+    site: lake
+    sku: duo
+    count: 4
+    start: 2026-12-05
+    term: 90d
+    price_per_gpu_hour: 4.00
+    late: {grace: 0d, damages_per_gpu_day: 20, longstop: 60d}
+    acceptance: {tests: [{name: burn_in_hours, at_least: 72}], deemed: 10d}
+    relief: [{kind: force_majeure, notice: 10d, cap: 30d}]
+  - {id: lake-plain, site: lake, sku: duo, count: 3, start: 2026-12-05, term: 90d, price_per_gpu_hour: 4.00}
+"""
+
+
+def test_what_we_rent_is_handed_over_to_us(desk: Desk) -> None:
+    assert desk.rig.apply("forebay: 1\nkind: Estate\nparty: us\n", TAKEN_OVER).status_code == 200
+    none = desk("ready", "lake-now", "--count", "5", "--result", "burn_in_hours=72")
+    assert (none.status, "lake-now has 4 of its 4 racks by now" in none.err) == (4, True)
+    for _ in range(2):
+        assert desk("ready", "lake-now", "--count", "2", "--result", "burn_in_hours=72").status == 0
+    told = desk("accept", "lake-now", "--notice", "1").out
+    assert told == (
+        "notice 1 of lake-now is accepted since 2026-12-01T08:00:00Z: 2 billed from 2026-12-05T00:00:00Z on\n"
+    )
+    assert desk("reject", "lake-now", "--reason", "links flap").status == 0
+    flood = (
+        "--kind",
+        "force_majeure",
+        "--from",
+        "2026-12-01",
+        "--until",
+        "2026-12-04",
+        "--reason",
+        "a flood",
+    )
+    assert desk("relief", "lake-now", *flood).out == "lake-now: 2026-12-05 is moved to 2026-12-08\n"
+    golden("deliveries_rented", desk("deliveries").out)
+    golden("entitlements_accepted", desk("entitlements", "lake-2").out)
+    assert "3 racks, 0 there" in desk("deliveries", "lake-plain").out
+    desk.rig.pass_time(5 * 24 * 3_600_000_000)
+    assert desk("delivered", "lake-plain", "--on", "2026-12-05").status == 0
+    assert "3 racks, 3 there" in desk("deliveries", "lake-plain").out
+    twice = desk("delivered", "lake-now", "--on", "2026-12-05")
+    assert (twice.status, "has terms for acceptance" in twice.err) == (4, True)
+    assert desk("deliveries", "lake-now", by="acme").status == 1
+    assert "lake-now" in desk("deliveries", by="finance").out
 
 
 def test_mistakes(desk: Desk) -> None:

@@ -54,3 +54,71 @@ def test_overlays_are_for_ourselves(desk: Desk) -> None:
     assert desk("slip", "grid", "--site", "fjord", "--by", "90").status == 0
     assert "waits for grid at fjord: 29 days late" in desk("overlays").out
     assert desk("overlays", by="acme").status == 5
+
+
+FIRST = """\
+forebay: 1
+kind: Contract
+id: lake-2
+seller: lakeside
+tenant: us
+currency: USD
+zone: UTC
+tranches:
+  - {id: lake-more, site: lake, sku: duo, count: 2, start: 2027-02-01, term: 400d, price_per_gpu_hour: 2.00}
+rights:
+  - {id: lake-first, kind: refusal, site: lake, notice: 5d, waiver: 20d}
+"""
+SALE = ("--sku", "duo", "--start", "2027-03-01", "--end", "2028-03-01")
+
+
+def test_what_our_seller_offers_us_first(desk: Desk) -> None:
+    rent(desk)
+    assert desk.rig.apply(FIRST).status_code == 200
+    told = desk("rights", "offered", "lake-first", *SALE, "--racks", "10", "--price", "2.10")
+    assert told.out == "lake-first: to be answered before 2026-12-06T08:00:00Z\n"
+    again = desk("rights", "offered", "lake-first", *SALE, "--racks", "10", "--price", "2.10", "--json").json
+    validate(again, outputs.OUTPUTS["rights.offered"])
+    assert (again["offer"], again["changed"]) == ("open", False)
+    golden("rights_offered", desk("rights").out)
+    assert desk("entitlements", "lake-2").out.endswith(
+        "\non offer by lake-first: 80 GPUs (20 nodes) of duo at lake, 2027-03-01 to 2028-03-01, 2.10 USD a GPU-hour\n"
+    )
+    watched = desk("contracts", "watch", "--json", by="finance").json["items"]
+    (offer,) = [each for each in watched if each["contract"] == "lake-2"]
+    assert (offer["title"], offer["date"], offer["days"]) == (
+        "answer the offer by lake-first", "2026-12-06T08:00:00Z", 5,
+    )  # fmt: skip
+    assert desk("rights", "waive", "lake-first").status == 0
+    covered = desk("rights", "offered", "lake-first", *SALE, "--nodes", "10", "--price", "2.20")
+    assert covered.out == "lake-first: we let this sale pass, and it may be sold until 2026-12-21T08:00:00Z\n"
+    assert desk("rights").out.endswith(
+        "\nlet pass by lake-first: 80 GPUs (20 nodes) of duo at lake, 2027-03-01 to 2028-03-01, 2.10 USD a GPU-hour, "
+        "or more, may be sold until 2026-12-21T08:00:00Z; told of again 2026-12-01T08:00:00Z\n"
+    )
+    assert desk("rights", "exercise", "lake-first").status == 4
+    assert (
+        desk("rights", "offered", "lake-first", *SALE, "--nodes", "10", "--price", "2.20", "--anew").status
+        == 0
+    )
+    used = desk("rights", "exercise", "lake-first")
+    assert used.out.startswith("lake-first is exercised: tranche lake-first-1, ")
+    assert "lake-first-1/1" in desk("entitlements", "lake-2").out
+    # What the seller offers us, it does not offer to itself; and whose right it is decides which command it is.
+    for arguments, status, said in (
+        (["birch-first", *SALE, "--nodes", "1", "--price", "2"], 1, "is in a contract that we sell"),
+        (["none", *SALE, "--nodes", "1", "--price", "2"], 1, "there is no right none"),
+        (["lake-first", *SALE, "--price", "2"], 1, "so many racks, or of so many nodes"),
+        (["lake-first", *SALE[2:], "--nodes", "1", "--price", "2"], 1, "say which is offered"),
+        (["lake-first", *SALE, "--nodes", "1", "--price", "2.10.10"], 1, "price"),
+        (
+            ["lake-first", *SALE[2:], "--sku", "none", "--racks", "1", "--price", "2"],
+            1,
+            "not in the catalogue",
+        ),
+    ):
+        ran = desk("rights", "offered", *arguments)
+        assert (ran.status, said in ran.err) == (status, True), ran.err
+    assert (
+        desk("rights", "offered", "lake-first", *SALE, "--nodes", "1", "--price", "2", by="acme").status == 5
+    )

@@ -1,5 +1,6 @@
 """Tables are shown beside what is recorded, applied whole or not at all, and written as YAML."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -120,6 +121,28 @@ def test_a_site_comes_with_its_schedule(server: Shell) -> None:
     assert server("import", *files).out == "Site lab-9: unchanged\nSchedule lab-9: unchanged\n"
 
 
+def test_prices_that_change_have_a_table(server: Shell) -> None:
+    tranches = TRANCHES.replace("acme", "elm").replace(",2,now,30,", ",1,2030-01-01,60,")
+    steps = "Contract,Tranche,Price date,GPU/h price (USD)\nelm-1,elm-t1,2030-01-15,1.75\n"
+    steps += "elm-1,elm-t1,2030-02-01,1.5\n"
+    zone = tranches.replace("Currency,", "Currency,Zone,").replace("USD,", "USD,UTC,")
+    write(server, racks=RACKS, elm=zone, steps=steps)
+    assert server("import", "racks.csv").status == 0
+    ran = server("import", "--dry-run", "elm.csv", "steps.csv")
+    assert (ran.status, "  + price 2030-01-15T00:00:00Z of elm-t1\n" in ran.out) == (0, True), (
+        ran.out + ran.err
+    )
+    assert server("import", "elm.csv", "steps.csv").status == 0
+    assert "Contract elm-1: unchanged" in server("import", "elm.csv", "steps.csv").out
+    write(server, steps=steps.replace("1.5", "1.25"))
+    ran = server("import", "--dry-run", "elm.csv", "steps.csv")
+    assert "~ price 2030-02-01T00:00:00Z of elm-t1: price_per_gpu_hour: 1.50 -> 1.25" in ran.out, ran.out
+    write(server, steps=steps.replace("1.5", "1.2345678"))
+    ran = server("import", "--dry-run", "elm.csv", "steps.csv")
+    told = " ".join(ran.err.split())
+    assert "steps.csv, row 3, column 'GPU/h price (USD)': '1.2345678'" in told, told
+
+
 def told(capsys: pytest.CaptureFixture[str], status: int, *arguments: str | Path) -> str:
     """What is said when nothing is asked of a server: in this process, since processes take their time."""
     assert run_line(["import", *map(str, arguments)]) == status
@@ -144,6 +167,96 @@ def test_mistakes_are_told_without_a_server(tmp_path: Path, capsys: pytest.Captu
     (tmp_path / "empty").mkdir()
     assert "there is no .csv, .tsv, .xlsx file in" in told(capsys, 1, tmp_path / "empty")
     assert "one of them is meant" in told(capsys, 2, "--write", "x", "-n", path)
+
+
+@pytest.mark.parametrize(
+    ("contracts", "words"),
+    [
+        (
+            "Contract,Seller,Customer,Currency,Lawyer\noak-1,us,oak,USD,Jussi\n",
+            "for contracts 'Lawyer' is not known",
+        ),
+        (
+            "Contract,Seller,Customer,Currency,Customer\noak-1,us,oak,USD,oak\n",
+            "for contracts 'tenant' stands twice",
+        ),
+    ],
+)
+def test_a_table_that_cannot_be_told_is_all_that_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], contracts: str, words: str
+) -> None:
+    # The tranches lack their seller only because it stands in the table that could not be told.
+    tranches = "Contract,Tranche,Site,SKU,Count,Start,Term (days),GPU/h price,Zone\n"
+    tranches += "oak-1,oak-t1,lab-1,gb300-nvl72,1,2030-01-01,30,2.00,UTC\n"
+    (tmp_path / "contracts.csv").write_text(contracts)
+    (tmp_path / "tranches.csv").write_text(tranches)
+    err = told(capsys, 1, tmp_path / "tranches.csv", tmp_path / "contracts.csv")
+    why = "contracts.csv, row 1: which table this is does not follow from its columns: "
+    assert f"{why}{words}" in " ".join(err.split())
+    assert ("tranches.csv" in err, err.count("contracts.csv")) == (False, 1)
+    # What is wrong with a cell by itself is told all the same.
+    (tmp_path / "tranches.csv").write_text(tranches + ",oak-t2,lab-1,gb300-nvl72,1,2030-01-01,30,2.00,UTC\n")
+    err = told(capsys, 1, tmp_path / "tranches.csv", tmp_path / "contracts.csv")
+    assert words in " ".join(err.split())
+    assert "tranches.csv, row 3, column 'Contract': nothing stands here" in err
+
+
+#: What is written in which column in the place of what is right, the reason, and the words.
+MISTAKES = [
+    ("Zone", "", "no_zone", "Start", "'2031-09-01' has no zone: write an offset"),
+    ("Count", "-1", "bad_quantity", "Count", "'-1' is not a whole number from 1 to 10000000"),
+    ("Count", "99999999999", "bad_quantity", "Count", "is not a whole number from 1 to 10000000"),
+    ("Price", "3.1234567", "too_precise", "Price", "money with more digits than a micro-unit"),
+    ("Price", "-3", "bad_quantity", "Price", "'-3' is not a price, such as '2.85'"),
+    ("SKU", "gb999", "unknown_sku", "SKU", "SKU gb999 is not in the catalogue (known: "),
+]
+
+
+@pytest.mark.parametrize("ending", ["csv", "xlsx"])
+def test_each_mistake_has_its_reason_and_its_cell(server: Shell, ending: str) -> None:
+    write(server, racks=RACKS)
+    assert server("import", "racks.csv").status == 0
+    head = [
+        "Contract",
+        "Seller",
+        "Customer",
+        "Currency",
+        "Zone",
+        "Tranche",
+        "Site",
+        "SKU",
+        "Count",
+        "Start",
+        "Term",
+        "Price",
+    ]
+    good = [
+        "oak-1",
+        "us",
+        "oak",
+        "USD",
+        "UTC",
+        "oak-t1",
+        "lab-1",
+        "gb300-nvl72",
+        "1",
+        "2031-09-01",
+        "30d",
+        "3",
+    ]
+    for column, text, code, blamed, words in MISTAKES:
+        row = good.copy()
+        row[head.index(column)] = text
+        path = server.home / f"wrong.{ending}"
+        if ending == "csv":
+            path.write_text("\n".join(map(",".join, (head, row))) + "\n")
+        else:
+            path.write_bytes(book({"Tranches": [head, row]}))
+        told = json.loads(server("import", path.name, "--json").err)
+        (place,) = told["errors"]
+        assert (told["code"], place["code"]) == (code, code), told
+        assert (place["row"], place["column_name"], words in place["detail"]) == (2, blamed, True), told
+    assert "oak" not in server("contracts", "--json").out
 
 
 def test_what_is_written_is_left_alone_and_applies_as_the_same(server: Shell) -> None:

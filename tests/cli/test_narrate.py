@@ -21,11 +21,19 @@ ENDED: dict[str, Any] = {
     "exit_status": -9, "evidence": "",
 }  # fmt: skip
 LENDING = {"reclaim_deadline_s": 20, "owner_share_ppm": 400_000}
-TRANCHE = {"id": "t1", "count": 3, "unit": "node", "price_micros_per_gpu_hour": 2_350_000, "lending": LENDING}
+TRANCHE = {"id": "t1", "site": "lab", "count": 3, "unit": "node", "start_at": 1_767_225_600_000_000,
+           "price_micros_per_gpu_hour": 2_350_000, "lending": LENDING}  # fmt: skip
+SALE = {"site": "lake", "sku": "hgx", "nodes": 4, "start_at": 1_767_225_600_000_000,
+        "end_at": 1_767_312_000_000_000, "price_micros_per_gpu_hour": 2_000_000}  # fmt: skip
 VALUE = {"published_at": 1_767_139_200_000_000, "value_micros": 103_200_000}
 #: kind, body, sentences
 STORY: list[tuple[str, dict[str, Any], list[str]]] = [
     ("WorldOpened", {"name": "lab"}, []),
+    ("OfferReceived", {"right": "first", "deadline_at": 1_767_229_200_000_000, "sale": SALE},
+     ["right first: we are offered 4 nodes of hgx at lake, 2026-01-01 to 2026-01-02, until 2026-01-01T01:00:00Z"]),
+    ("CoveredOfferReceived", {"right": "first", "sale": SALE},
+     ["right first: we are told again of 4 nodes of hgx at lake, 2026-01-01 to 2026-01-02, which we let pass"]),
+    ("ReceivedOfferLapsed", {"right": "first", "until_at": 1}, ["right first: nobody answered in time, it lapses"]),
     ("EstateApplied", {"estate": {"party": "lab", "title": ""}}, ["we are lab"]),
     ("EstateApplied", {"estate": {"party": "lab", "title": "The lab"}}, ["we are lab (The lab)"]),
     ("OverlayApplied", {"overlay": {"contract": "c", "notes": "secret"}}, ["we keep terms of our own on c"]),
@@ -51,7 +59,8 @@ STORY: list[tuple[str, dict[str, Any], list[str]]] = [
      ["rack r01 is live: 2 nodes, 8 GPUs (x), at most 132 kW"]),
     ("ContractSigned",
      {"plan": {"id": "c", "seller": "us", "tenant": "a", "currency": "USD", "spot": True, "tranches": [TRANCHE]}},
-     ["contract c binds us and a", "  3 nodes for itself, as tranche t1, at 2.35 USD a GPU-hour",
+     ["contract c binds us and a",
+      "  3 nodes at lab from 2026-01-01 on: tranche t1, 2.35 USD a GPU-hour",
       "  idle parts may be lent, back within 20s; 40 % of the price is a's", "  a may run on spot"]),
     ("ContractOpened",
      {"contract": "c", "opening": {"at": 0, "tranches": [{"tranche": "t1", "delivered": 2}],
@@ -91,15 +100,22 @@ STORY: list[tuple[str, dict[str, Any], list[str]]] = [
      {"site": "s", "sku": "x", "reason": "agreed", "shorts": [{"tranche": "t1", "start_at": 1_798_761_600_000_000}]},
      ["more x at s is promised than there will be from 2027-01-01 on",
       "  t1 goes short, as was shared out by hand: agreed"]),
+    ("ShortfallAssessed",
+     {"site": "s", "sku": "x", "shorts": [], "unallocated": [{"nodes": 8, "start_at": 1_798_761_600_000_000}]},
+     ["more x at s is promised than there will be",
+      "  8 nodes are missing from 2027-01-01 on, and nothing says who goes short"]),
     ("ShortfallAssessed", {"site": "s", "sku": "x", "reason": "", "shorts": []},
      ["nobody goes short of x at s any more"]),
     ("InvoiceIssued", {"invoice": "INV-000001", "tenant": "a", "total_minor": 1234, "currency": "USD"},
      ["INV-000001 is issued to a: 12.34 USD"]),
     ("ContractAmended",
      {"plan": {"id": "c", "version": 2}, "effective_at": 1_768_521_600_000_000, "override": "agreed",
-      "tranches": [TRANCHE | {"end_at": 1_798_761_600_000_000}], "rights": [{"id": "r", "kind": "call"}]},
+      "tranches": [TRANCHE | {"end_at": 1_798_761_600_000_000}], "rights": [{"id": "r", "kind": "call"}],
+      "regranted": [{"id": "s", "kind": "refusal"}], "withdrawn": ["u"]},
      ["contract c is amended: version 2 holds from 2026-01-16 on", "  tranche t1: 3 nodes until 2027-01-01",
-      "  right r (call)", "  signed beyond what can be promised: agreed"]),
+      "  right r (call)", "  right s (refusal), on other terms", "  right u is withdrawn",
+      "  signed beyond what can be promised: agreed"]),
+    ("RightLapsed", {"right": "u"}, ["right u is withdrawn, it lapses"]),
     ("AmendmentTookEffect", {"contract": "c", "version": 2}, ["version 2 of contract c holds from here on"]),
     ("TranchePriceChanged", {"tranche": "t1"}, ["another price holds for tranche t1 from here on"]),
     ("IndexPublished", {"index": "power", "values": [VALUE]},

@@ -98,3 +98,49 @@ def test_mistakes_are_told_where_they_stand(desk: Desk) -> None:
     ):
         ran = desk("apply", desk.file("paid.yaml", PAID.replace(old, new)))
         assert (ran.status, told in " ".join(ran.err.split())) == (1, True), ran.err
+
+
+RAN = """\
+forebay: 1
+kind: Contract
+id: birch-3
+seller: us
+tenant: birch
+currency: EUR
+zone: UTC
+tranches:
+  - {id: birch-ran, site: fjord, sku: duo, count: 1, start: 2026-10-01, term: 400d, price_per_gpu_hour: 2.50}
+payments:
+  {billing: arrears, net: 30d, interest: 10 %, withholding: 50 %, refund: 90 %}
+opening:
+  at: 2026-11-30
+  billed: 9000
+  prepaid: 1000
+  prepaid_drawn: 400
+  tranches: [{tranche: birch-ran, delivered: 0}]
+  invoices:
+    - {number: A-1, open: 3650, issued: 2026-10-01}
+    - {number: A-2, open: 100, issued: 2026-11-15}
+    - {number: A-3, open: 50, issued: 2026-11-01, due: 2026-11-21T08:00:00Z}
+"""
+
+
+def test_what_was_open_at_the_cutover(desk: Desk) -> None:
+    assert desk("apply", desk.file("ran.yaml", RAN)).status == 0
+    told = desk("payments", "birch-3", "--json").json
+    validate(told, outputs.OUTPUTS["payments"])
+    found = {
+        each["number"]: (each["due"], each["interest"]["amount"], each["may_be_withheld"]["amount"])
+        for each in told["open_invoices"]
+    }
+    # 3,650.00 at a tenth a year is 1.00 a day: due on 31 October, it is late for 31 days and 8 hours.
+    assert found == {
+        "A-1": ("2026-10-31T00:00:00Z", "31.333333", "1825.00"),
+        "A-2": ("2026-12-15T00:00:00Z", "0.00", "50.00"),
+        "A-3": ("2026-11-21T08:00:00Z", "0.136986", "25.00"),
+    }
+    assert told["refund"]["amount"] == "540.00"
+    out = desk("payments", "birch-3").out
+    assert "as if nothing was paid of it since" in out
+    assert "refund if it had ended at the cutover: 540.00" in out
+    assert desk("payments", "acme-1", "--json").json["open_invoices"] == []

@@ -71,3 +71,22 @@ def test_what_cannot_be_replayed(trace: Path, shell: Shell) -> None:
     assert ran.status == 1
     assert "not a Parquet file" in ran.err
     assert shell("replay", "none.parquet", "--gpus", "8").status == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (("--policy", "conservative"), "conservative"),
+        (("--policy", "easy_depth", "--depth", "3"), "easy_depth, depth 3"),
+    ],
+)
+def test_every_policy_is_read(trace: Path, shell: Shell, said: tuple[str, ...], told: str) -> None:
+    report = shell("replay", str(trace), "--gpus", "16", "--json", *said).json
+    assert report["policy"] == told
+
+
+@pytest.mark.parametrize("said", [("--policy", "easiest"), ("--depth", "0")])
+def test_impossible_policies(trace: Path, shell: Shell, said: tuple[str, str]) -> None:
+    ran = shell("replay", str(trace), "--gpus", "16", *said)
+    assert ran.status == 2
+    assert said[1] in ran.err

@@ -33,6 +33,58 @@ def test_the_order_is_told(desk: Desk) -> None:
     assert "promise policy 2: supply at P90; who signed last goes short first, acme-1 last\n" in told
 
 
+def test_clauses_decide_and_are_told(desk: Desk) -> None:
+    cedar = """\
+forebay: 1
+kind: Contract
+id: cedar-1
+seller: us
+tenant: cedar
+currency: USD
+zone: UTC
+tranches:
+  - {id: cedar-fjord, site: fjord, sku: duo, count: 5, start: 2027-08-01, term: 400d, price_per_gpu_hour: 3}
+shortfall: {served: last}
+"""
+    no = desk(
+        "sign", desk.file("bad.yaml", cedar.replace("last", "last, after: [cedar-1]")), "--override", "x"
+    )
+    assert (no.status, "it is served before or after others, not itself" in no.err) == (1, True)
+    assert desk("sign", desk.file("cedar.yaml", cedar)).status == 0
+    dune = cedar.replace("cedar", "dune")
+    no = desk("sign", desk.file("dune.yaml", dune), "--override", "we dare")
+    golden("shortfall_contradiction", no.err)
+    assert desk("slip", "grid", "--by", "120").status == 0
+    golden("shortfall_clauses", desk("shortfall").out)
+    assert "cedar" not in desk("shortfall", by="acme").out
+    assert "another's contract" in desk("shortfall", by="acme").out
+    validate(desk("shortfall", "--json").json, outputs.OUTPUTS["shortfall"])
+    assert "too little" in desk("terms", "cedar-1").out
+
+
+def test_without_a_rule_it_is_nobodys(desk: Desk) -> None:
+    policy = "forebay: 1\nkind: PromisePolicy\nversion: 2\nshorting: none\n"
+    assert desk("apply", desk.file("policy.yaml", policy)).status == 0
+    assert desk("slip", "grid", "--by", "120").status == 0
+    golden("shortfall_nobodys", desk("shortfall").out)
+    validate(desk("shortfall", "--json").json, outputs.OUTPUTS["shortfall"])
+    more = """\
+forebay: 1
+kind: Contract
+id: dune-1
+seller: us
+tenant: dune
+currency: USD
+zone: UTC
+tranches:
+  - {id: dune-fjord, site: fjord, sku: duo, count: 5, start: 2031-08-01, term: 400d, price_per_gpu_hour: 3}
+"""
+    no = desk("sign", desk.file("dune.yaml", more))
+    assert no.status == 3
+    golden("shortfall_no_rule", no.err)
+    assert desk("sign", desk.file("last.yaml", more + "shortfall: {served: last}\n")).status == 0
+
+
 def test_sharing_out_by_hand(desk: Desk) -> None:
     assert desk("slip", "grid", "--by", "120").status == 0
     before = desk.seq()

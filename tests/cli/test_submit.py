@@ -92,7 +92,7 @@ def test_two_mistakes_name_both(lab: Lab) -> None:
 def test_a_file_keeps_its_places(lab: Lab) -> None:
     (lab.shell.home / "twice.yaml").write_text(f"{GANG}---\n{GANG}".replace("filed", "twice"))
     ran = lab.shell("submit", "twice.yaml")
-    assert ran.status == 1
+    assert ran.status == 4
     assert "twice.yaml:13:1: name: Gang birch.twice stands twice" in ran.err
     assert "first in twice.yaml:3" in ran.err
     assert lab.shell("explain", "birch.twice").status == 1

@@ -25,6 +25,7 @@ tranches:
     term: 1095d
     price_per_gpu_hour: 2.50
     operation: handed_over
+    shortfall: {served: last, before: [acme]}
     late: {grace: 10d, discount_per_day: 50 %, cap: 10000, longstop: 90d}
     service:
       unit: rack
@@ -57,10 +58,32 @@ tranches:
     maintenance: {allowed: 2h}
 remedies: {order: [credit, damages, fee_discount], settlement: set_off, cap_month: 50000}
 """
+#: What it says beside that of its price, its hand-over and its dates.
+MORE = """\
+    price_steps:
+      - {at: 2029-06-16, price_per_gpu_hour: 2.405}
+    index: {id: power, base: 100, share: 10 %, floor_per_gpu_hour: 2.20, cap_per_gpu_hour: 2.80}
+    take_or_pay: 90 %
+    acceptance: {tests: [{name: burn_in_hours, at_least: 72}], deemed: 10d, billing_from: acceptance}
+"""
+RELIEF = """\
+relief:
+  - {kind: force_majeure, notice: 10d, cap: 120d}
+  - {kind: change_order, notice: 5d, cap: 90d}
+"""
+INDEX = """\
+forebay: 1
+kind: PriceIndex
+id: power
+zone: UTC
+values: [{published: 2026-01-31, value: 100}]
+"""
 
 
 def test_every_term_is_told(desk: Desk) -> None:
-    assert desk("apply", desk.file("terms.yaml", TERMS)).status == 0
+    assert desk("apply", desk.file("index.yaml", INDEX)).status == 0
+    text = TERMS.replace("    operation: handed_over\n", f"{MORE}    operation: handed_over\n") + RELIEF
+    assert desk("apply", desk.file("terms.yaml", text)).status == 0
     golden("terms", desk("terms", "dale-1").out)
     golden("terms_silent", desk("terms", "acme-1", by="acme").out)
     told = desk("terms", "dale-1", "--json", by="finance").json
@@ -80,11 +103,33 @@ def test_every_term_is_told(desk: Desk) -> None:
         assert (ran.status, ran.err) == (1, f"forebay: there is no contract {name}\n")
 
 
+def test_a_past_day_has_the_terms_of_its_day(desk: Desk) -> None:
+    assert desk("apply", desk.file("terms.yaml", TERMS)).status == 0
+    then = desk("terms", "dale-1", "--at", "2028-07-01").out
+    text = TERMS.replace("id: dale-1", "id: dale-1\nversion: 2\neffective: 2029-01-01")
+    text = text.replace("credit: 25 %", "credit: 30 %").replace(
+        "price_per_gpu_hour: 2.50", "price_per_gpu_hour: 3"
+    )
+    text = text.replace("allowed: 8h", "allowed: 6h").replace("cap_month: 50000", "cap_month: 40000")
+    assert desk("sign", desk.file("two.yaml", text)).status == 0
+    assert then == desk("terms", "dale-1", "--at", "2028-07-01").out
+    assert then.startswith("dale-1, version 1, as of 2028-06-30T22:00:00Z")
+    told = desk("terms", "dale-1", "--at", "2029-01-01", "--json").json
+    validate(told, outputs.OUTPUTS["terms"])
+    first = told["tranches"][0]
+    assert (told["version"], first["price"]["price_per_gpu_hour"]["amount"], first["maintenance"]["allowed_s"]) == (
+        2, "3.00", 6 * 3600,
+    )  # fmt: skip
+    assert first["service"]["ladder"][1]["credit_ppm"] == 300_000
+    ran = desk("terms", "dale-1", "--at", "soon")
+    assert (ran.status != 0, "at: " in ran.err) == (True, True)
+
+
 def test_a_ladder_out_of_order_is_refused_where_it_stands(desk: Desk) -> None:
     wrong = TERMS.replace("{below: 99 %, credit: 25 %}", "{below: 99 %, credit: 5 %}")
     ran = desk("apply", desk.file("terms.yaml", wrong))
     assert ran.status == 1
-    assert "terms.yaml:23:11: tranches[0].service.ladder[1]: " in ran.err
+    assert "terms.yaml:24:11: tranches[0].service.ladder[1]: " in ran.err
     assert "5 % below 99 % stands after 10 % below 99.9 %" in " ".join(ran.err.split())
 
 

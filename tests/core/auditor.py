@@ -201,6 +201,9 @@ class _Floor:
                     self._pass_over(event.tranche, nodes, at)
             case claims.TrancheUnbound():
                 del self.bound[event.tranche]
+            case claims.TrancheNominated():
+                # It is somewhere else now, and bound there anew.
+                self.bound.pop(event.tranche, None)
             case claims.TrancheRebound():
                 self._rebound(event, at)
             case claims.TrancheEnded() if event.tranche in self.terms:

@@ -167,8 +167,10 @@ class Machine(RuleBasedStateMachine):
         turnover_s=st.sampled_from([0, 0, 20]),
         start_timeout_s=st.sampled_from([5, 600, 600]),
         interruptions_max=st.sampled_from([0, 1, 10]),
+        order=st.sampled_from(list(gangs.Order)),
+        depth=st.sampled_from([1, 3]),
     )
-    def office(self, what: str, within_s: int, price: int, **times: int) -> None:
+    def office(self, what: str, within_s: int, price: int, **times: Any) -> None:
         if what == "prices":
             self.price_lists(price, price // 3, within_s)
         elif what == "close":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from forebay.core.claims import (
     exercise,
     lateness,
     maintenance,
+    outages,
     overdrawn,
     rights,
     service_levels,
@@ -22,6 +24,7 @@ from forebay.core.claims.rights import Cap, Life
 from forebay.core.ids import CapId, ContractId, RightId, TenantId, TrancheId
 from forebay.core.timeline import Interval
 from forebay.core.units import DAY_US, HOUR_US, MICROS, SECOND_US
+from tests.core import plant
 from tests.core.claims import market
 from tests.core.claims.market import day, hold, keep, late, life, offer, promise, refusal, sign, use, waiver
 from tests.core.claims.test_workdays import at, calendar, number
@@ -77,6 +80,34 @@ def test_a_new_price_in_the_middle_of_a_month() -> None:
     assert len(lines) == 2
     assert driver.count(claims.AmendmentTookEffect) == 1
     written(f"On {date(day(5))} an amendment is signed: 1.95 from {date(day(15))} on")
+
+
+def test_a_call_on_other_terms() -> None:
+    first = market.call()
+    driver = market.market(contract("c1", "acme", promise("t1", 1), rights=(first,)), stands=5, comes=0)
+    later = market.call(
+        "call", 3, price_micros_per_gpu_hour=3 * MICROS, notice_s=2 * market.DAY_S, expires_at=day(12)
+    )
+    text = contract("c1", "acme", promise("t1", 1), rights=(later,), version=2, effective_at=day(5))
+    driver.ask(sign(text))
+    kept = [(day(1), market.encumbered(driver, 1))]
+    for n in range(2, 30):
+        if market.encumbered(driver, n) != kept[-1][1]:
+            kept.append((day(n), market.encumbered(driver, n)))
+    assert [racks for _, racks in kept] == [2, 3, 0]
+    for (from_at, racks), (to_at, _), between in zip(kept, kept[1:], (day(7), day(20)), strict=False):
+        assert from_at < between <= to_at
+        written(f"| {date(from_at)} | ")
+        assert racks
+    written(
+        f"| {date(kept[1][0])} | {date(day(20))} | 2 | 3 | 3 |", f"| {date(day(20))} | {date(kept[2][0])} |"
+    )
+    driver.until(day(7))
+    drawn = []
+    for name, received_at in (("before", day(5) - SECOND_US), ("then", day(5))):
+        used = market.use("call", name, racks=1, effective_at=received_at)
+        drawn.append(driver.ask(used, plant.FINANCE)["drawn_micros"])
+    written(f"32 x 240 x 2.00 = {money(drawn[0])}", f"costs {money(drawn[1])}.")
 
 
 def test_a_price_that_follows_an_index() -> None:
@@ -227,6 +258,30 @@ def test_a_ladder() -> None:
     assert service_levels.credit(level, kept, fee_micros).micros == 0
 
 
+def test_replaced_in_time_and_too_late() -> None:
+    january, february = Interval(utc(2027), utc(2027, 2)), Interval(utc(2027, 2), utc(2027, 3))
+    steps = ((999_000, 100_000), (990_000, 250_000), (950_000, 1_000_000))
+    ladder = tuple(service_levels.Rung(*step) for step in steps)
+    level = service_levels.ServiceLevel(service_levels.ServiceUnit.RACK, ladder, cap_month_ppm=500_000)
+    failures = [
+        [Interval(utc(2027, 1, 5), utc(2027, 1, 5, 4))], [Interval(utc(2027, 1, 9, 10), utc(2027, 1, 10, 14))],
+        [Interval(utc(2027, 1, 31, 22), utc(2027, 2, 1, 5))], [],
+    ]  # fmt: skip
+    due = [[Interval(utc(2026), utc(2028))]] * 4
+    fee_micros = 128 * 744 * 2 * MICROS
+
+    def told(hours: int, month: Interval) -> tuple[int, str, str]:
+        known = outages.availability(replace(level, replacement_s=hours * 3600), failures, due, month)
+        ppm = units.divide_half_even(known.up_us * 1_000_000, known.due_us)
+        given = service_levels.credit(level, known, fee_micros)
+        return (known.due_us - known.up_us) // HOUR_US, f"{ppm / 10_000:.4f} %", money(given.micros)
+
+    (lost, share, credit), (at_once, other_share, other) = told(4, january), told(0, january)
+    written(f"{lost} rack-hours lost are {share}: {credit}")
+    written(f"At once down, the {at_once} hours would have been {other_share}, and {other}.")
+    written(f"February begins with {told(4, february)[0]} rack-hours lost")
+
+
 def test_maintenance_in_excess() -> None:
     start = utc(2027)
     sunday = maintenance.WeeklyWindow(workdays.Weekday.SUNDAY, 7200, 4 * 3600)
@@ -281,6 +336,20 @@ def test_first_refusal_one_second_later() -> None:
     for plan in (cheaper, promise("t2", 9, end=20, unit=Unit.NODE)):
         assert driver.refused(sign(contract("c2", "bravo", plan), "h1")).code == "first_refusal"
     driver.ask(sign(contract("c2", "bravo", promise("t2", 2, end=20)), "h1"))
+
+
+def test_who_waits_for_late_notices_has_less_time_to_sell() -> None:
+    driver = offered()
+    offer(driver)
+    driver.until(T0 + HOUR_US + DAY_US - 1)
+    assert life(driver, "rofr") is Life.OFFERED
+    driver.until(T0 + HOUR_US + DAY_US)
+    assert market.held_right(driver, "rofr").passed == (("h1", driver.at),)
+    refused = driver.refused(sign(contract("c2", "bravo", promise("t2", 2, end=20)), "h1"))
+    written(
+        f"recorded at {timeline.text(driver.at).replace('T', ' ')[:-1]}", "nothing is left of a single day"
+    )
+    assert refused.code == "first_refusal"
 
 
 def test_two_rights_on_one_scope() -> None:

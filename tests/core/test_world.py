@@ -85,6 +85,9 @@ COMMANDS: list[Command] = [
     claims.deliveries.ReportDelivered(TrancheId("t1"), 1, T0),
     claims.deliveries.ForecastDelivery(TrancheId("t1"), 1, T0, T0),
     claims.rights.OfferSale(RightId("r1"), HoldId("h1")),
+    claims.offers.ReceiveOffer(
+        RightId("r1"), claims.offers.OfferedSale(SiteId("north"), SkuId("hgx"), 1, T0, T0 + 1, 1)
+    ),
     claims.rights.ExerciseRight(RightId("r1"), T0),
     claims.rights.WaiveRight(RightId("r1"), T0),
     claims.acceptance.GiveReadyNotice(TrancheId("t1"), 1),

@@ -10,10 +10,23 @@ from forebay.feeds.columns import Column, Table, TableLevel
 
 Rows = list[dict[str, str]]
 #: Tables in which everything that can be said of a document is said once.
-WHOLE = {
+WHOLE: dict[str, tuple[str, ...]] = {
     "Site": ("sites", "feeds", "racks"),
     "Schedule": ("milestones", "causes", "power", "blocks"),
-    "Contract": ("contracts", "tranches", "rights", "caps", "clauses"),
+    "Contract": (
+        "contracts",
+        "tranches",
+        "rights",
+        "caps",
+        "clauses",
+        "tests",
+        "price_steps",
+        "ladders",
+        "windows",
+        "reliefs",
+        "prepayments",
+        "paid_milestones",
+    ),
 }
 
 
@@ -70,10 +83,22 @@ def _things(table: Table, level: TableLevel, node: tree.Mapping) -> list[tuple[d
     if level is columns.RACK:
         halls = _list(node, "halls")
         return [({"hall": _text(hall, "id")}, rack) for hall in halls for rack in _list(hall, "racks")]
+    if level.above == "tranche" and "tranches" in node.entries:
+        tranches = _list(node, "tranches")
+        return [
+            ({"tranche": _text(each, "id")}, found)
+            for each in tranches
+            for found in _list(each, level.within)
+        ]
     return [({}, each) for each in _list(node, level.within)]
 
 
 def _list(node: tree.Mapping, name: str) -> list[Any]:
+    *groups, name = name.split(".")
+    for group in groups:
+        if group not in node.entries or not isinstance(inner := node.entries[group][1], tree.Mapping):
+            return []
+        node = inner
     found = node.entries.get(name)
     return [] if found is None or not isinstance(found[1], tree.Sequence) else list(found[1].items)
 

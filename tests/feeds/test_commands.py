@@ -202,6 +202,22 @@ def test_prices_and_policies() -> None:
     )
     policy = wanted("forebay: 1\nkind: Policy\nversion: 2\novertake: 15m").command
     assert policy == gang.ApplyPolicy(gang.Policy(2, 900, 5, 600, 0, 600, 10))
+    policy = wanted("forebay: 1\nkind: Policy\nversion: 2\norder: easy_depth\ndepth: 7").command
+    assert policy == gang.ApplyPolicy(gang.Policy(2, order=gang.Order.EASY_DEPTH, depth=7))
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("depth: 0", "depth: '0' is not a whole number from 1 to 1000000"),
+        ("order: esay", "order: 'esay' is not one of these; did you mean 'easy'?"),
+        ("backoff: -5s", "backoff: '-5s' is not a duration"),
+    ],
+)
+def test_impossible_policies(line: str, told: str) -> None:
+    with pytest.raises(tree.DocumentError) as error:
+        wanted(f"forebay: 1\nkind: Policy\nversion: 2\n{line}")
+    assert told in str(error.value)
 
 
 def program_of(text: str, **how: Any) -> gang.Program:

@@ -91,9 +91,13 @@ def test_every_document_of_the_examples_can_be_laid_out() -> None:
     for name in ("deal", "one_site"):
         for document in folder.Folder.read(ROOT / "examples" / name).documents:
             command: Any = commands.command_of(document, NOW).command
+            # An index is its own plan.
             whole = next(
-                getattr(command, field)
-                for field in ("plan", "policy", "prices", "spec")
-                if hasattr(command, field)
+                (
+                    getattr(command, field)
+                    for field in ("plan", "policy", "prices", "spec")
+                    if hasattr(command, field)
+                ),
+                command,
             )
             assert differences.laid_out(whole)

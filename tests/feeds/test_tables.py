@@ -71,8 +71,8 @@ def record(required: Any, optional: Any = None) -> st.SearchStrategy[Any]:
     return st.fixed_dictionaries(required, optional=optional)
 
 
-def listed(strategy: st.SearchStrategy[Any], most: int = 4) -> st.SearchStrategy[Any]:
-    return st.lists(strategy, min_size=1, max_size=most, unique_by=lambda each: str(each["id"]))
+def listed(strategy: st.SearchStrategy[Any], most: int = 4, key: str = "id") -> st.SearchStrategy[Any]:
+    return st.lists(strategy, min_size=1, max_size=most, unique_by=lambda each: str(each[key]))
 
 
 def quoted(value: Any) -> str:
@@ -94,16 +94,37 @@ TRANCHES = record(
         "unit": st.sampled_from(["rack", "node"]),
         "lending": record({"reclaim_deadline": DAYS, "owner_share": st.just("12.5 %")}),
         "late": record({}, optional={"grace": DAYS, "cap": PRICES}).filter(bool),
+        "price_steps": st.lists(
+            record({"at": DATES, "price_per_gpu_hour": PRICES}), min_size=1, max_size=3,
+            unique_by=lambda each: str(each["at"]),
+        ),
         "deliveries": st.lists(
             record({"at": DATES, "count": st.integers(1, 99)}),
             min_size=1, max_size=3, unique_by=lambda each: str(each["at"]),
         ),
+        "acceptance": record(
+            {"tests": listed(record({"name": NAMES, "at_least": st.just("370.5")}), key="name")},
+            optional={"deemed": DAYS},
+        ),
+        "maintenance": record({"allowed": DAYS}, optional={"windows": listed(
+            record({"day": st.sampled_from(["sunday", "friday"]), "start": st.just("02:00"),
+                    "length": st.just("4h")}), key="day")}),
+        "service": record({"unit": st.just("rack")}, optional={
+            "ladder": st.just([{"below": "99 %", "credit": "5 %"}, {"below": "95 %", "credit": "30 %"}]),
+            "chronic": st.just({"months": 3, "of_months": 6, "below": "95 %"}), "cap_month": st.just("30 %")}),
     },
 )  # fmt: skip
 CONTRACTS = record(
     {"id": NAMES, "seller": WORDS.filter(bool), "tenant": NAMES, "currency": st.sampled_from(["USD", "EUR"]),
      "zone": st.just("UTC"), "tranches": listed(TRANCHES)},
-    optional={"version": st.integers(1, 9), "on_demand": st.booleans(), "spot": st.booleans()},
+    optional={
+        "version": st.integers(1, 9), "on_demand": st.booleans(), "spot": st.booleans(),
+        "relief": listed(record({"kind": st.sampled_from(["force_majeure", "change_order"]), "notice": DAYS,
+                                 "cap": DAYS}), key="kind"),
+        "payments": record({"billing": st.just("arrears"), "net": DAYS}, optional={
+            "prepayments": listed(record({"at": DATES, "amount": st.just("7.25")}), key="at"),
+            "interest": st.just("8 %"), "guarantee": record({"issuer": WORDS.filter(bool), "amount": st.just("5")})}),
+    },
 )  # fmt: skip
 RACKS = record(
     {
@@ -200,6 +221,30 @@ tranches:
     assert place.words() == "plan.xlsx, sheet 'Plan', row 3, column 'Date'"
 
 
+def test_terms_that_are_lists_have_tables_of_their_own() -> None:
+    """Two tranches may have the same date; what stands in one is told apart within it."""
+    more = "acceptance deemed (days),service unit,service chronic months,service chronic of months,"
+    more += "service chronic below (%),payments billing,payments net (days)"
+    second = ROW.replace("t1", "t2")
+    (one,) = made_of({
+        "a.csv": f"{TRANCHE},{more}\n{ROW},10,rack,3,6,95,arrears,30\n{second},,,,,,arrears,30",
+        "b.csv": "contract,tranche,due,quantity\nc1,t1,2027-07-01T00:00:00Z,2\nc1,t2,2027-07-01T00:00:00Z,2",
+        "c.csv": "contract,tranche,test,at least\nc1,t1,burn_in,72\nc1,t2,burn_in,48\n",
+        "d.csv": "contract,site,milestone,share (%)\nc1,lpp,grid,10\n",
+        "e.csv": "contract,tranche,below (%),credit (%)\nc1,t1,99,5\nc1,t1,95,30\n",
+    })  # fmt: skip
+    told = one.text.text[one.text.text.index("tranches:") :]
+    assert [line.strip() for line in told.splitlines() if "id: t" in line or "at_least" in line] == [
+        "- id: t1", "at_least: 72", "- id: t2", "at_least: 48",
+    ]  # fmt: skip
+    assert told.count("at: 2027-07-01T00:00:00Z") == 2
+    plan = asked([one.document])[0].plan
+    service = plan.tranches[0].service
+    assert [rung.credit_ppm for rung in service.ladder] == [50_000, 300_000]
+    assert (service.chronic.months, service.chronic.of_months) == (3, 6)
+    assert [each.milestone for each in plan.payments.milestones] == ["grid"]
+
+
 def test_racks_of_several_rows_and_files() -> None:
     made = made_of({
         "a.csv": "Site,Country,Hall,Rack,SKU,Feed,Feed limit (MW)\n"
@@ -260,6 +305,9 @@ WRONG: list[tuple[str, str, tuple[int, str], str]] = [
     ("", f"{TRANCHE},end\n{ROW},2028-01-01Z", (2, "end"), "is not a time"),
     ("", f"{TRANCHE},end\n{ROW},2028-01-01T00:00:00Z", (2, "tranche"), "one of 'end' (a date) and 'term'"),
     ("", f"{TRANCHE}\n{ROW}\n{ROW}", (3, "tranche"), "t1 stands twice (first in t.csv, row 2)"),
+    ("", "contract,tranche,test,at_least\nc1,t1,burn_in,72\nc1,t1,burn_in,9", (3, "test"), "burn_in stands twice"),
+    ("", "contract,tranche,test,at_least\nc1,t1,burn_in,much", (2, "at_least"), "'much' is not a number"),
+    ("", "contract,tranche,below,credit\nc1,t1,99,5 %", (2, "below"), "'99'"),
     ("", f"{TRANCHE},delivery_at,delivered\n{ROW},2027-07-01,1\n{ROW},2027-07-01,1", (3, "delivery_at"),
      "delivery 2027-07-01 stands twice"),
     ("", f"{TRANCHE},delivery_at,delivered\n{ROW},,1", (2, "delivery_at"), "nothing stands here: a time"),

@@ -36,6 +36,7 @@ tranches:
     term: 365d
     price_per_gpu_hour: 2.00
     operation: handed_over
+    shortfall: {served: first, after: [c0]}
     late: {grace: 10d, discount_per_day: 150 %, cap: 1000}
     service:
       unit: rack
@@ -55,6 +56,7 @@ tranches:
       notice: 72h
       windows:
         - {day: sunday, start: '02:00', length: 4h}
+shortfall: {before: [bravo]}
 remedies:
   order: [damages, credit, fee_discount]
   settlement: set_off
@@ -82,6 +84,8 @@ def test_every_term_arrives() -> None:
     sunday = WeeklyWindow(Weekday.SUNDAY, 7200, 4 * 3600)
     assert tranche.maintenance == Maintenance(8 * 3600, 72 * 3600, (sunday,), "Europe/Helsinki")
     order = (Remedy.DAMAGES, Remedy.CREDIT, Remedy.FEE_DISCOUNT)
+    assert tranche.shortfall == claims.ShortfallTerms(claims.Serving.FIRST, after=("c0",))
+    assert plan.shortfall == claims.ShortfallTerms(before=("bravo",))
     assert plan.remedies == Remedies(order, Settlement.SET_OFF, 100 * MICROS, 900 * MICROS)
 
 
@@ -98,9 +102,10 @@ def test_zones_of_windows() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ("99.9 %", "99.9", "c.yaml:23:19"), ("'02:00'", "'25:00'", "is not a time of the day"),
+        ("99.9 %", "99.9", "c.yaml:24:19"), ("'02:00'", "'25:00'", "is not a time of the day"),
         ("sunday", "sonntag", "sunday"), ("unit: rack\n", "unit: site\n", "tranche"),
         ("order: [damages", "order: [damage", "damages"), ("150 %", "150", "is not a share"),
+        ("served: first", "served: soon", "ratably"),
     ],
 )  # fmt: skip
 def test_mistakes_are_told_where_they_stand(old: str, new: str, told: str) -> None:

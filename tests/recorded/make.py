@@ -19,6 +19,7 @@ from forebay.core import claims, ids, money, supply
 from forebay.core.claims import (
     deliveries,
     maintenance,
+    offers,
     parties,
     payments,
     remedies,
@@ -61,6 +62,7 @@ def told() -> Driver:
     _agree(driver)
     driver.later(days=40)
     _offer(driver, "h3")
+    driver.ask(_told_of(driver, nodes=2), plant.FINANCE)
     _open(driver)
     _wait_for_an_answer(driver)
     return driver
@@ -127,7 +129,7 @@ def _promise(driver: Driver) -> None:
     driver.ask(supply.ApplySite(plant.site("east", (plant.feed("fe"),), halls)))
     cause = blocks.Cause(ids.CauseId("vendor"), 500_000, 100_000, 86_400)
     planned = blocks.MilestonePlan(milestone, "racks", (), at + 10 * DAY_US, 86_400, 3600, 7200, (cause.id,))
-    coming = blocks.BlockPlan(ids.BlockId("b1"), HGX, 2, (milestone,))
+    coming = blocks.BlockPlan(ids.BlockId("b1"), HGX, 2, (milestone,), ids.HallId("east-h1"))
     plan = blocks.SchedulePlan(EAST, (planned,), (coming,), (), (cause,), 1_200_000)
     driver.ask(blocks.ApplySchedule(plan))
     quantiles = (
@@ -254,8 +256,10 @@ def _amend(driver: Driver) -> None:
     )
     driver.ask(claims.SignContract(amended, "a rack is still to come"))
     cheaper = replace(first, price_micros_per_gpu_hour=MICROS, price_steps=(), late=claims.Late(0, MICROS))
-    third = replace(amended, version=3, effective_at=at + 25 * DAY_US, tranches=(cheaper,))
-    driver.ask(claims.SignContract(third))
+    longer = replace(call, racks_max=2, notice_s=86_400, expires_at=at + 60 * DAY_US)
+    third = replace(amended, version=3, effective_at=at + 25 * DAY_US, tranches=(cheaper,), rights=(longer,))
+    driver.ask(claims.SignContract(third, "a rack is still to come"))
+    driver.ask(claims.SignContract(replace(third, version=4, effective_at=at + 30 * DAY_US, rights=())))
 
 
 def _hand_over(driver: Driver) -> None:
@@ -328,7 +332,11 @@ def _agree(driver: Driver) -> None:
         "jane-2", 1, site="", sites=(ids.SiteId("south"), ids.SiteId("north")), unit=claims.Unit.NODE,
         start_at=at + 261 * DAY_US, end_at=at + 300 * DAY_US,
     )  # fmt: skip
-    signed = plant.contract("c12", "jane", first, choice, remedies=agreed, payments=paid)
+    first.shortfall = claims.ShortfallTerms(claims.Serving.LAST, before=("c3",))
+    signed = plant.contract(
+        "c12", "jane", first, choice, remedies=agreed, payments=paid,
+        shortfall=claims.ShortfallTerms(after=("carol",)),
+    )  # fmt: skip
     driver.ask(claims.SignContract(signed, "for the record"))
     has = driver.world.state.claims.tranches[choice.id].plan.site
     (other,) = {*choice.sites} - {has}
@@ -381,14 +389,48 @@ def _rent(driver: Driver) -> None:
             notice_s=86_400, expires_at=at + 20 * DAY_US, price_micros_per_gpu_hour=MICROS,
         ),
         rights.RightPlan(ids.RightId("far-longer"), rights.RightKind.EXTENSION, tranche=first, term_s=86_400),
+        rights.RightPlan(
+            ids.RightId("far-first"), rights.RightKind.REFUSAL, ids.SiteId("far"), notice_s=3600, waiver_s=86_400
+        ),
     )  # fmt: skip
-    driver.ask(claims.SignContract(plant.contract("c8", "us", plan, seller="far-away", rights=granted)))
+    rental = plant.contract("c8", "us", plan, seller="far-away", rights=granted)
+    driver.ask(claims.SignContract(rental))
     driver.ask(deliveries.NotifyDelivery(first, 2, at + 35 * DAY_US, reason="a transformer"), plant.FINANCE)
     driver.ask(deliveries.ForecastDelivery(first, 2, at + 33 * DAY_US, at + 60 * DAY_US, "our own"))
     driver.ask(rights.ExerciseRight(ids.RightId("far-call"), 0, ids.TrancheId("far-2"), 2))
     driver.ask(rights.WaiveRight(ids.RightId("far-longer")))
+    _be_offered(driver)
     driver.later(days=6)
+    driver.ask(_told_of(driver, nodes=5), plant.FINANCE)
     driver.ask(deliveries.ReportDelivered(first, 1, driver.at - 60, "signed by both"), plant.FINANCE)
+    more = plant.tranche(
+        ids.TrancheId("far-3"), 1, site="far", start_at=driver.at + DAY_US, end_at=at + 90 * DAY_US
+    )
+    another = rights.RightPlan(
+        ids.RightId("far-out"), rights.RightKind.EXTENSION, tranche=more.id, term_s=86_400
+    )
+    amended = replace(
+        rental, version=2, effective_at=driver.at, tranches=(plan, more), rights=(*granted, another)
+    )
+    driver.ask(claims.SignContract(amended))
+
+
+def _told_of(driver: Driver, nodes: int = 4, days: int = 40) -> offers.ReceiveOffer:
+    start_at = driver.at + DAY_US
+    sale = offers.OfferedSale(ids.SiteId("far"), HGX, nodes, start_at, start_at + days * DAY_US, 2 * MICROS)
+    return offers.ReceiveOffer(ids.RightId("far-first"), sale)
+
+
+def _be_offered(driver: Driver) -> None:
+    """What somebody else would buy is offered to us first: let pass, told of again, and better; taken, and not
+    answered.
+    """
+    driver.ask(_told_of(driver), plant.FINANCE)
+    driver.ask(rights.WaiveRight(ids.RightId("far-first")))
+    driver.ask(_told_of(driver, nodes=3), plant.FINANCE)
+    driver.ask(_told_of(driver, days=50), plant.FINANCE)
+    driver.ask(rights.ExerciseRight(ids.RightId("far-first"), 0, ids.TrancheId("far-matched")))
+    driver.ask(_told_of(driver, nodes=6), plant.FINANCE)
 
 
 # The recording

@@ -52,6 +52,20 @@ GANG_TEXT = "forebay: 1\nkind: Gang\n" + "".join(
 
 HELD_UP = {"kind": "change_order", "start": "2026-12-01", "end": "2026-12-02", "reason": "more power"}
 
+#: Days by which a right of one tenant is counted, which begins long after all else here.
+DAYS = "forebay: 1\nkind: BusinessCalendar\nid: {}-days\nzone: UTC\ncloses: '17:00'\nuntil: 2035-12-31\n"
+COUNTED = """\
+forebay: 1
+kind: Contract
+id: {0}-counted
+seller: us
+tenant: {0}
+currency: USD
+zone: UTC
+rights:
+  - {{id: {0}-late, kind: refusal, site: lpp, opens: 2034-01-01, notice: {{business_days: 3, calendar: {0}-days}}}}
+"""
+
 ROWS: dict[tuple[str, str], Row] = {
     ("POST", "/v1/documents"): Row(EVERYBODY, {}, body={"documents": []}),
     ("POST", "/v1/documents/differences"): Row(EVERYBODY, {}, body={"documents": []}),
@@ -122,6 +136,19 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "/v1/rights/{name}/offer"): Row(
         BOOKS, {"name": "acme-first"}, body={"hold": "birch-hold"}, status=409
     ),
+    ("POST", "/v1/rights/{name}/offered"): Row(
+        BOOKS,
+        {"name": "acme-first"},
+        body={
+            "site": "lab",
+            "sku": "gb300-nvl72",
+            "nodes": 1,
+            "start": "2028-01-01",
+            "end": "2029-01-01",
+            "price_per_gpu_hour": "2",
+        },
+        status=422,
+    ),
     ("POST", "/v1/rights/{name}/exercise"): Row(
         EVERYBODY, {"name": "acme-longer"}, {"name": "birch-longer"}, body={}
     ),
@@ -143,6 +170,8 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "/v1/estate"): Row(BOOKS, {}),
     ("GET", "/v1/suppliers"): Row(BOOKS, {}),
     ("GET", "/v1/overlays"): Row(BOOKS, {}),
+    ("GET", "/v1/calendars"): Row(EVERYBODY, {}),
+    ("GET", "/v1/calendars/{name}"): Row(EVERYBODY, {"name": "acme-days"}, {"name": "birch-days"}),
     ("GET", "/v1/contracts/{name}/entitlements"): Row(EVERYBODY, {"name": "acme-2"}, {"name": "birch-2"}),
     ("POST", "/v1/tranches/{tranche}/deliveries/{number}/notice"): Row(
         BOOKS, {"tranche": "acme-far", "number": "1"}, body={"expected_at": "2027-08-01"}
@@ -166,6 +195,9 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     with rigged(tmp_path_factory.mktemp("state"), logs=logs) as made:
         made.furnish()
         made.promise()
+        for tenant in ("acme", "birch"):
+            answer = made.apply(DAYS.format(tenant), COUNTED.format(tenant))
+            assert answer.status_code == 200, answer.text
         yield made
 
 

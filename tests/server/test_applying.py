@@ -51,12 +51,15 @@ def test_the_same_thing_twice_is_refused_at_both_places(rig: Rig) -> None:
     assert rig.apply(SITE, PRICES, contract("acme", "acme-t1")).status_code == 200
     before = seq(rig)
     for texts, first in (([f"{GANG}---\n{GANG}"], "0.yaml:3"), ([GANG, PRICES, GANG], "0.yaml:3")):
-        body = problem(rig.apply(*texts), 422, "bad_document")
+        body = problem(rig.apply(*texts), 409, "duplicate_id")
         (error,) = body["errors"]
-        assert error["detail"] == f"Gang acme.train stands twice in what is applied: first in {first}"
+        assert (
+            error["detail"]
+            == f"Gang acme.train stands twice in what is applied (first in {first}): one of them is meant"
+        )
         assert (error["file"], error["line"]) == (("0.yaml", 15) if len(texts) == 1 else ("2.yaml", 3))
-    assert "Site lpp stands twice" in problem(rig.apply(SITE, SITE), 422, "bad_document")["detail"]
-    assert "PriceList 1 stands" in problem(rig.apply(PRICES, PRICES), 422, "bad_document")["detail"]
+    assert "Site lpp stands twice" in problem(rig.apply(SITE, SITE), 409, "duplicate_id")["detail"]
+    assert "PriceList 1 stands" in problem(rig.apply(PRICES, PRICES), 409, "duplicate_id")["detail"]
     other = GANG.replace("name: train", "name: eval")
     assert rig.apply(GANG, other).status_code == 200
     assert seq(rig) > before
@@ -82,11 +85,12 @@ def test_a_dry_run_decides_and_changes_nothing(rig: Rig) -> None:
     assert seq(rig) == before
     two = contract("acme", "acme-t1").replace("count: 1", "count: 5")
     body = problem(rig.apply(SITE, two, dry_run=True), 409, "oversold")
-    assert [each["kind"] for each in body["applied"]] == ["Site"]
+    assert body["applied"] == []
     assert body["errors"] == [
         {
             "pointer": "/tranches/0/count",
             "detail": body["errors"][0]["detail"],
+            "code": "oversold",
             "file": "1.yaml",
             "line": 13,
             "column": 5,
@@ -99,21 +103,38 @@ def test_nothing_is_applied_when_anything_cannot_be_read(rig: Rig) -> None:
     before = seq(rig)
     answer = rig.apply(SITE, PRICES.replace("4.20", "4.2000001"), GANG.replace("walltime: 2h", "walltime: 2"))
     body = problem(answer, 422, "bad_document")
-    assert [(each["file"], each["line"], each["pointer"]) for each in body["errors"]] == [
-        ("1.yaml", 6, "/prices/0/price_per_gpu_hour"),
-        ("2.yaml", 9, "/walltime"),
+    assert [(each["file"], each["line"], each["pointer"], each["code"]) for each in body["errors"]] == [
+        ("1.yaml", 6, "/prices/0/price_per_gpu_hour", "too_precise"),
+        ("2.yaml", 9, "/walltime", "bad_document"),
     ]
     assert seq(rig) == before
 
 
-def test_what_came_before_a_refusal_stays_and_is_told(rig: Rig) -> None:
+def test_nothing_is_applied_where_anything_is_refused(rig: Rig) -> None:
+    before = seq(rig)
     wrong = SITE.replace("gb300-nvl72", "gb999").replace("id: lpp", "id: other").replace("{id: a,", "{id: b,")
-    body = problem(
-        rig.apply(SITE, wrong.replace("utility", "u2").replace("feed: a", "feed: b")), 422, "unknown_sku"
-    )
-    assert [each["id"] for each in body["applied"]] == ["lpp"]
+    answer = rig.apply(SITE, PRICES, wrong.replace("utility", "u2").replace("feed: a", "feed: b"))
+    body = problem(answer, 422, "unknown_sku")
+    assert body["applied"] == []
     assert body["errors"][0]["line"] == 13
-    assert rig.operator.get("/v1/nodes").json()["items"][0]["name"] == "r01-n01"
+    # Also where both stand in one file, and where what is wrong is the last.
+    two = contract("acme", "acme-t1").replace("count: 1", "count: 5")
+    body = problem(rig.apply(f"{SITE}\n---\n{PRICES}\n---\n{two}"), 409, "oversold")
+    assert (body["applied"], seq(rig)) == ([], before)
+    assert rig.operator.get("/v1/nodes").json()["items"] == []
+
+
+def test_a_key_of_a_call_that_was_refused_is_free(rig: Rig) -> None:
+    two = contract("acme", "acme-t1").replace("count: 1", "count: 5")
+    headers = {"Idempotency-Key": "k1"}
+    for texts, status in ([SITE, two], 409), ([SITE, contract("acme", "acme-t1"), GANG], 200):
+        documents = [{"name": f"{number}.yaml", "text": text} for number, text in enumerate(texts)]
+        answer = rig.operator.post("/v1/documents", json={"documents": documents}, headers=headers)
+        assert answer.status_code == status, answer.text
+    # Asked again with its key it is answered as it was, the gang included.
+    before = seq(rig)
+    again = rig.operator.post("/v1/documents", json={"documents": documents}, headers=headers)
+    assert (again.status_code, again.json(), seq(rig)) == (200, answer.json(), before)
 
 
 def test_the_same_key_applies_once(rig: Rig) -> None:

@@ -52,7 +52,13 @@ def test_both_sides_of_a_delivery(rig: Rig) -> None:
     assert rig.operator.post(f"{NEW}/ready", json=GOOD, headers=key).json() == first
     assert rig.operator.post(f"{NEW}/ready", json=GOOD).json()["notice"] == 2
     said = rig.acme.post(f"{NEW}/reject", json={"notice": 2, "reason": "links flap"}).json()
-    assert said == {"tranche": "acme-new", "notice": 2, "count": 1, "rejected": "2026-12-01T10:00:00Z"}
+    assert said == {
+        "tranche": "acme-new",
+        "notice": 2,
+        "count": 1,
+        "rejected": "2026-12-01T10:00:00Z",
+        "zone": "",
+    }
     told = rig.acme.post(f"{NEW}/accept").json()
     assert (told["notice"], told["accepted"], told["billing"]) == (
         1, "2026-12-01T10:00:00Z", "2026-12-03T09:00:00Z",
@@ -104,6 +110,7 @@ def test_dates_that_move(rig: Rig) -> None:
     assert told == {
         "tranche": "acme-new", "granted_until": "2026-12-02T00:00:00Z", "capped": True,
         "moved": [{"count": 2, "committed": "2026-12-01T00:00:00Z", "moved_to": "2026-12-03T00:00:00Z"}],
+        "zone": "UTC",
     }  # fmt: skip
     (after,) = [
         each for each in rig.acme.get("/v1/shortfalls").json()["items"] if each["tranche"] == "acme-new"

@@ -5,11 +5,10 @@ import pytest
 from forebay.server import posted, problems
 
 
-def test_a_date_is_midnight_and_none_is_when_it_is_entered() -> None:
+def test_a_date_is_midnight_in_the_zone_that_is_meant() -> None:
     assert posted.instant_of("2026-01-02", "from") == 1_767_312_000_000_000
     assert posted.instant_of("2026-01-02T01:00:00+01:00", "from") == 1_767_312_000_000_000
-    assert posted.when_received("") == 0
-    assert posted.when_received("2026-01-02") == 1_767_312_000_000_000
+    assert posted.instant_of("2026-01-02", "from", zone="Europe/Helsinki") == 1_767_304_800_000_000
 
 
 def test_a_parameter_may_be_missing_and_a_field_may_not() -> None:
@@ -21,7 +20,7 @@ def test_a_parameter_may_be_missing_and_a_field_may_not() -> None:
 @pytest.mark.parametrize("text", ["soon", "2026-13-01", "2026-02-30"])
 def test_what_is_no_date_is_told_with_its_field(text: str) -> None:
     with pytest.raises(problems.Failure) as caught:
-        posted.when_received(text)
+        posted.instant_of(text, "received_at")
     assert caught.value.errors[0]["pointer"] == "/received_at"
 
 

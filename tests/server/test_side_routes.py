@@ -74,6 +74,53 @@ def post(rig: Rig, what: str, number: int = 1, tranche: str = "lake-t1", **body:
     return rig.operator.post(f"/v1/tranches/{tranche}/deliveries/{number}/{what}", json=body)
 
 
+FIRST = """\
+forebay: 1
+kind: Contract
+id: lake-2
+seller: lakeside
+tenant: lab
+currency: USD
+zone: UTC
+tranches:
+  - {id: lake-more, site: lake, sku: gb300-nvl72, count: 1, start: 2027-02-01, term: 100d, price_per_gpu_hour: 2}
+rights:
+  - {id: lake-first, kind: refusal, site: lake, sku: gb300-nvl72, notice: 5d, waiver: 20d}
+"""
+SALE = {"start": "2027-03-01", "end": "2028-03-01", "price_per_gpu_hour": "2.10"}
+
+
+def test_what_our_seller_offers_us_first(rig: Rig) -> None:
+    assert rig.apply(FIRST).status_code == 200
+    address = "/v1/rights/lake-first/offered"
+    told = rig.operator.post(address, json=SALE | {"racks": 2}, headers={"Idempotency-Key": "k1"})
+    body = told.json()
+    assert (body["offer"], body["changed"]) == ("open", True)
+    assert (
+        rig.operator.post(address, json=SALE | {"racks": 2}, headers={"Idempotency-Key": "k1"}).json() == body
+    )
+    seen = rig.operator.get("/v1/rights/lake-first")
+    right = seen.json()
+    assert (right["life"], right["ours"], right["deadline"]) == ("offered", True, body["until"])
+    assert right["offer"] == {
+        "site": "lake", "sku": "gb300-nvl72", "nodes": 36, "gpus": 144, "start": "2027-03-01T00:00:00Z",
+        "end": "2028-03-01T00:00:00Z", "price_per_gpu_hour": {"amount": "2.10", "currency": "USD"},
+    }  # fmt: skip
+    (known,) = rig.operator.get("/v1/contracts/lake-2/entitlements").json()["rights"]
+    assert (known["life"], known["offer"], known["deadline"]) == ("offered", right["offer"], body["until"])
+    # It changed since somebody looked.
+    stale = rig.operator.post(address, json=SALE | {"racks": 2}, headers={"If-Match": '"old"'})
+    assert stale.status_code == 412
+    another = rig.operator.post(address, json=SALE | {"nodes": 2})
+    problem(another, 409, "already_offered")
+    assert rig.operator.post("/v1/rights/lake-first/waive", json={}).status_code == 200
+    covered = rig.operator.post(address, json=SALE | {"nodes": 2}).json()
+    assert (covered["offer"], covered["until"] > body["until"]) == ("covered", True)
+    (passed,) = rig.operator.get("/v1/rights/lake-first").json()["let_pass"]
+    assert (passed["nodes"], passed["until"], bool(passed["again"])) == (36, covered["until"], True)
+    assert "let_pass" not in rig.operator.get("/v1/rights/lake-call").json()
+
+
 def test_what_is_rented_stands_beside_our_own(rig: Rig) -> None:
     assert rig.operator.get("/v1/estate").json() == {
         "party": "lab", "title": "Somebody", "also": [], "version": 1,
@@ -132,7 +179,7 @@ def test_rights_are_ours_or_against_us(rig: Rig) -> None:
     assert again["tranche"] == "lake-call-2"
     assert rig.operator.get("/v1/rights/lake-call").json()["racks_left"] == 0
     waived = rig.operator.post("/v1/rights/lake-put/waive", json={})
-    assert waived.json() == {"right": "lake-put", "until": None}
+    assert waived.json() == {"right": "lake-put", "until": None, "zone": ""}
     rig.pass_time(200 * 24 * 3_600_000_000)
     assert rig.operator.get("/v1/rights/lake-put").json()["life"] == "waived"
     told = rig.operator.get("/v1/contracts/lake-1/entitlements").json()

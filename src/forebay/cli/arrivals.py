@@ -37,7 +37,8 @@ def notice_command(tranche: str, number: int, to: str, by: str, received: str, r
     """A seller told its customer another date for a delivery.
 
     Either side records it: the seller what it served, the customer what it received. What the customer counts on
-    moves with it; what the contract owes does not. Dates without a time are midnight UTC.
+    moves with it; what the contract owes does not. A date without a zone is meant in that of the contract, or of the
+    site where that names none; the answer says so.
     """
     said = session.current()
     found = client.connect(said)
@@ -93,7 +94,7 @@ def _report(
     if said.json:
         said.emit("delivery", body)
     else:
-        click.echo(arrival_text(body, said.colors()))
+        click.echo("\n".join([arrival_text(body, said.colors()), *paper.zone_lines(body)]))
 
 
 def arrival_text(body: dict[str, Any], color: bool) -> str:

@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 import click
 
-from forebay.cli import client, command, overdrafts, paper, session, suppliers
+from forebay.cli import client, command, overdrafts, paper, session, subtree, suppliers
 from forebay.cli.failure import Failed, Status
 
 EXAMPLES = """
@@ -19,6 +19,7 @@ EXAMPLES = """
     forebay capacity --site lappeenranta --unit gpus --months 36
     forebay capacity --from 2028-01-01 --csv -           for a spreadsheet
     forebay capacity --xlsx capacity.xlsx
+    forebay capacity --under lappeenranta/hall-1         a hall; also SITE/HALL/ROW, SITE/FEED, SITE/LOOP
 """
 UNITS = ("racks", "gpus", "nodes")
 #: So many rights that are overdrawn are told below the table.
@@ -68,42 +69,63 @@ MEANINGS = (
     "start",
     default="",
     metavar="DATE",
-    help="From this date on, which is not before this month; now when left out.",
+    help="From this date on (UTC), which is not before this month; now when left out.",
+)
+@click.option(
+    "--under",
+    default="",
+    metavar="SITE/PART",
+    help="Only a part of a site: a hall, HALL/ROW, a feed with all below it, or a cooling loop.",
 )
 @click.option("--unit", type=click.Choice(UNITS), default="racks", show_default=True, help="What is counted.")
 @click.option("--csv", "csv_file", default="", metavar="FILE", help="Write CSV; - for stdout.")
 @click.option("--xlsx", "xlsx_file", default="", metavar="FILE", help="Write an Excel workbook.")
 def capacity_command(
-    site: str, sku: str, months: int, start: str, unit: str, csv_file: str, xlsx_file: str
+    site: str, sku: str, months: int, start: str, under: str, unit: str, csv_file: str, xlsx_file: str
 ) -> None:
     """What can still be promised: site by kind of rack by month.
 
     Supply (P50, P90) and what is promisable are those of the lowest instant of a month, everything else of its
     highest; what is promisable is so at the confidence of the promise policy. Below zero, more is promised, or may be
     asked for by a right, than there will be. With --json figures are in nodes.
+
+    With --under it tells of a part of a site what it has, what is bound there, and how much of it may be promised at
+    most: a promise is of the site until racks are bound to it. Of a feed also its watts, and for how many racks more
+    they suffice.
     """
     said = session.current()
     if said.json and csv_file == "-":
         raise Failed("--json and --csv - would both print", Status.USAGE, code="usage")
     found = client.connect(said)
-    body = found.get("/v1/capacity", site=site, sku=sku, months=months, **{"from": start})
+    body = found.get("/v1/capacity", site=site, sku=sku, months=months, under=under, **{"from": start})
     if csv_file == "-":
-        write_csv(body, unit, sys.stdout)
+        _write_csv(body, unit, sys.stdout)
     elif csv_file:
         with Path(csv_file).open("w", newline="", encoding="utf-8") as file:
-            write_csv(body, unit, file)
+            _write_csv(body, unit, file)
         said.say(f"{csv_file}: {paper.count(_size(body), 'row')}")
     if xlsx_file:
-        write_xlsx(body, unit, Path(xlsx_file))
+        if under:
+            subtree.write_below_xlsx(body, unit, in_unit, Path(xlsx_file))
+        else:
+            write_xlsx(body, unit, Path(xlsx_file))
         said.say(f"{xlsx_file}: {paper.count(_size(body), 'row')}")
     if said.json:
         said.emit("capacity", body)
     elif not csv_file and not xlsx_file:
-        click.echo(capacity_text(body, unit, said.colors()))
+        text = subtree.below_text(body, unit, in_unit, said.colors()) if under else ""
+        click.echo(text or capacity_text(body, unit, said.colors()))
 
 
 def _size(body: dict[str, Any]) -> int:
-    return sum(len(stock["months"]) for stock in body["stocks"])
+    return sum(len(stock["months"]) for stock in body.get("under", body)["stocks"])
+
+
+def _write_csv(body: dict[str, Any], unit: str, file: TextIO) -> None:
+    if "under" in body:
+        subtree.write_below_csv(body, unit, in_unit, file)
+    else:
+        write_csv(body, unit, file)
 
 
 def in_unit(nodes: int, stock: dict[str, Any], unit: str) -> int | Decimal:

@@ -112,7 +112,7 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             (
                 "terms",
                 "forebay.cli.terms:terms_command",
-                "What a contract says of service levels, maintenance, lateness.",
+                "What a contract says of prices, service levels, lateness.",
             ),
             (
                 "nominate",
@@ -127,7 +127,12 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             (
                 "rights",
                 "forebay.cli.rights:rights_group",
-                "What may still be asked for; offer, exercise, waive.",
+                "What may still be asked for; offer, be offered, exercise, waive.",
+            ),
+            (
+                "calendars",
+                "forebay.cli.calendars:calendars_group",
+                "By which days notices are counted.",
             ),
             (
                 "deliveries",

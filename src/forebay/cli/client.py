@@ -134,6 +134,10 @@ class Client:
             if status == 401
             else ""
         )
+        if "applied" in told and not hint:
+            # Of documents: what came before the one that was refused.
+            names = [f"{each['kind']} {each['id']}" for each in told["applied"]]
+            hint = f"Applied before it: {', '.join(names)}." if names else "Nothing was applied."
         errors = told.get("errors")
         listed = errors if isinstance(errors, list) else []
         raise Failed(detail, outcome, hint=hint, code=code, errors=listed, body=told)

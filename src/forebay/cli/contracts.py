@@ -72,6 +72,7 @@ def versions_text(body: dict[str, Any]) -> str:
             f"{paper.moment(each['signed'])}{now}"
         )
         told += [f"  + {thing}" for thing in each["added"]]
+        told += [f"  - {thing}" for thing in each.get("removed", ())]
         told += [
             f"  ~ {change['thing']}: {change['field']}: {change['old'] or '(nothing)'} -> "
             f"{change['new'] or '(nothing)'}"
@@ -82,7 +83,7 @@ def versions_text(body: dict[str, Any]) -> str:
 
 @contracts_group.command("watch", examples="forebay contracts watch\nforebay contracts watch --json")
 def _watch() -> None:
-    """List clauses that are watched by their dates; what falls due next comes first."""
+    """List clauses that are watched by their dates, and offers to us; what falls due next comes first."""
     said = session.current()
     items = client.connect(said).pages("/v1/clauses/watched")
     if said.json:
@@ -118,6 +119,6 @@ def coverage_text(coverage: dict[str, Any]) -> list[str]:
         f"  {paper.count(len(modelled), 'term')} modelled, {dated} watched by date, {len(left)} not handled"
     ]
     if modelled:
-        told.append(f"  modelled: {', '.join(each['term'] for each in modelled)}")
+        told += paper.wrapped(f"  modelled: {', '.join(each['term'] for each in modelled)}", 0)
     told += [f"  watched: {each['title']} ({paper.day(each['date']) or 'no date'})" for each in watched]
     return told + [f"  not handled: {title}" for title in left]

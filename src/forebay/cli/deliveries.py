@@ -48,7 +48,7 @@ def delivery_text(delivery: dict[str, Any], color: bool) -> str:
     head += f"{delivery['bound']} there, {delivery['accepted']} accepted, {delivery['billed']} billed"
     told = [head]
     told += [f"  {_due(date, unit)}" for date in delivery["dates"]]
-    told.append(f"  {_terms(delivery['acceptance'])}")
+    told.append(f"  {acceptance_text(delivery['acceptance'])}")
     if delivery["parts"]:
         rows = [_part(part) for part in delivery["parts"]]
         headers = ("NOTICE", f"{unit.upper()}S", "READY", "ANSWER", "ANSWERED", "BILLING", "TESTS")
@@ -62,11 +62,19 @@ def _due(date: dict[str, Any], unit: str) -> str:
     return due if date["moved_to"] == date["committed"] else f"{due}, moved to {paper.day(date['moved_to'])}"
 
 
-def _terms(terms: dict[str, Any] | None) -> str:
+def _number(text: str) -> str:
+    """A decimal without zeros that say nothing."""
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def acceptance_text(terms: dict[str, Any] | None) -> str:
+    """How a tranche is handed over, in words."""
     if terms is None:
         return "nodes count as delivered when they pass over"
     side = {"at_least": ">=", "at_most": "<="}
-    tests = [f"{test['name']} {side[test['direction']]} {test['threshold']}" for test in terms["tests"]]
+    tests = [
+        f"{each['name']} {side[each['direction']]} {_number(each['threshold'])}" for each in terms["tests"]
+    ]
     deemed = (
         f"silence is an answer after {paper.span(terms['deemed_s'])}"
         if terms["deemed_s"]
@@ -83,7 +91,7 @@ def _part(part: dict[str, Any]) -> list[object]:
         answer = f"due before {paper.moment(part['deemed_by'])}"
     elif part["reason"]:
         answer = f"rejected: {part['reason']}"
-    results = ", ".join(f"{result['test']} {result['value']}" for result in part["results"])
+    results = ", ".join(f"{result['test']} {_number(result['value'])}" for result in part["results"])
     return [
         part["notice"], part["count"], paper.moment(part["ready"]), answer,
         paper.moment(part["accepted"] or part["rejected"]) if part["life"] != "ready" else "-",
@@ -115,7 +123,10 @@ def moved_lines(item: dict[str, Any]) -> list[str]:
 
 
 RECEIVED = click.option(
-    "--received", default="", metavar="DATE", help="When it was received; now when left out."
+    "--received",
+    default="",
+    metavar="DATE",
+    help="When it was received; now when left out. Without a zone: in that of the contract, or of the site.",
 )
 NOTICE = click.option(
     "--notice", type=click.IntRange(min=1), help="Which notice; the only one that is open when left out."
@@ -156,6 +167,7 @@ def ready_command(tranche: str, count: int, results: tuple[str, ...], received: 
     click.echo(
         f"notice {body['notice']} of {tranche}: {count} ready since {paper.moment(body['ready'])}; {until}"
     )
+    _say_zone(body)
 
 
 @command.command("accept", examples="forebay accept big-lab-1\nforebay accept big-lab-1 --notice 2")
@@ -177,6 +189,7 @@ def accept_command(tranche: str, notice: int | None, received: str) -> None:
             f"notice {body['notice']} of {tranche} is accepted since {paper.moment(body['accepted'])}: "
             f"{body['count']} billed from {paper.moment(body['billing'])} on"
         )
+        _say_zone(body)
 
 
 @command.command("reject", examples='forebay reject big-lab-1 --reason "links flap in rack 7"')
@@ -196,6 +209,7 @@ def reject_command(tranche: str, notice: int | None, reason: str, received: str)
         said.emit("reject", body)
     else:
         click.echo(f"notice {body['notice']} of {tranche} is rejected: {body['count']} to be ready again")
+        _say_zone(body)
 
 
 @command.command(
@@ -204,7 +218,13 @@ def reject_command(tranche: str, notice: int | None, reason: str, received: str)
 )
 @click.argument("tranche")
 @click.option("--kind", required=True, type=click.Choice(KINDS), help="What it was.")
-@click.option("--from", "start", required=True, metavar="DATE", help="When it began.")
+@click.option(
+    "--from",
+    "start",
+    required=True,
+    metavar="DATE",
+    help="When it began; a date without a zone as with --received.",
+)
 @click.option("--until", "end", required=True, metavar="DATE", help="When it was, or will be, over.")
 @click.option("--reason", required=True, help="What happened.")
 @RECEIVED
@@ -223,3 +243,9 @@ def relief_command(tranche: str, kind: str, start: str, end: str, reason: str, r
         click.echo(f"{tranche}: {paper.day(date['committed'])} is moved to {paper.day(date['moved_to'])}")
     if body["capped"]:
         click.echo(f"relief is granted until {paper.day(body['granted_until'])}: the cap is used up")
+    _say_zone(body)
+
+
+def _say_zone(body: dict[str, Any]) -> None:
+    for line in paper.zone_lines(body):
+        click.echo(line)

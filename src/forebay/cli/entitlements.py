@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from forebay.cli import client, command, paper, session
+from forebay.cli import client, command, paper, rights, risks, session
 from forebay.cli.suppliers import share_text
 
 EXAMPLES = """
@@ -38,7 +38,7 @@ def entitlements_text(body: dict[str, Any], color: bool) -> str:
     rows: list[list[object]] = [
         [
             f"{each['tranche']}/{each['delivery']}", each["site"], each["sku"], f"{each['gpus']:,}",
-            paper.day(each["committed"]), paper.day(each["end"]),
+            _from(each), paper.day(each["end"]),
             f"{each['state']} {paper.day(each['comes']) or 'never'}",
         ]
         for each in body["deliveries"]
@@ -55,7 +55,7 @@ def entitlements_text(body: dict[str, Any], color: bool) -> str:
         ]
     rows = [
         [
-            each["tranche"], paper.money(each["fees"]), paper.money(each["damages"]) + _capped(each),
+            each["tranche"], paper.money(each["fees"]), paper.money(each[risks.remedy(each)]) + _capped(each),
             paper.day(each["longstop"]) or "-",
         ]
         for each in body["late"]
@@ -63,12 +63,17 @@ def entitlements_text(body: dict[str, Any], color: bool) -> str:
     if rows:
         told += [
             "",
-            paper.table(("LATE", "FEES NOT CHARGED", "DAMAGES", "LONGSTOP"), rows, right=" rr", color=color),
+            paper.table(
+                ("LATE", "FEES NOT CHARGED", risks.remedy_header(body["late"]), "LONGSTOP"),
+                rows,
+                right=" rr",
+                color=color,
+            ),
         ]
     rows = [
         [
             each["right"], each["kind"], each["holder"], each["life"], f"{each['racks']:,}",
-            paper.day(each["deadline"]) or "-",
+            _until(each),
         ]
         for each in body["rights"]
     ]  # fmt: skip
@@ -79,12 +84,27 @@ def entitlements_text(body: dict[str, Any], color: bool) -> str:
                 ("RIGHT", "KIND", "HELD BY", "LIFE", "RACKS TAKEN", "UNTIL"), rows, right="    r", color=color
             ),
         ]
+    told += [
+        f"\non offer by {each['right']}: {rights.sale_text(each['offer'])}"
+        for each in body["rights"]
+        if each["offer"]
+    ]
     told += [""] if body["caps"] else []
     told += [
         f"cap {each['cap']}: {paper.money(each['drawn'])} of {paper.money(each['amount'])} drawn"
         for each in body["caps"]
     ]
     return "\n".join(told)
+
+
+def _until(right: dict[str, Any]) -> str:
+    """The day; of an offer that is open the instant."""
+    return paper.moment(right["deadline"]) if right["offer"] else paper.day(right["deadline"]) or "-"
+
+
+def _from(entitled: dict[str, Any]) -> str:
+    committed, moved_to = paper.day(entitled["committed"]), paper.day(entitled["moved_to"])
+    return committed if committed == moved_to else f"{committed}, moved to {moved_to}"
 
 
 def _capped(late: dict[str, Any]) -> str:

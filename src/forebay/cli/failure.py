@@ -46,6 +46,7 @@ _INFEASIBLE = frozenset(
         "below_floor",
         "block_full",
         "cap_reached",
+        "clauses_contradict",
         "first_refusal",
         "never_fits",
         "no_power",
@@ -53,6 +54,7 @@ _INFEASIBLE = frozenset(
         "not_standing",
         "nothing_unsold",
         "over_limit",
+        "no_shortfall_policy",
         "oversold",
     }
 )
@@ -64,6 +66,7 @@ _CONFLICT = frozenset(
         "already_open",
         "block_delivered",
         "block_differs",
+        "by_acceptance",
         "calendar_version",
         "closed_past",
         "contract_differs",
@@ -112,6 +115,7 @@ _CONFLICT = frozenset(
 #: Refusals because what was asked for does not exist or is not well-formed.
 _MISTAKE = frozenset(
     {
+        "ambiguous_subtree",
         "bad_acceptance",
         "bad_allocation",
         "bad_balance",
@@ -126,6 +130,7 @@ _MISTAKE = frozenset(
         "bad_price",
         "bad_quantity",
         "bad_shape",
+        "bad_shortfall",
         "bad_right_state",
         "bad_relief",
         "bad_remedies",
@@ -170,6 +175,7 @@ _MISTAKE = frozenset(
         "unknown_delivery",
         "unknown_feed",
         "unknown_gang",
+        "unknown_hall",
         "unknown_hold",
         "unknown_index",
         "unknown_milestone",
@@ -178,6 +184,7 @@ _MISTAKE = frozenset(
         "unknown_right",
         "unknown_site",
         "unknown_sku",
+        "unknown_subtree",
         "unknown_test",
         "unknown_tranche",
     }

@@ -1,8 +1,9 @@
 """How does `forebay up` keep a server in its own process, and end it so that nothing is lost?
 
 A server that is only closed leaves its work running. Stopping a world also stops the work, in an order that makes it
-come back: the loop stops first, so that nothing it decides starts work again; then every gang is asked to save and
-stop, which the engine keeps as a fact to report; the next start learns it, and places the gangs anew.
+come back: who hands in proposals stops, then the loop, so that nothing it decides starts work again; then every gang
+is asked to save and stop, which the engine keeps as a fact to report; the next start learns it, and places the gangs
+anew.
 """
 
 from __future__ import annotations
@@ -70,6 +71,9 @@ class Host:
         `waiting` is told how many are waited for; once `hurried` is true they are not waited for any more.
         """
         forebay = self._background.running.forebay
+        # Who asks the loop stops before the loop does: dates that are being estimated are recorded.
+        forebay.binder.stop()
+        forebay.forecaster.stop()
         forebay.loop.stop()
         forebay.follower.stop()
         wanted = [

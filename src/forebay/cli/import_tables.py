@@ -27,8 +27,8 @@ NAMED_MAX = 4
 #: Written out, since nothing of forebay is to be loaded for `--help`; a test compares it.
 TABLES = (
     "sites", "feeds", "racks", "milestones", "causes", "power", "blocks", "contracts", "tranches", "deliveries",
-    "rights", "caps", "clauses", "openings", "opening_tranches", "opening_rights", "opening_caps",
-    "opening_invoices",
+    "price_steps", "rights", "caps", "clauses", "tests", "ladders", "windows", "reliefs", "prepayments",
+    "paid_milestones", "openings", "opening_tranches", "opening_rights", "opening_caps", "opening_invoices",
 )  # fmt: skip
 
 
@@ -146,8 +146,10 @@ def _chosen(said: session.Session, found: list[Sheet], only: tuple[str, ...]) ->
 
 def _wrong(problems: list[CellProblem]) -> Failed:
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    errors = [_error(problem.place, problem.detail) for problem in problems]
-    return Failed(problems[0].sentence() + more, code="bad_table", errors=errors)
+    errors = [_error(problem.place, problem.detail) | {"code": problem.code} for problem in problems]
+    codes = {problem.code for problem in problems}
+    code = codes.pop() if len(codes) == 1 else "bad_table"
+    return Failed(problems[0].sentence() + more, code=code, errors=errors)
 
 
 def _error(place: CellPlace, detail: str) -> dict[str, Any]:
@@ -173,7 +175,8 @@ def _post(found: client.Client, address: str, body: dict[str, Any], made: list[M
             place = here.cell(int(error.get("line") or 0)) if here else None
             if place is None:
                 raise
-            problems.append(CellProblem(place, str(error.get("detail"))))
+            code = str(error.get("code") or failure.code)
+            problems.append(CellProblem(place, str(error.get("detail")), code))
         if not problems:
             raise
         told = _wrong(problems)
@@ -193,7 +196,8 @@ def _refuse(documents: list[dict[str, Any]], made: list[Made]) -> None:
     for each in refused:
         place = by_name[each["name"]].cell(each["refused"]["line"])
         detail = str(each["refused"]["detail"])
-        errors.append(_error(place, detail) if place else {"detail": detail})
+        told = _error(place, detail) if place else {"detail": detail}
+        errors.append(told | {"code": each["refused"]["code"]})
     first = refused[0]["refused"]
     place = by_name[refused[0]["name"]].cell(first["line"])
     message = f"{place.words()}: {first['detail']}" if place else str(first["detail"])

@@ -54,6 +54,8 @@ class Narrator:
     gpus_per_node: dict[str, int] = field(default_factory=dict)
     #: Tranches that are paid for once they are accepted.
     to_accept: set[str] = field(default_factory=set)
+    #: Rights that an amendment withdrew.
+    withdrawn: set[str] = field(default_factory=set)
 
     def tell(self, kind: str, body: Body) -> list[str]:
         """Sentences for one event; none for kinds that say nothing new to people."""
@@ -138,6 +140,12 @@ class Narrator:
         return [f"{body['site']}: {dates[0]}", *(f"  {each}" for each in dates[1:])] if dates else []
 
     def _short(self, body: Body) -> list[str]:
+        nobodys = [
+            f"  {part['nodes']} nodes are missing from {_day(part['start_at'])} on, and nothing says who goes short"
+            for part in body.get("unallocated", ())
+        ]
+        if nobodys and not body["shorts"]:
+            return [f"more {body['sku']} at {body['site']} is promised than there will be", *nobodys]
         if not body["shorts"]:
             return [f"nobody goes short of {body['sku']} at {body['site']} any more"]
         tranches = sorted({short["tranche"] for short in body["shorts"]})
@@ -147,6 +155,7 @@ class Narrator:
             f"more {body['sku']} at {body['site']} is promised than there will be from {since} on",
             f"  {', '.join(tranches)} {go} short"
             + (f", as was shared out by hand: {body['reason']}" if body.get("reason") else ""),
+            *nobodys,
         ]
 
     # Claims and prices
@@ -164,6 +173,14 @@ class Narrator:
             f"right {body['right']}: a sale is offered to its holder until {paper.moment(body['deadline_at'])}"
         ]
 
+    def _offered_to_us(self, body: Body) -> list[str]:
+        return [
+            f"right {body['right']}: we are offered {_sale(body)}, until {paper.moment(body['deadline_at'])}"
+        ]
+
+    def _covered(self, body: Body) -> list[str]:
+        return [f"right {body['right']}: we are told again of {_sale(body)}, which we let pass"]
+
     def _exercised(self, body: Body) -> list[str]:
         return [f"right {body['right']} is used: tranche {body['tranche']}"]
 
@@ -171,6 +188,8 @@ class Narrator:
         return [f"right {body['right']}: the holder lets it pass"]
 
     def _lapsed(self, body: Body) -> list[str]:
+        if body["right"] in self.withdrawn:
+            return [f"right {body['right']} is withdrawn, it lapses"]
         return [f"right {body['right']}: nobody answered in time, it lapses"]
 
     def _added(self, body: Body) -> list[str]:
@@ -194,9 +213,9 @@ class Narrator:
             price = (
                 f"{units.decimal_text(tranche['price_micros_per_gpu_hour'])} {plan['currency']} a GPU-hour"
             )
-            lines.append(
-                f"  {paper.count(tranche['count'], unit)} for itself, as tranche {tranche['id']}, at {price}"
-            )
+            where = f" at {tranche['site']}" if tranche["site"] else ""
+            size = f"{paper.count(tranche['count'], unit)}{where} from {_day(tranche['start_at'])} on"
+            lines.append(f"  {size}: tranche {tranche['id']}, {price}")
             if lending:
                 lines.append(
                     f"  idle parts may be lent, back within {paper.span(lending['reclaim_deadline_s'])}; "
@@ -229,6 +248,11 @@ class Narrator:
             for each in body["tranches"]
         ]
         lines += [f"  right {right['id']} ({right['kind']})" for right in body["rights"]]
+        lines += [
+            f"  right {right['id']} ({right['kind']}), on other terms" for right in body.get("regranted", ())
+        ]
+        self.withdrawn |= set(body.get("withdrawn", ()))
+        lines += [f"  right {name} is withdrawn" for name in body.get("withdrawn", ())]
         if body.get("override"):
             lines.append(f"  signed beyond what can be promised: {body['override']}")
         return lines
@@ -487,6 +511,11 @@ class Narrator:
         "CapacityRented": _rented,
         "RentedRightUsed": _rented_right,
         "RentedRightWaived": _waived,
+        "OfferReceived": _offered_to_us,
+        "CoveredOfferReceived": _covered,
+        "ReceivedOfferLapsed": _lapsed,
+        "RentalAmended": _amended,
+        "RentalTermsChanged": _took_effect,
         "DeliveryNotified": _notified,
         "DeliveryMade": _delivered_now,
         "DeliveryForecast": _own_forecast,
@@ -506,6 +535,12 @@ class Narrator:
         "PeriodClosed": _closed,
         "InvoiceIssued": _invoiced,
     }
+
+
+def _sale(body: Body) -> str:
+    sale = body["sale"]
+    dates = f"{_day(sale['start_at'])} to {_day(sale['end_at'])}"
+    return f"{paper.count(sale['nodes'], 'node')} of {sale['sku']} at {sale['site']}, {dates}"
 
 
 def _day(at: int) -> str:

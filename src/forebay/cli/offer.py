@@ -41,8 +41,8 @@ def _listed(context: click.Context, parameter: click.Parameter, values: tuple[st
 @click.option("--nodes", type=click.IntRange(min=1), help="Or so many nodes.")
 @click.option("--gpus", type=click.IntRange(min=1), help="Or so many GPUs, in whole nodes.")
 @click.option("--term", required=True, metavar="TIME", help="For how long: 365d, or 3y (of 365 days each).")
-@click.option("--not-before", default="", metavar="DATE", help="The earliest start; now when left out.")
-@click.option("--not-after", default="", metavar="DATE", help="Starts from here on are too late.")
+@click.option("--not-before", default="", metavar="DATE", help="The earliest start (UTC); now when left out.")
+@click.option("--not-after", default="", metavar="DATE", help="Starts from here on are too late (UTC).")
 @click.option("--site", "sites", multiple=True, callback=_listed, metavar="SITE", help="Only there.")
 @click.option("--region", "regions", multiple=True, callback=_listed, metavar="NAME", help="Only there.")
 @click.option(
@@ -142,7 +142,8 @@ def quote_text(body: dict[str, Any], posted: dict[str, Any], color: bool) -> str
     sure = body["policy"]["confidence"].upper()
     if not body["items"]:
         return f"{wish}, {since}: nothing fits, at P50 or {sure}, before the end of all dates"
-    told = [f"{wish}, {since}: {paper.count(len(body['items']), 'offer')}", ""]
+    offers = f"{paper.count(len(body['items']), 'offer')} under promise policy {body['policy']['version']}"
+    told = [f"{wish}, {since}: {offers}", ""]
     rows = []
     for number, each in enumerate(body["items"], 1):
         much = paper.extent(each["nodes"], each["gpus"], each["nodes_per_rack"])

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any
 
 import click
 
@@ -120,9 +121,20 @@ def moment(at: int | str | None) -> str:
     return when.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def zone_lines(body: dict[str, Any]) -> list[str]:
+    """In which zone dates were read that named none, if there were any, and not as they are shown."""
+    zone = body.get("zone") or "UTC"
+    return [] if zone == "UTC" else [f"the date that was said is meant in {zone}; times here are UTC"]
+
+
 def day(at: int | str | None) -> str:
     """An instant as a date where it is midnight UTC, else as `moment`; "" for none."""
     return moment(at).removesuffix("T00:00:00Z")
+
+
+def date(at: int | str | None) -> str:
+    """The day of an instant in UTC, for what is good to the day; "" for none."""
+    return moment(at)[:10]
 
 
 def amount(amount_minor: int, currency: str) -> str:

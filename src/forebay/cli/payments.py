@@ -37,7 +37,8 @@ def payments_text(body: dict[str, Any], color: bool) -> str:
         for each in body["items"]
     ]  # fmt: skip
     if not rows:
-        return "\n".join([*told, "nothing falls due: no tranche, deposit or prepayment"])
+        told.append("nothing falls due: no tranche, deposit or prepayment")
+        return "\n".join([*told, *_opened(body, color)])
     headers = ("DUE (P50)", "AT P90", "WHAT", "FOR", "AMOUNT", "DRAWN", "TO PAY")
     told += [paper.table(headers, rows, right="    rrr", color=color), ""]
     fees, drawn, prepaid, undrawn = (
@@ -46,7 +47,26 @@ def payments_text(body: dict[str, Any], color: bool) -> str:
     told.append(f"fees: {fees}, of which {drawn} are drawn from what is prepaid")
     if float(body["prepaid"]["amount"]):
         told.append(f"prepaid: {prepaid}, of which {undrawn} are not drawn")
-    return "\n".join(told)
+    return "\n".join([*told, *_opened(body, color)])
+
+
+def _opened(body: dict[str, Any], color: bool) -> list[str]:
+    """What was open at the cutover of a contract that ran before, as if nothing was paid of it since."""
+    told: list[str] = []
+    if body["open_invoices"]:
+        rows = [
+            (
+                each["number"], paper.day(each["due"]) or "not known", paper.money(each["open"]),
+                _some(each["interest"]), _some(each["may_be_withheld"]),
+            )
+            for each in body["open_invoices"]
+        ]  # fmt: skip
+        headers = ("OPEN AT THE CUTOVER", "DUE", "AMOUNT", "INTEREST BY NOW", "MAY BE WITHHELD")
+        told += ["", paper.table(headers, rows, right="  rrr", color=color)]
+        told.append("as if nothing was paid of it since; neither interest nor what is kept back is posted")
+    if body["refund"]:
+        told.append(f"refund if it had ended at the cutover: {paper.money(body['refund'])}")
+    return told
 
 
 def _terms(terms: dict[str, Any] | None) -> list[str]:

@@ -47,10 +47,17 @@ Progress = Callable[[int, int], None]
     "--policy",
     default="overtake",
     show_default=True,
-    type=click.Choice(["overtake", "fifo", "easy"]),
+    type=click.Choice(["overtake", "fifo", "easy", "easy_depth", "conservative"]),
     help="Who may go before the first that does not fit.",
 )
-def replay_command(trace: Path, gpus: int, gpus_per_node: int, price: str, policy: str) -> None:
+@click.option(
+    "--depth",
+    default=100,
+    show_default=True,
+    type=click.IntRange(1, 10**6),
+    help="With easy_depth: how many are tried behind the first that does not start.",
+)
+def replay_command(trace: Path, gpus: int, gpus_per_node: int, price: str, policy: str, depth: int) -> None:
     """Replay a trace of jobs in the twin.
 
     The same World and the same loop as in a server, under a virtual clock, with a simulated engine. The same trace
@@ -71,7 +78,9 @@ def replay_command(trace: Path, gpus: int, gpus_per_node: int, price: str, polic
         raise Failed(f"--price: {error}", Status.USAGE, code="usage") from None
     try:
         with _shown(said) as progress:
-            report = replay.run(trace, gpus, progress, price_micros, Order(policy), gpus_per_node).as_json()
+            report = replay.run(
+                trace, gpus, progress, price_micros, Order(policy), gpus_per_node, depth
+            ).as_json()
     except TraceError as error:
         raise Failed(str(error), code="bad_trace") from None
     except ValueError as error:

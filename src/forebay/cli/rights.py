@@ -11,6 +11,7 @@ from forebay.cli import client, command, deliveries, paper, session
 EXAMPLES = """
     forebay rights
     forebay rights offer big-lab-refusal --hold acme-offer
+    forebay rights offered lake-first --racks 10 --start 2029-01-01 --end 2032-01-01 --price 2.10
     forebay rights exercise big-lab-call --racks 100 --start 2029-01-01
     forebay rights waive big-lab-refusal
 """
@@ -19,7 +20,7 @@ EXAMPLES = """
 @command.group("rights", examples=EXAMPLES, invoke_without_command=True)
 @click.pass_context
 def rights_group(context: click.Context) -> None:
-    """What may still be asked for; offer, exercise, waive.
+    """What may still be asked for; offer, be offered, exercise, waive.
 
     Operators and finance see every right, a tenant those of its own contracts, which it may exercise and waive itself
     unless they are its seller's.
@@ -57,6 +58,8 @@ def rights_text(items: list[dict[str, Any]], color: bool) -> str:
     )  # fmt: skip
     told = [paper.table(headers, rows, color=color)]
     told += [_on_offer(each) for each in items if each["offer"]]
+    told += [f"\n{line}" for each in items for line in _passed(each)]
+    told += ["", *changes] if (changes := [line for each in items for line in _changes(each)]) else []
     told += [f"\n{line}" for each in items for line in deliveries.moved_lines(each)]
     told += ["", *over] if (over := [line for each in items for line in _overdrawn(each)]) else []
     return "\n".join(told)
@@ -101,6 +104,8 @@ def _left(right: dict[str, Any]) -> str:
     parts = []
     if right["racks_left"] is not None:
         parts.append(paper.count(right["racks_left"], "rack"))
+    if right["unsold"] == "not_sold":
+        parts.append("also what is held or callable")
     if right["cap_left"]:
         parts.append(f"{paper.money(right['cap_left'])} of {right['cap']}")
     return ", ".join(parts) or "-"
@@ -117,15 +122,92 @@ def _overdrawn(right: dict[str, Any]) -> list[str]:
     return told
 
 
+def _changes(right: dict[str, Any]) -> list[str]:
+    """What amendments that are signed change in it later."""
+    told = []
+    for terms in right.get("to_come", ()):
+        price, racks = terms["price_per_gpu_hour"], terms["racks_max"]
+        days = terms["notice_days"]
+        parts = [
+            paper.count(racks, "rack") if racks else "",
+            "also what is held or callable" if terms["unsold"] == "not_sold" else "",
+            f"{paper.count(days, 'day')} of notice" if days else "",
+            f"{paper.span(terms['notice_s'])} of notice" if terms["notice_s"] else "",
+            f"for {paper.span(terms['term_s'])}" if terms["term_s"] else "",
+            f"{paper.charge(price)} a GPU-hour" if price else "",
+            f"until {paper.day(terms['expires'])}" if terms["expires"] else "",
+        ]
+        what = ", ".join(part for part in parts if part)
+        told.append(f"{right['id']} from {paper.day(terms['since'])} on: {what}")
+    if right.get("withdrawn") and right["life"] in ("dormant", "offered"):
+        told.append(f"{right['id']} is withdrawn from {paper.day(right['withdrawn'])} on")
+    return told
+
+
 def _on_offer(right: dict[str, Any]) -> str:
     sale = right["offer"]
     hold = f" (hold {sale['hold']})" if "hold" in sale else ""
+    until = paper.moment(right["deadline"])
+    return f"\non offer to {right['tenant']} by {right['id']} until {until}: {sale_text(sale)}{hold}"
+
+
+def sale_text(sale: dict[str, Any]) -> str:
+    """What is sold, when, and at which price."""
     much = f"{sale['gpus']:,} GPUs ({paper.count(sale['nodes'], 'node')}) of {sale['sku']} at {sale['site']}"
     term = f"{paper.day(sale['start'])} to {paper.day(sale['end'])}"
-    return (
-        f"\non offer to {right['tenant']} by {right['id']} until {paper.moment(right['deadline'])}: {much}, {term}, "
-        f"{paper.charge(sale['price_per_gpu_hour'])} a GPU-hour{hold}"
-    )
+    return f"{much}, {term}, {paper.charge(sale['price_per_gpu_hour'])} a GPU-hour"
+
+
+def _passed(right: dict[str, Any]) -> list[str]:
+    """What we let pass as the customer."""
+    told = []
+    for sale in right.get("let_pass", ()):
+        again = f"; told of again {paper.moment(sale['again'])}" if sale["again"] else ""
+        told.append(
+            f"let pass by {right['id']}: {sale_text(sale)}, or more, may be sold until "
+            f"{paper.moment(sale['until'])}{again}"
+        )
+    return told
+
+
+OFFERED_EXAMPLES = """
+    forebay rights offered lake-first --racks 10 --start 2029-01-01 --end 2032-01-01 --price 2.10
+    forebay rights offered lake-first --racks 10 --start 2029-01-01 --end 2032-01-01 --price 2.10 --anew
+"""
+
+
+@rights_group.command("offered", examples=OFFERED_EXAMPLES)
+@click.argument("right")
+@click.option("--racks", type=click.IntRange(min=1), help="How many racks are offered.")
+@click.option("--nodes", type=click.IntRange(min=1), help="How many nodes, in the place of racks.")
+@click.option("--start", required=True, metavar="DATE", help="From when on it would be sold.")
+@click.option("--end", required=True, metavar="DATE", help="Until when.")
+@click.option("--price", required=True, metavar="PRICE", help="What a GPU-hour would cost.")
+@click.option("--site", default="", metavar="SITE", help="Where; the site of the right when left out.")
+@click.option("--sku", default="", metavar="SKU", help="Of what; the SKU of the right when left out.")
+@click.option(
+    "--received", default="", metavar="DATE", help="When the notice was received; now when left out."
+)
+@click.option("--anew", is_flag=True, help="It is another sale than one that we let pass, the notice says.")
+def _offered(right: str, racks: int | None, nodes: int | None, price: str, **rest: Any) -> None:
+    """Record what our seller offers us before it sells it to somebody else.
+
+    Its clock runs from when the notice was received: use the right, or waive it, before it ends. An offer on no
+    better terms than one that we let pass is recorded as covered, and starts no clock.
+    """
+    said = session.current()
+    received = rest.pop("received")
+    posted = {
+        "racks": racks or 0, "nodes": nodes or 0, "price_per_gpu_hour": price, "received_at": received, **rest
+    }  # fmt: skip
+    body = client.connect(said).post(f"/v1/rights/{client.escaped(right)}/offered", posted)
+    if said.json:
+        said.emit("rights.offered", body)
+    elif body["offer"] == "covered":
+        click.echo(f"{right}: we let this sale pass, and it may be sold until {paper.moment(body['until'])}")
+    else:
+        click.echo(f"{right}: to be answered before {paper.moment(body['until'])}")
+    _say_zone(said, body)
 
 
 @rights_group.command("offer", examples="forebay rights offer big-lab-refusal --hold acme-offer")
@@ -156,10 +238,16 @@ def _offer_held(right: str, hold: str) -> None:
     "--tranche", default="", metavar="NAME", help="What the new tranche is called; RIGHT-1 when left out."
 )
 @click.option(
-    "--received", default="", metavar="DATE", help="When the notice was received; now when left out."
+    "--received",
+    default="",
+    metavar="DATE",
+    help="When the notice was received; now when left out.",
 )
 def _exercise(right: str, racks: int | None, start: str, tranche: str, received: str) -> None:
-    """Use a right: it makes a tranche, or ends one that is too late."""
+    """Use a right: it makes a tranche, or ends one that is too late.
+
+    A date without a zone is meant in that of the contract, or of the site where that names none.
+    """
     said = session.current()
     posted = {"racks": racks or 0, "start": start, "tranche": tranche, "received_at": received}
     body = client.connect(said).post(f"/v1/rights/{client.escaped(right)}/exercise", posted)
@@ -171,15 +259,22 @@ def _exercise(right: str, racks: int | None, start: str, tranche: str, received:
         click.echo(
             f"{right} is exercised: tranche {body['tranche']}, {paper.money(body['drawn'])} over its term"
         )
+    _say_zone(said, body)
 
 
 @rights_group.command("waive", examples="forebay rights waive big-lab-refusal")
 @click.argument("right")
 @click.option(
-    "--received", default="", metavar="DATE", help="When the notice was received; now when left out."
+    "--received",
+    default="",
+    metavar="DATE",
+    help="When the notice was received; now when left out.",
 )
 def _waive(right: str, received: str) -> None:
-    """Let an offer pass; without an open offer, give the right up."""
+    """Let an offer pass; without an open offer, give the right up.
+
+    A date without a zone is meant in that of the contract, or of the site where that names none.
+    """
     said = session.current()
     body = client.connect(said).post(f"/v1/rights/{client.escaped(right)}/waive", {"received_at": received})
     if said.json:
@@ -190,3 +285,9 @@ def _waive(right: str, received: str) -> None:
         )
     else:
         click.echo(f"{right} is given up")
+    _say_zone(said, body)
+
+
+def _say_zone(said: session.Session, body: dict[str, Any]) -> None:
+    for line in [] if said.json else paper.zone_lines(body):
+        click.echo(line)

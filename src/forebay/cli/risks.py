@@ -23,7 +23,8 @@ def moved_text(moved: list[dict[str, Any]], confidence: str, color: bool) -> str
         cells = [each["block"], each["sku"], f"{each['racks']:,}", f"{each['gpus']:,}"]
         for before, after, days in (("before", "after", "days"), ("sure_before", "sure_after", "sure_days")):
             moved_by = "" if each[days] is None else f"{each[days]:+,}" if each[days] else "0"
-            cells += [paper.day(each[before]) or "no date", paper.day(each[after]) or "no date", moved_by]
+            # An estimate is good to the day.
+            cells += [paper.date(each[before]) or "no date", paper.date(each[after]) or "no date", moved_by]
         rows.append(cells)
     sure = confidence.upper()
     headers = ("BLOCK", "SKU", "RACKS", "GPUS", "FROM", "TO", "DAYS", f"{sure} FROM", f"{sure} TO", "DAYS")
@@ -71,8 +72,8 @@ def _paragraph(before: dict[str, Any] | None, after: dict[str, Any]) -> list[str
     pairs.append(("terms", terms_text(after)))
     if after["late"]:
         reached = ", the cap: no more falls due" if after["capped"] else ""
-        remedy = "discount" if after["late"]["discount_ppm_per_day"] else "damages"
-        pairs.append((remedy, _money(after[remedy], was[remedy]) + reached))
+        owed = remedy(after)
+        pairs.append((owed, _money(after[owed], was[owed]) + reached))
     if after["longstop"]:
         pairs.append(("longstop", f"{paper.day(after['longstop'])}: from then on the customer may end it"))
     elif after["late"] and after["late"]["longstop_s"]:
@@ -97,16 +98,34 @@ def terms_text(risk: dict[str, Any]) -> str:
     return f"late delivery: {grace}{paper.money(late['damages_per_gpu_day'])} a GPU and day{cap}"
 
 
+def remedy(risk: dict[str, Any]) -> str:
+    """What is owed for what is late, by its field: a discount where there is one, else damages."""
+    terms = risk.get("late") or {"discount_ppm_per_day": 0}
+    return "discount" if terms["discount_ppm_per_day"] or float(risk["discount"]["amount"]) else "damages"
+
+
+def remedy_header(items: list[dict[str, Any]]) -> str:
+    """The name of a column with the one or the other."""
+    found = {remedy(each) for each in items if each.get("late", each)} or {"damages"}
+    return " OR ".join(sorted(found)).upper()
+
+
 def totals_text(totals: list[dict[str, Any]], lead: str = "in all") -> str:
     """What all shortfalls cost, currency by currency."""
     if not totals:
         return f"{lead}: nobody goes short"
-    return "\n".join(
-        f"{lead}: {paper.money(each['fees'])} of fees not charged, {paper.money(each['damages'])} of damages, "
-        f"{_discount(each['discount'])}together {paper.money(each['total'])}"
-        for each in totals
-    )
+    return "\n".join(f"{lead}: {_total(each)}" for each in totals)
 
 
-def _discount(given: dict[str, str]) -> str:
-    return f"{paper.money(given)} of discounts, " if float(given["amount"]) else ""
+def _total(each: dict[str, Any]) -> str:
+    if not float(each["total"]["amount"]):
+        return "no fees are lost by it, and nothing is owed"
+    remedies = [
+        f"{paper.money(each[name])} of {told}"
+        for name, told in (("damages", "damages"), ("discount", "discounts"))
+        if float(each[name]["amount"])
+    ]
+    fees = f"{paper.money(each['fees'])} of fees not charged"
+    if not remedies:
+        return f"{fees}, and no damages"
+    return ", ".join([fees, *remedies, f"together {paper.money(each['total'])}"])

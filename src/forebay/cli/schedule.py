@@ -57,12 +57,15 @@ def schedule_text(body: dict[str, Any], color: bool) -> str:
         blocks = [
             (
                 each["id"], each["sku"], f"{each['racks']:,}", f"{each['racks_standing']:,}", f"{each['gpus']:,}",
-                _date(each["p50"]), _date(each["p90"]), ", ".join(each["after"]),
+                _date(each["p50"]), _date(each["p90"]), ", ".join(each["after"]), _place(each),
             )
             for each in body["blocks"]
         ]  # fmt: skip
         headers = ("BLOCK", "SKU", "RACKS", "STANDING", "GPUS", "P50", "P90", "WAITS FOR")
-        told += ["", paper.table(headers, blocks, right="  rrr", color=color)]
+        if any(map(_place, body["blocks"])):
+            headers = (*headers, "COMES TO")
+        shown = [row[: len(headers)] for row in blocks]
+        told += ["", paper.table(headers, shown, right="  rrr", color=color)]
     if body["power"]:
         stages = [
             (
@@ -92,6 +95,12 @@ def _sure(body: dict[str, Any]) -> str:
     return (
         f"P50 and P90 are provisional: the {made} is of an older schedule, and none is before today's dates."
     )
+
+
+def _place(block: dict[str, Any]) -> str:
+    """Where the racks of a block are to hang, as far as that is told."""
+    parts = [f"{what} {block[what]}" for what in ("hall", "row", "feed", "loop") if block[what]]
+    return ", ".join(parts)
 
 
 def _date(text: str | None) -> str:
@@ -125,7 +134,7 @@ SLIP_EXAMPLES = """
 def slip_command(milestone: str, to: str, by: str, site: str, reason: str, dry_run: bool) -> None:
     """A milestone comes at another date: who goes short?
 
-    All that waits for it moves with it. Dates without a time are midnight UTC.
+    All that waits for it moves with it. A date without a zone is meant in that of the site, and the answer says so.
     """
     said = session.current()
     found = client.connect(said)
@@ -137,7 +146,7 @@ def slip_command(milestone: str, to: str, by: str, site: str, reason: str, dry_r
     if said.json:
         said.emit("slip", body)
     else:
-        click.echo(report_text(body, said.colors()))
+        click.echo("\n".join([report_text(body, said.colors()), *paper.zone_lines(body)]))
 
 
 @command.command(
@@ -152,7 +161,8 @@ def slip_command(milestone: str, to: str, by: str, site: str, reason: str, dry_r
 def reached_command(milestone: str, at: str, site: str, evidence: str, dry_run: bool) -> None:
     """A milestone is done.
 
-    What is reached stays: only what it waits for being done, too, is asked.
+    What is reached stays: only what it waits for being done, too, is asked. A date without a zone is meant in that of
+    the site.
     """
     said = session.current()
     found = client.connect(said)
@@ -164,7 +174,7 @@ def reached_command(milestone: str, at: str, site: str, evidence: str, dry_run: 
     if said.json:
         said.emit("reached", body)
     else:
-        click.echo(report_text(body, said.colors()))
+        click.echo("\n".join([report_text(body, said.colors()), *paper.zone_lines(body)]))
 
 
 def target(found: client.Client, milestone: str, to: str, by: str, site: str) -> tuple[str, str]:
@@ -227,7 +237,9 @@ def schedule_of(found: client.Client, milestone: str, site: str) -> dict[str, An
 def report_text(body: dict[str, Any], color: bool) -> str:
     """What a report moved, and whom it makes short."""
     name = f"{body['site']}, {body['milestone']}"
-    before, after = paper.day(body["before"]) or "no date", paper.day(body["after"]) or "no date"
+    # A date that follows from what it waits for is good to the day; where it moves within one, the time is told.
+    told_as = paper.day if paper.date(body["before"]) == paper.date(body["after"]) else paper.date
+    before, after = told_as(body["before"]) or "no date", told_as(body["after"]) or "no date"
     if body["repeated"]:
         return f"{name}: recorded already, {after}; `forebay shortfall` tells who goes short now"
     if not body["changed"]:

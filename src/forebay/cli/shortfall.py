@@ -17,6 +17,7 @@ SHARED = {
     "pro_rata": "everybody by the same share",
     "signing": "who signed last goes short first",
     "least_damages": "who is owed least for it goes short first",
+    "none": "no rule for who goes short",
 }
 
 
@@ -135,15 +136,19 @@ def allocation_text(body: dict[str, Any], color: bool) -> str:
 def shortfall_text(body: dict[str, Any], color: bool) -> str:
     """The table, what it comes to, and by which policy it was shared out."""
     if not body["items"]:
-        return "nobody goes short: what is promised will be there" + _policy(body)
-    headers = (
-        "TRANCHE", "TENANT", "SITE", "SKU", "GPUS", "RACKS", "FROM", "UNTIL", "TERMS", "FEES NOT CHARGED", "DAMAGES",
-        "LONGSTOP",
+        lines = _unallocated(body) or ["nobody goes short: what is promised will be there"]
+        return "\n".join(lines) + _policy(body)
+    headers: tuple[str, ...] = (
+        "TRANCHE", "TENANT", "SITE", "SKU", "GPUS", "RACKS", "FROM", "UNTIL", "TERMS", "FEES NOT CHARGED",
+        risks.remedy_header(body["items"]), "LONGSTOP",
     )  # fmt: skip
     rows = [_row(each) for each in body["items"]]
+    if any(each["decided_by"]["clauses"] for each in body["items"]):
+        # Where all contracts are silent, what is said of the policy below says it.
+        headers, rows = (*headers, "SHARED OUT BY"), _decided(body, rows)
     told = [paper.table(headers, rows, right="    rr   rr", color=color), ""]
     if any(each["capped"] for each in body["items"]):
-        told.append("capped: the damages reached the cap of the terms, and no more falls due")
+        told.append("capped: the cap of the terms is reached, and no more falls due")
     for each in body["items"]:
         told += deliveries.moved_lines(each)
     told.append(risks.totals_text(body["totals"]))
@@ -152,7 +157,21 @@ def shortfall_text(body: dict[str, Any], color: bool) -> str:
         for stock in body.get("stocks", ())
         if stock["by_hand"] is not None
     ]
-    return "\n".join(told) + _policy(body)
+    return "\n".join([*told, *_unallocated(body)]) + _policy(body)
+
+
+def _unallocated(body: dict[str, Any]) -> list[str]:
+    """What nobody is said to go short of, a line each."""
+    told = []
+    for stock in body.get("stocks", ()):
+        for part in stock["unallocated"]:
+            until = f"until {paper.day(part['end'])}" if part["end"] else "with no end in sight"
+            much = paper.extent(part["nodes"], part["gpus"], stock["nodes_per_rack"])
+            told.append(
+                f"{stock['sku']} at {stock['site']}: {much} are missing from {paper.day(part['start'])} {until}, and "
+                f"nothing says who goes short of them; share them out by hand, or apply a policy that does"
+            )
+    return told
 
 
 def _row(risk: dict[str, Any]) -> list[object]:
@@ -163,17 +182,28 @@ def _row(risk: dict[str, Any]) -> list[object]:
         risk["tranche"], risk["tenant"], risk["site"], risk["sku"], f"{risk['gpus']:,}",
         f"{risk['nodes'] / risk['nodes_per_rack']:,.1f}" if rest else f"{racks:,}", paper.day(risk["start"]),
         paper.day(risk["end"]) or "no end in sight", terms + (", capped" if risk["capped"] else ""),
-        paper.money(risk["fees"]), _remedy(risk),
+        paper.money(risk["fees"]), paper.money(risk[risks.remedy(risk)]) if risk["late"] else "-",
         paper.day(risk["longstop"]) or "-",
     ]  # fmt: skip
 
 
-def _remedy(risk: dict[str, Any]) -> str:
-    if not risk["late"]:
-        return "-"
-    if risk["late"]["discount_ppm_per_day"]:
-        return f"{paper.money(risk['discount'])} off"
-    return paper.money(risk["damages"])
+def _decided(body: dict[str, Any], rows: list[list[object]]) -> list[list[object]]:
+    """Rows with what decided that somebody goes short: clauses, an operator, or else the policy."""
+    by_hand = {(each["site"], each["sku"]) for each in body.get("stocks", ()) if each["by_hand"] is not None}
+    return [
+        [*row, _decided_by(risk, (risk["site"], risk["sku"]) in by_hand)]
+        for row, risk in zip(rows, body["items"], strict=True)
+    ]
+
+
+def _decided_by(risk: dict[str, Any], by_hand: bool) -> str:
+    found = risk["decided_by"]
+    told = [
+        f"{each['contract']}: {each['clause']}" if each["contract"] else "another's contract"
+        for each in found["clauses"]
+    ]
+    told += ["by hand"] if by_hand else ["policy"] if found["policy"] else []
+    return "; ".join(dict.fromkeys(told)) or "it alone"
 
 
 def _policy(body: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ from forebay.cli.failure import Failed
 EXAMPLES = """
     forebay sign contract.yaml --dry-run           whether it fits, and whom it would make short
     forebay sign contract.yaml --hold acme-offer   what is held for this customer is used up
+    forebay sign contract.yaml --policy 3          as it was quoted, under promise policy 3
     forebay sign contract.yaml --override "board decision 12: the grid is sure"
 """
 
@@ -25,8 +26,10 @@ EXAMPLES = """
     metavar="REASON",
     help="Sign although more is promised than there will be; the reason is recorded.",
 )
+@click.option("--policy", type=click.IntRange(min=1), metavar="VERSION",
+              help="Only under this version of the promise policy: the one of the quote.")  # fmt: skip
 @click.option("-n", "--dry-run", is_flag=True, help="Decide on a copy; record nothing.")
-def sign_command(files: tuple[str, ...], hold: str, override: str, dry_run: bool) -> None:
+def sign_command(files: tuple[str, ...], hold: str, override: str, policy: int | None, dry_run: bool) -> None:
     """Sign contracts of files, if they can be kept.
 
     A contract that promises more than there will be, at the confidence of the promise policy, is refused, with what
@@ -34,9 +37,8 @@ def sign_command(files: tuple[str, ...], hold: str, override: str, dry_run: bool
     """
     said = session.current()
     found = client.connect(said)
-    body = post_contracts(
-        found, "/v1/contracts", files, {"hold": hold, "override": override, "dry_run": dry_run}
-    )
+    more = {"hold": hold, "override": override, "policy": policy or 0, "dry_run": dry_run}
+    body = post_contracts(found, "/v1/contracts", files, more)
     if said.json:
         said.emit("sign", body)
     else:

@@ -78,7 +78,7 @@ def _by_option(failure: Failed) -> Failed:
     if not errors:
         return failure
     message = f"{place_of(errors[0])}{errors[0]['detail']}"
-    return Failed(message, failure.status, hint=failure.hint, code=failure.code, errors=errors)
+    return Failed(message, failure.status, code=failure.code, errors=errors)
 
 
 def _document(argv: tuple[str, ...], gpus: int, fields: dict[str, Any]) -> str:

@@ -18,7 +18,9 @@ EXAMPLES = """
 @click.option(
     "--months", default=18, show_default=True, type=click.IntRange(min=1, max=240), help="So many months."
 )
-@click.option("--from", "start", default="", metavar="DATE", help="From this date on; now when left out.")
+@click.option(
+    "--from", "start", default="", metavar="DATE", help="From this date on (UTC); now when left out."
+)
 def suppliers_command(months: int, start: str) -> None:
     """From whom our capacity is, month by month.
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from forebay.cli import client, command, paper, risks, session
+from forebay.cli import client, command, deliveries, paper, risks, session
 
 #: Who schedules the work of a tranche.
 OPERATION = {
@@ -16,16 +16,20 @@ OPERATION = {
 REMEDIES = {"fee_discount": "discount on fees", "damages": "damages", "credit": "service credit"}
 
 
-@command.command("terms", examples="forebay terms big-lab-1\nforebay terms big-lab-1 --json")
+@command.command("terms", examples="forebay terms big-lab-1\nforebay terms big-lab-1 --at 2028-01-15")
 @click.argument("contract")
-def terms_command(contract: str) -> None:
-    """What a contract says of service levels, maintenance, lateness.
+@click.option(
+    "--at", "at", default="", metavar="DATE", help="By the version that holds then; now when left out."
+)
+def terms_command(contract: str, at: str) -> None:
+    """What a contract says of prices, service levels, lateness.
 
     Operators and finance see every contract, a tenant its own. What a step of a ladder comes to is told for the fee
-    of 30 days of the whole tranche.
+    of 30 days of the whole tranche. An amendment changes nothing that is told for a day before it holds.
     """
     said = session.current()
-    body = client.connect(said).get(f"/v1/contracts/{client.escaped(contract)}/terms")
+    asked = {"at": at} if at else {}
+    body = client.connect(said).get(f"/v1/contracts/{client.escaped(contract)}/terms", **asked)
     if said.json:
         said.emit("terms", body)
     else:
@@ -34,7 +38,7 @@ def terms_command(contract: str) -> None:
 
 def contract_text(body: dict[str, Any], color: bool) -> str:
     """Tranche by tranche, then how remedies stand to each other."""
-    told = []
+    told = [f"{body['contract']}, version {body['version']}, as of {paper.moment(body['at'])}", ""]
     for each in body["tranches"]:
         head = f"tranche {each['tranche']}"
         told += [click.style(head, bold=True) if color else head]
@@ -50,15 +54,22 @@ def _facts(tranche: dict[str, Any]) -> list[tuple[str, object]]:
     pairs: list[tuple[str, object]] = [("where", first)]
     if others:
         pairs.append(("", f"before its term begins it may be {', or '.join(others)} instead"))
+    pairs += _price(tranche["price"])
     pairs.append(("operation", OPERATION[tranche["operation"]]))
     if lending:
         share = paper.share(lending["owner_share_ppm"])
         pairs.append(
             ("lending", f"back within {paper.span(lending['reclaim_deadline_s'])}, {share} of the price")
         )
+    pairs.append(("acceptance", deliveries.acceptance_text(tranche["acceptance"])))
     pairs.append(("lateness", risks.terms_text(tranche).removeprefix("late delivery: ")))
     if tranche["late"] and tranche["late"]["longstop_s"]:
         pairs.append(("longstop", paper.span(tranche["late"]["longstop_s"])))
+    for number, each in enumerate(tranche["relief"]):
+        within = f"notice within {paper.span(each['notice_s'])}, {paper.span(each['cap_s'])} at most"
+        pairs.append(("" if number else "relief", f"{each['kind'].replace('_', ' ')}: {within}"))
+    if tranche["shortfall"]:
+        pairs.append(("too little", _place(tranche["shortfall"])))
     pairs += (
         _service(service) if service else [("service level", "none: nothing is promised about availability")]
     )
@@ -75,12 +86,48 @@ def _facts(tranche: dict[str, Any]) -> list[tuple[str, object]]:
     return pairs
 
 
+def _price(price: dict[str, Any]) -> list[tuple[str, object]]:
+    steps = "".join(
+        f", {paper.charge(each['price_per_gpu_hour'])} from {paper.day(each['at'])} on"
+        for each in price["steps"]
+    )
+    pairs: list[tuple[str, object]] = [
+        ("price", f"{paper.charge(price['price_per_gpu_hour'])} a GPU-hour{steps}"),
+    ]
+    if index := price["index"]:
+        bounds = [f"not below {paper.charge(index['floor'])}"] if index["floor"] else []
+        bounds += [f"not above {paper.charge(index['cap'])}"] if index["cap"] else []
+        share = paper.share(index["share_ppm"])
+        followed = f"{share} of it follows the index {index['index']}, stated at {index['base']}"
+        pairs.append(("", ", ".join([followed, *bounds])))
+    pairs.append(
+        ("take or pay", f"{paper.share(price['take_or_pay_ppm'])} of what was deliverable, used or not")
+    )
+    return pairs
+
+
+#: The place of a tranche beside all other customers, in words.
+PLACE = {
+    "first": "served before all other customers",
+    "last": "served after all other customers",
+    "ratably": "short by the same share as all other customers",
+}
+
+
+def _place(said: dict[str, Any]) -> str:
+    named = " and ".join(f"{word} {', '.join(said[word])}" for word in ("before", "after") if said[word])
+    if not said["served"]:
+        return f"served {named}"
+    return PLACE[said["served"]] + (f", but {named}" if named else "")
+
+
 def _service(level: dict[str, Any]) -> list[tuple[str, object]]:
     healthy = f"{level['healthy_nodes']:,} of {paper.count(level['nodes'], 'node')}"
     by = f"by the {level['unit']}: it is available with {healthy} healthy"
     pairs: list[tuple[str, object]] = [("service level", by)]
     if level["replacement_s"]:
-        pairs.append(("", f"another stands in within {paper.span(level['replacement_s'])}"))
+        span = paper.span(level["replacement_s"])
+        pairs.append(("", f"a unit may be replaced within {span} of its failure: only after that it is down"))
     for rung in level["ladder"]:
         share = (
             f"below {paper.share(rung['below_ppm'])}: {paper.share(rung['credit_ppm'])} of the month's fee"

@@ -161,6 +161,14 @@ def summed(changes: Iterable[tuple[int, int]]) -> Steps:
     return Steps(starts, values)
 
 
+def positive(steps: Steps, since: int = 0) -> Iterator[tuple[Interval, int]]:
+    """When steps are above 0 from an instant on, and by how much."""
+    ends = [*steps.starts[1:], INSTANT_MAX]
+    for (start, value), end in zip(steps, ends, strict=True):
+        if value > 0 and end > since:
+            yield Interval(max(start, since), end), value
+
+
 class Due(NamedTuple):
     """Something falls due: ordered by time, then by what it is (an end before a start), then by whom it is about."""
 
@@ -207,6 +215,14 @@ def month_start(at: int) -> int:
     """The first instant of the UTC calendar month that holds `at`."""
     moment = _EPOCH + datetime.timedelta(microseconds=at)
     return instant(datetime.datetime(moment.year, moment.month, 1, tzinfo=datetime.UTC))
+
+
+def months_from(at: int, count: int) -> list[Interval]:
+    """So many UTC calendar months: the first is what is left of the one that holds `at`."""
+    ends = [month_end(at)]
+    while len(ends) < count:
+        ends.append(month_end(ends[-1]))
+    return [Interval(start, end) for start, end in zip([at, *ends[:-1]], ends, strict=True)]
 
 
 def instant(moment: datetime.datetime) -> int:

@@ -369,9 +369,9 @@ def _shift(state: State, key: Key, gpus: int, since: int, at: int, starts: int =
     """From `since` on (in the past), `gpus` more (or fewer) were at work than the meters believed until `at`."""
     current = state.spans[-1]
     mark = (key, current)
-    was = state.meters.get(mark, UNUSED)
-    gpu_us = was.gpu_us + was.gpus * (at - was.since) + gpus * (at - max(since, current.start))
-    state.meters[mark] = Meter(was.gpus + gpus, at, gpu_us, was.starts + starts)
+    running, counted_at, gpu_us, started = state.meters.get(mark, UNUSED)
+    gpu_us += running * (at - counted_at) + gpus * (at - max(since, current.start))
+    state.meters[mark] = Meter(running + gpus, at, gpu_us, started + starts)
     if since >= current.start:
         return
     # The fact reaches back over a change of price or period: each piece goes where it belongs.

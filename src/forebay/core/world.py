@@ -26,18 +26,18 @@ from forebay.core.claims import (
     acceptance,
     amendments,
     binding,
+    dealings,
     deliveries,
     exercise,
     handover,
-    lateness,
-    overlays,
+    offers,
     parties,
     prices,
     rebinding,
     refusals,
     relief,
     renomination,
-    renting,
+    rented_dues,
     rights,
     shortfall,
     signing,
@@ -72,6 +72,8 @@ from forebay.core.units import DAY_US
 
 #: How long an idempotency key is remembered.
 KEY_WINDOW_US = DAY_US
+#: Later than any instant.
+NEVER = INSTANT_MAX + 1
 
 
 @dataclass(slots=True)
@@ -132,6 +134,7 @@ class WorldState:
 
 OWN_NOTICE = "a notice that its sender enters is received then: leave its time out"
 
+NOBODY: frozenset[Role] = frozenset()
 #: Who may ask for what. The default is no. A tenant may ask only about what is its own: `_refuse_foreign`.
 MAY: dict[type[Command], frozenset[Role]] = {
     OpenWorld: frozenset({Role.OPERATOR}),
@@ -158,6 +161,7 @@ MAY: dict[type[Command], frozenset[Role]] = {
     deliveries.ReportDelivered: frozenset({Role.OPERATOR, Role.FINANCE}),
     deliveries.ForecastDelivery: frozenset({Role.OPERATOR}),
     rights.OfferSale: frozenset({Role.OPERATOR, Role.FINANCE}),
+    offers.ReceiveOffer: frozenset({Role.OPERATOR, Role.FINANCE}),
     rights.ExerciseRight: frozenset({Role.OPERATOR, Role.FINANCE, Role.TENANT}),
     rights.WaiveRight: frozenset({Role.OPERATOR, Role.FINANCE, Role.TENANT}),
     acceptance.GiveReadyNotice: frozenset({Role.OPERATOR}),
@@ -172,6 +176,15 @@ MAY: dict[type[Command], frozenset[Role]] = {
     prices.PublishIndex: frozenset({Role.OPERATOR, Role.FINANCE}),
     money.ApplyPriceList: frozenset({Role.OPERATOR, Role.FINANCE}),
     money.CloseBillingPeriod: frozenset({Role.OPERATOR, Role.FINANCE}),
+}
+
+
+#: What is decided about work alone: most of what is ever asked.
+WORK: dict[type[Command], Callable[[schedule.Desk, Any], Answer | Refusal]] = {
+    gangs.ReportGangStarted: schedule.report_started,
+    gangs.ReportGangEnded: schedule.report_ended,
+    gangs.CancelGang: lambda desk, command: schedule.cancel(desk, command.gang),
+    gangs.ApplyPolicy: lambda desk, command: schedule.apply_policy(desk, command.policy),
 }
 
 
@@ -209,6 +222,10 @@ class World:
         self._calendar: Calendar | None = None
         self._claim_dues = claims.dues(state.claims)
         self._money_dues = money.dues(state.money)
+        #: What `next_wake` found, kept until the next event; and of it what is not about a gang, kept until the next
+        #: event that is not: those are rare. None where it has to be found anew.
+        self._due_next: int | None = None
+        self._due_beside: int | None = None
 
     @property
     def placed(self) -> placing.Derived:
@@ -239,28 +256,33 @@ class World:
 
     def handle(self, asked: Asked, at: int) -> Outcome:
         """Decide about one command at `at` (not before `now`). Events are applied when it returns."""
-        assert at >= self.now, "time never decreases"
-        refusal = self._refuse(asked)
+        assert at >= self.state.now, "time never decreases"
+        command, by = asked.command, asked.by
+        refusal = self._refuse(command, by)
         if refusal is not None:
             return self._outcome(refusal)
-        known = self.state.keys.get((key_scope(asked.by), asked.key)) if asked.key else None
+        known = self.state.keys.get((key_scope(by), asked.key)) if asked.key else None
         if known is not None and known.at + KEY_WINDOW_US > at:
             return self._outcome(_again(known, asked))
-        calendar = self.calendar  # made before anything changes, for it follows the events
-        answer = self._refuse_foreign(asked.command, asked.by) or self._decide(asked, at)
+        calendar, desk = (
+            self.calendar,
+            self._desk(at),
+        )  # made before anything changes, for they follow the events
+        answer = self._refuse_foreign(command, by) or self._decide(command, desk)
         if not isinstance(answer, Refusal):
-            self._settle(calendar, _effective(asked.command, at), at)
-            if isinstance(asked.command, claims.SignContract) and answer["signed"]:
-                answer["tranches"] = signing.bound_runs(self.state.claims, asked.command.plan)
+            if calendar.touched or calendar.signed:
+                self._share(calendar, _effective(command, at), at)
+            ordering.run_pass(desk)
+            if isinstance(command, claims.SignContract) and answer["signed"]:
+                answer["tranches"] = signing.bound_runs(self.state.claims, command.plan)
             if asked.key:
                 # Also where nothing changed: asked again, it must answer the same, and stand for nothing else.
-                self._emit(KeyUsed(key_scope(asked.by), asked.key, body_digest(asked.command), answer), at)
+                self._emit(KeyUsed(key_scope(by), asked.key, body_digest(command), answer), at)
         return self._outcome(answer)
 
-    def _refuse(self, asked: Asked) -> Refusal | None:
+    def _refuse(self, command: Command, by: Principal) -> Refusal | None:
         """Refusals that come before every other: forbidden, already_open, bad_id (of the World), not_open."""
-        command, by = asked.command, asked.by
-        if by.role not in MAY.get(type(command), frozenset()):
+        if by.role not in MAY.get(type(command), NOBODY):
             return Refusal("forbidden", f"{type(command).__name__} is not for the role {by.role}")
         if isinstance(command, OpenWorld):
             if self.state.name:
@@ -297,13 +319,15 @@ class World:
                     return Refusal("own_notice", OWN_NOTICE, "effective_at")
         return None
 
-    def _decide(self, asked: Asked, at: int) -> Answer | Refusal:
-        state, command = self.state, asked.command
-
-        def emit(event: Event) -> None:
-            self._emit(event, at)
-
-        beside = self._decide_side(command, emit, at)
+    def _decide(self, command: Command, desk: schedule.Desk) -> Answer | Refusal:
+        # Work is most of what is ever asked: it is looked up, all else is searched for.
+        about_work = WORK.get(type(command))
+        if about_work is not None:
+            return about_work(desk, command)
+        if isinstance(command, gangs.SubmitGang):
+            return self._submit(command, desk)
+        state, emit, at = self.state, desk.emit, desk.at
+        beside = dealings.decide_dealing(state.claims, state.supply, command, at, emit)
         if beside is not None:
             return beside
         match command:
@@ -335,7 +359,7 @@ class World:
                     self.calendar.touched.add(Stock(command.site, command.sku))
                 return answer
             case claims.ProposeBinding():
-                return self._rebind(command, at)
+                return self._rebind(command, desk)
             case claims.NominateTranche():
                 return renomination.nominate_tranche(state.claims, state.supply, command, at, emit)
             case claims.HoldCapacity():
@@ -350,17 +374,17 @@ class World:
                 answer = exercise.exercise(state.claims, state.supply, self.calendar, command, at, emit)
                 if not isinstance(answer, Refusal):
                     for name in answer.get("ended", ()):
-                        schedule.end_tranche(self._desk(at), TrancheId(name))
+                        schedule.end_tranche(desk, TrancheId(name))
                 return answer
             case supply.ReportNodeHealth():
                 answer = supply.report_health(state.supply, command, at, emit)
                 if not command.healthy and not isinstance(answer, Refusal):
-                    schedule.clear_nodes(self._desk(at), {command.node}, "node_failed")
+                    schedule.clear_nodes(desk, {command.node}, "node_failed")
                 return answer
             case supply.CordonNode():
                 answer = supply.cordon(state.supply, command, emit)
                 if command.drain and not isinstance(answer, Refusal):
-                    schedule.clear_nodes(self._desk(at), {command.node}, "drain")
+                    schedule.clear_nodes(desk, {command.node}, "drain")
                 return answer
             case supply.UncordonNode():
                 return supply.uncordon(state.supply, command, emit)
@@ -371,77 +395,23 @@ class World:
                 since = state.usage.period_start
                 return amendments.amend(state.claims, state.supply, self.calendar, command, since, at, emit)
             case claims.SignContract():
-                return self._sign(command, emit, at)
-            case _:
-                return self._decide_work(command, emit, at)
-
-    def _decide_work(self, command: Command, emit: supply.Emit, at: int) -> Answer | Refusal:
-        """What concerns work and its price."""
-        state = self.state
-        match command:
-            case gangs.ApplyPolicy():
-                return schedule.apply_policy(self._desk(at), command.policy)
-            case gangs.SubmitGang():
-                return self._submit(command, at)
-            case gangs.CancelGang():
-                return schedule.cancel(self._desk(at), command.gang)
-            case gangs.ReportGangStarted():
-                return schedule.report_started(self._desk(at), command)
-            case gangs.ReportGangEnded():
-                return schedule.report_ended(self._desk(at), command)
+                return self._sign(command, desk)
             case money.ApplyPriceList():
                 return money.apply_prices(state.money, command, at, emit)
             case money.CloseBillingPeriod():
                 return money.close(self._books(), command.reason, at, emit)
         raise AssertionError(f"{type(command).__name__} may be asked and is not decided")
 
-    def _sign(self, command: claims.SignContract, emit: supply.Emit, at: int) -> Answer | Refusal:
-        state = self.state
+    def _sign(self, command: claims.SignContract, desk: schedule.Desk) -> Answer | Refusal:
+        state, emit, at = self.state, desk.emit, desk.at
         answer = signing.sign(state.claims, state.supply, self.calendar, command, at, emit)
         if not isinstance(answer, Refusal) and answer["signed"]:
             if command.opening is not None:
                 money.open_books(state.money, command.plan, command.opening, emit)
             for plan in command.plan.tranches:
                 if plan.start_at <= at:
-                    schedule.take_over(self._desk(at), state.claims.tranches[plan.id].runs)
+                    schedule.take_over(desk, state.claims.tranches[plan.id].runs)
         return answer
-
-    def _decide_side(self, command: Command, emit: supply.Emit, at: int) -> Answer | Refusal | None:
-        """What both sides say of a delivery, and what depends on which side is ours; None for all else."""
-        claimed, supplied = self.state.claims, self.state.supply
-        match command:
-            case acceptance.GiveReadyNotice():
-                return handover.give_notice(claimed, supplied, command, at, emit)
-            case acceptance.AcceptDelivery():
-                return handover.accept(claimed, command, at, emit)
-            case acceptance.RejectDelivery():
-                return handover.reject(claimed, command, at, emit)
-            case relief.ReportRelief():
-                return lateness.report_relief(claimed, command, at, emit)
-            case parties.ApplyEstate():
-                return overlays.apply_estate(claimed, command, emit)
-            case parties.ApplyOverlay():
-                return overlays.apply_overlay(claimed, supplied, command, emit)
-            case deliveries.NotifyDelivery():
-                return renting.notify(claimed, command, at, emit)
-            case deliveries.ReportDelivered():
-                return renting.report_delivered(claimed, command, at, emit)
-            case deliveries.ForecastDelivery():
-                return renting.forecast_delivery(claimed, command, emit)
-            case supply.ApplySite():
-                return renting.refuse_rented_site(claimed, command.plan.id)
-            case blocks.ApplySchedule():
-                return renting.refuse_rented_site(claimed, command.plan.site)
-            case rights.WaiveRight() if command.right in claimed.rented.rights:
-                return renting.waive_rented(claimed, command, at, emit)
-            case rights.ExerciseRight() if command.right in claimed.rented.rights:
-                return renting.use_rented(claimed, supplied, command, at, emit)
-            case claims.SignContract():
-                side = overlays.side_of(claimed.estate, command.plan)
-                if side is rights.Side.CUSTOMER:
-                    return renting.rent(claimed, supplied, command, at, emit)
-                return overlays.refuse_stranger(claimed, command.plan)
-        return None
 
     def _held_by(self, at: int) -> Callable[[FeedId], int]:
         """What a feed must be able to carry: what it does, with what is reserved now, or is promised for later."""
@@ -456,7 +426,7 @@ class World:
 
         return held_w
 
-    def _submit(self, command: gangs.SubmitGang, at: int) -> Answer | Refusal:
+    def _submit(self, command: gangs.SubmitGang, desk: schedule.Desk) -> Answer | Refusal:
         """Money first: work that nobody could bill is not taken in."""
         spec = command.spec
         known = self.state.placements.gangs.get(spec.id)
@@ -469,11 +439,11 @@ class World:
                 no = money.refuse_unpriced(self.state.money, self.state.usage, contract, spec.tier, spec.sku)
                 if no is not None:
                     return no
-        return schedule.submit(self._desk(at), spec, made_id)
+        return schedule.submit(desk, spec, made_id)
 
-    def _rebind(self, command: claims.ProposeBinding, at: int) -> Answer | Refusal:
+    def _rebind(self, command: claims.ProposeBinding, desk: schedule.Desk) -> Answer | Refusal:
         """Nodes change hands by a plan: in a tranche whose term runs, work moves with them."""
-        state = self.state
+        state, at = self.state, desk.at
         changes: list[claims.TrancheRebound] = []
 
         def emit(event: Event) -> None:
@@ -482,19 +452,22 @@ class World:
             self._emit(event, at)
 
         answer = rebinding.rebind(state.claims, state.supply, command, self.work(), at, emit)
-        schedule.move_over(self._desk(at), changes)
+        schedule.move_over(desk, changes)
         return answer
 
     # 2. Time passes: what fell due is done, in order of (due, stage, id).
 
     def next_wake(self) -> int | None:
         """When something falls due next; it may be earlier than `now`, and is then due at once."""
-        found = [
-            due.at
-            for due in (self._due_supply(), self._due_claim(), self._due_gang(), self._due_money())
-            if due is not None
-        ]
-        return min(found) if found else None
+        found = self._due_next
+        if found is None:
+            beside = self._due_beside
+            if beside is None or beside < self.state.now:
+                looked = (self._due_supply(), self._due_claim(), self._due_money())
+                beside = self._due_beside = min((due.at for due in looked if due is not None), default=NEVER)
+            gang = self._due_gang()
+            found = self._due_next = beside if gang is None or beside < gang.at else gang.at
+        return None if found == NEVER else found
 
     def wake(self, at: int, seen_at: int = 0) -> Outcome:
         """Do everything that is due by `at` (not before `now`). `seen_at` is what the clock shows, when it is later:
@@ -502,6 +475,7 @@ class World:
         """
         assert at >= self.now, "time never decreases"
         self._seen_at = max(at, seen_at)
+        self._due_next = self._due_beside = None
         calendar, since, moved = self.calendar, at, False
         while True:
             looked = (self._due_supply(), self._due_claim(), self._due_gang(), self._due_money())
@@ -519,7 +493,8 @@ class World:
                 self._share(calendar, since, at)
                 moved = False
             (self._wake_supply, self._wake_claim, self._wake_gang, self._wake_money)[stage](due, at)
-        self._settle(calendar, since, at)
+        self._share(calendar, since, at)
+        ordering.run_pass(self._desk(at))
         return self._outcome({})
 
     def _due_supply(self) -> Due | None:
@@ -535,7 +510,7 @@ class World:
         return first_meant(self._claim_dues, meant)
 
     def _due_gang(self) -> Due | None:
-        return first_meant(self.placed.dues, lambda due: placing.meant(self.state.placements, due))
+        return placing.first_due(self.placed, self.state.placements)
 
     def _due_money(self) -> Due | None:
         return first_meant(self._money_dues, lambda due: money.meant(self.state.money, due))
@@ -558,8 +533,8 @@ class World:
         if due.what == "acceptance":
             handover.stay_silent(state.claims, due, self._seen_at, at, emit)
             return
-        if due.what == "rented_delivery":
-            renting.pass_over(state.claims, due, emit)
+        if due.what.startswith(rented_dues.PREFIX):
+            rented_dues.fall_due_rented(state.claims, state.supply, due, self._seen_at, at, emit)
             return
         tranche = TrancheId(due.about)
         if due.what == "billing":
@@ -585,11 +560,7 @@ class World:
         else:
             money.close(self._books(), "", at, lambda event: self._emit(event, at))
 
-    # 3. Who goes short is recorded, what came is bound, and whatever can be placed now is placed.
-
-    def _settle(self, calendar: Calendar, since: int, at: int) -> None:
-        self._share(calendar, since, at)
-        ordering.run_pass(self._desk(at))
+    # 3. Who goes short is recorded and what came is bound; then whatever can be placed now is placed.
 
     def _share(self, calendar: Calendar, since: int, at: int) -> None:
         """What was decided or reported took effect at `since`: now, or before."""
@@ -615,12 +586,15 @@ class World:
 
     def apply(self, event: Event, at: int) -> None:
         """The only mutator. `at` is the event's time of record."""
-        self.state.now = at
-        self.state.seq += 1
+        state = self.state
+        state.now = at
+        state.seq += 1
+        self._due_next = None
         self._APPLY[type(event)](self, event, at)
 
     def _apply_supply(self, event: Event, at: int) -> None:
         state = self.state
+        self._due_beside = None
         if isinstance(event, (supply.NodeHealthChanged, supply.NodeCordoned, supply.NodeUncordoned)):
             usage.on_node(state.usage, self._held, state.placements, state.claims, state.supply, event, at)
         supply.apply(state.supply, event)
@@ -631,6 +605,7 @@ class World:
 
     def _apply_claims(self, event: Event, at: int) -> None:
         state = self.state
+        self._due_beside = None
         before = usage.in_service(state.claims, event)
         claims.apply(state.claims, state.supply, self._claim_dues, event, at)
         if self._calendar is not None:
@@ -650,15 +625,18 @@ class World:
 
     def _apply_usage(self, event: Event, at: int) -> None:
         state = self.state
+        self._due_beside = None
         usage.apply(state.usage, event, at)
         money.apply(state.money, self._money_dues, event, at)
         if isinstance(event, usage.PeriodClosed):
             placing.drop_ended(state.placements)
 
     def _apply_money(self, event: Event, at: int) -> None:
+        self._due_beside = None
         money.apply(self.state.money, self._money_dues, event, at)
 
     def _apply_own(self, event: Event, at: int) -> None:
+        self._due_beside = None
         if isinstance(event, WorldOpened):
             self.state.name = event.name
             usage.begin(self.state.usage, at)
@@ -750,8 +728,10 @@ class World:
 
 def _effective(command: Command, at: int) -> int:
     """Since when what a command says counts for who went short: a fact that is reported late, since it was so."""
-    if isinstance(command, blocks.ReportReached | deliveries.ReportDelivered):
+    if isinstance(command, (blocks.ReportReached, deliveries.ReportDelivered)):
         return min(at, command.effective_at)
+    if isinstance(command, acceptance.AcceptDelivery):
+        return min(at, command.effective_at or at)
     return at
 
 

@@ -47,6 +47,7 @@ BLOCK = TableLevel("block", kinds.BlockEntry, "id", "schedule", "blocks")
 CONTRACT = TableLevel("contract", kinds.ContractDocument)
 TRANCHE = TableLevel("tranche", kinds.TrancheEntry, "id", "contract", "tranches")
 DELIVERY = TableLevel("delivery", kinds.DeliveryEntry, "at", "tranche", "deliveries")
+PRICE_STEP = TableLevel("price step", kinds.PriceStepEntry, "at", "tranche", "price_steps")
 RIGHT = TableLevel("right", kinds.RightEntry, "id", "contract", "rights")
 CAP = TableLevel("cap", kinds.CapEntry, "id", "contract", "caps")
 OPENING = TableLevel("opening", terms.OpeningEntry, "at", "contract", "opening")
@@ -59,6 +60,14 @@ OPENED_INVOICE = TableLevel(
     "open invoice", terms.OpenedInvoiceEntry, "number", "contract", "opening.invoices"
 )
 CLAUSE = TableLevel("clause", kinds.ClauseEntry, "title", "contract", "clauses")
+TEST = TableLevel("test", kinds.TestEntry, "name", "tranche", "acceptance.tests")
+RUNG = TableLevel("rung", terms.RungEntry, "below", "tranche", "service.ladder")
+WINDOW = TableLevel("window", terms.WindowEntry, "day", "tranche", "maintenance.windows")
+RELIEF = TableLevel("relief", kinds.ReliefEntry, "kind", "contract", "relief")
+PREPAYMENT = TableLevel("prepayment", terms.PrepaymentEntry, "at", "contract", "payments.prepayments")
+PAID_MILESTONE = TableLevel(
+    "paid milestone", terms.MilestonePaymentEntry, "milestone", "contract", "payments.milestones"
+)
 
 
 class Table(NamedTuple):
@@ -83,9 +92,16 @@ TABLES: dict[str, Table] = {
     "contracts": Table("Contract", (CONTRACT,), CONTRACT),
     "tranches": Table("Contract", (CONTRACT, TRANCHE, DELIVERY), TRANCHE, DELIVERY),
     "deliveries": Table("Contract", (CONTRACT, TRANCHE, DELIVERY), DELIVERY),
+    "price_steps": Table("Contract", (CONTRACT, TRANCHE, PRICE_STEP), PRICE_STEP),
     "rights": Table("Contract", (CONTRACT, RIGHT), RIGHT),
     "caps": Table("Contract", (CONTRACT, CAP), CAP),
     "clauses": Table("Contract", (CONTRACT, CLAUSE), CLAUSE),
+    "tests": Table("Contract", (CONTRACT, TRANCHE, TEST), TEST),
+    "ladders": Table("Contract", (CONTRACT, TRANCHE, RUNG), RUNG),
+    "windows": Table("Contract", (CONTRACT, TRANCHE, WINDOW), WINDOW),
+    "reliefs": Table("Contract", (CONTRACT, RELIEF), RELIEF),
+    "prepayments": Table("Contract", (CONTRACT, PREPAYMENT), PREPAYMENT),
+    "paid_milestones": Table("Contract", (CONTRACT, PAID_MILESTONE), PAID_MILESTONE),
     "openings": Table("Contract", (CONTRACT, OPENING), OPENING),
     "opening_tranches": Table("Contract", (CONTRACT, OPENED_TRANCHE), OPENED_TRANCHE),
     "opening_rights": Table("Contract", (CONTRACT, OPENED_RIGHT), OPENED_RIGHT),
@@ -116,6 +132,7 @@ SYNONYMS: dict[tuple[str, str], tuple[str, ...]] = {
     ("block", "sku"): ("type", "rack type", "model"),
     ("block", "racks"): ("rack count", "number of racks"),
     ("block", "after"): ("depends on", "waits for", "milestones"),
+    ("block", "loop"): ("cooling loop",),
     ("contract", "tenant"): ("customer",),
     ("contract", "seller"): ("provider",),
     ("contract", "zone"): ("time zone",),
@@ -131,6 +148,8 @@ SYNONYMS: dict[tuple[str, str], tuple[str, ...]] = {
     ("tranche", "late_longstop"): ("longstop",),
     ("delivery", "at"): ("delivery date", "delivery", "due"),
     ("delivery", "count"): ("delivered", "delivery quantity", "delivery qty"),
+    ("price step", "at"): ("step date", "price date", "from", "effective from"),
+    ("price step", "price_per_gpu_hour"): ("GPU/h price", "price per GPU/h", "GPU-hour price", "price"),
     ("right", "price_per_gpu_hour"): ("GPU/h price", "price per GPU/h", "GPU-hour price", "price"),
     ("clause", "title"): ("clause title",),
     ("opening", "at"): ("cutover", "as of", "opening date"),
@@ -147,9 +166,14 @@ SYNONYMS: dict[tuple[str, str], tuple[str, ...]] = {
     ("open invoice", "issued"): ("invoice date",),
     ("open invoice", "due"): ("due date",),
     ("clause", "date"): ("clause date", "due date"),
+    ("test", "name"): ("test",),
+    ("test", "at_least"): ("least",),
+    ("test", "at_most"): ("most",),
+    ("rung", "below"): ("below availability",),
+    ("prepayment", "at"): ("payment date", "date", "due"),
 }
 #: Fields of a whole document whose name alone would say something else in a row.
-_PREFIXED = frozenset({"title", "version"})
+_PREFIXED = frozenset({"title", "version", "shortfall_served", "shortfall_before", "shortfall_after"})
 #: What is said by tables of its own; and the currency of an opening, which is the contract's.
 _ELSEWHERE = frozenset({(kinds.ContractDocument, "opening"), (terms.OpeningEntry, "currency")})
 _UNITS: dict[Any, dict[str, str]] = {

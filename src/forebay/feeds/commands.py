@@ -70,13 +70,14 @@ class Wanted(NamedTuple):
         blamed = self.blamed(refusal)
         if blamed is not self:
             return blamed.problem(replace(refusal, field=refusal.field.partition(".")[2]), detail)
-        return self.document.problem(_back(refusal.field, self.places), detail)
+        return self.document.problem(_back(refusal.field, self.places), detail, refusal.code)
 
 
 class _Mistake(Exception):
-    def __init__(self, path: reading.Path, detail: str) -> None:
+    def __init__(self, path: reading.Path, detail: str, code: str = "bad_document") -> None:
         super().__init__(detail)
         self.path = path
+        self.code = code
 
 
 def command_of(document: reading.Document, setting: Setting) -> Wanted:
@@ -84,7 +85,7 @@ def command_of(document: reading.Document, setting: Setting) -> Wanted:
     try:
         return _MAKERS[document.kind](document, setting)
     except _Mistake as error:
-        raise tree.DocumentError([document.problem(error.path, str(error))]) from None
+        raise tree.DocumentError([document.problem(error.path, str(error), error.code)]) from None
 
 
 def _catalogue(document: reading.Document, setting: Setting) -> Wanted:
@@ -153,6 +154,7 @@ def _policy(document: reading.Document, setting: Setting) -> Wanted:
         body.start_timeout,
         body.interruptions,
         body.order,
+        body.depth,
     )
     return Wanted(document, gang.ApplyPolicy(policy), str(body.version), {})
 
@@ -173,10 +175,11 @@ def _schedule(document: reading.Document, setting: Setting) -> Wanted:
     )
     planned = tuple(
         blocks.BlockPlan(
-            ids.BlockId(entry.id), ids.SkuId(entry.sku), entry.racks, tuple(map(ids.MilestoneId, entry.after))
+            ids.BlockId(entry.id), ids.SkuId(entry.sku), entry.racks, tuple(map(ids.MilestoneId, entry.after)),
+            ids.HallId(entry.hall), entry.row, ids.FeedId(entry.feed), ids.LoopId(entry.loop),
         )
         for entry in body.blocks
-    )
+    )  # fmt: skip
     plan = blocks.SchedulePlan(ids.SiteId(body.site), milestones, planned, stages, causes, body.pue)
     return Wanted(document, blocks.ApplySchedule(plan), body.site, {"stages": ("power",)})
 
@@ -264,8 +267,10 @@ def _contract(document: reading.Document, setting: Setting) -> Wanted:
         ids.ContractId(body.id), body.version, body.seller, ids.TenantId(body.tenant), body.currency, tranches,
         body.on_demand, body.spot, clauses, rights, caps, _relief(body.relief),
         remedies=terms.agreed_remedies(body.remedies), payments=_payments(body.payments, body.zone),
+        shortfall=terms.agreed_place(body.shortfall),
         # 0 is at its signature: the same text again changes nothing.
         effective_at=0 if body.effective == "now" else _instant(body.effective, body.zone, ("effective",)),
+        zone=body.zone or "",
     )  # fmt: skip
     return Wanted(document, claims.SignContract(plan, opening=_opening(body)), body.id, {})
 
@@ -292,7 +297,9 @@ def _tranche(
         end_at = start_at + entry.term * SECOND_US
         if end_at > _LAST_AT:
             raise _Mistake(
-                (*here, "term"), f"it ends after the year {quantities.YEAR_MAX}: a shorter term is meant"
+                (*here, "term"),
+                f"it ends after the year {quantities.YEAR_MAX}: a shorter term is meant",
+                "bad_quantity",
             )
     else:
         end_at = _instant(entry.end or "", body.zone, (*here, "end"))
@@ -330,6 +337,7 @@ def _tranche(
         ),
         index=_followed(entry), take_or_pay_ppm=entry.take_or_pay,
         superchip_gpus=entry.gpus_per_superchip if entry.price_per_superchip_hour is not None else 0,
+        shortfall=terms.agreed_place(entry.shortfall),
     )  # fmt: skip
 
 
@@ -457,6 +465,7 @@ def _right(entry: kinds.RightEntry, zone: str | None, place: int) -> claims.righ
         entry.price_per_gpu_hour, notice_s, when(entry.opens, "opens"), when(entry.expires, "expires"),
         entry.term, entry.waiver, when(entry.measured, "measured"), entry.ends_order,
         _day_notice(by_days, ("rights", place, "notice")) if by_days else None, entry.first_ends_rest,
+        entry.unsold,
     )  # fmt: skip
 
 
@@ -517,7 +526,7 @@ def _instant(text: str, zone: str | None, path: reading.Path) -> int:
     try:
         return quantities.instant_us(text, zone or "")
     except quantities.Malformed as error:
-        raise _Mistake(path, str(error)) from None
+        raise _Mistake(path, str(error), error.code) from None
 
 
 def _gang(document: reading.Document, setting: Setting) -> Wanted:

@@ -14,7 +14,7 @@ from forebay.core import claims
 from forebay.feeds import commands
 
 #: What each contract and tranche has: no terms.
-_GIVEN = frozenset({"id", "version", "seller", "tenant", "currency", "effective_at", "clauses"})
+_GIVEN = frozenset({"id", "version", "seller", "tenant", "currency", "effective_at", "clauses", "zone"})
 
 
 class Term(NamedTuple):

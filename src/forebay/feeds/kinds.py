@@ -195,6 +195,14 @@ class BlockEntry(DocumentPart, kw_only=True, frozen=True):
     racks: forms.Many
     #: Milestones that it waits for.
     after: list[forms.Name]
+    #: The hall that its racks are to stand in; left out while that is open, and then they count for the site only.
+    hall: forms.Name = ""
+    #: The row of that hall.
+    row: forms.Words = ""
+    #: The feed that they are to hang on.
+    feed: forms.Name = ""
+    #: The cooling loop that they are to hang on.
+    loop: forms.Name = ""
 
 
 class ScheduleDocument(DocumentPart, kw_only=True, frozen=True):
@@ -480,6 +488,8 @@ class TrancheEntry(DocumentPart, kw_only=True, frozen=True):
     price_per_superchip_hour: forms.Price | None = None
     #: How many GPUs such a superchip has: as many as the kind of rack says.
     gpus_per_superchip: forms.FewOrNone = 0
+    #: Its place when there is too little; left out for what the contract says of all its tranches.
+    shortfall: terms.ShortfallEntry | None = None
 
 
 class DayNoticeEntry(DocumentPart, kw_only=True, frozen=True):
@@ -543,6 +553,9 @@ class RightEntry(DocumentPart, kw_only=True, frozen=True):
     #: Whether a termination of the contract's first tranche ends with it all of which nothing was accepted, if they
     #: have not begun or are to be accepted; and one of a later tranche that one only.
     first_ends_rest: bool = False
+    #: What a backstop counts as unsold: what no tranche is promised and no hold, call or extension may take, or
+    #: whatever no tranche is promised.
+    unsold: claims.rights.Unsold = claims.rights.Unsold.AVAILABLE
 
 
 class ClauseEntry(DocumentPart, kw_only=True, frozen=True):
@@ -594,6 +607,8 @@ class ContractDocument(DocumentPart, kw_only=True, frozen=True):
     remedies: terms.RemediesEntry | None = None
     #: When what is owed is to be paid; left out where nothing is said of it.
     payments: terms.PaymentsEntry | None = None
+    #: The place of each tranche that does not say otherwise when there is too little; left out where it is silent.
+    shortfall: terms.ShortfallEntry | None = None
 
 
 class IndexValueEntry(DocumentPart, kw_only=True, frozen=True):
@@ -663,8 +678,11 @@ class PolicyDocument(DocumentPart, kw_only=True, frozen=True):
     #: How often a gang is queued again that its engine stopped unasked, or did not start in time.
     interruptions: forms.Times = 10
     #: Who may go before the first that does not fit: whoever fits, for as long as `overtake` says; nobody (`fifo`);
-    #: or whoever fits and does not delay it (`easy`).
+    #: whoever fits and does not delay it (`easy`; `easy_depth` looks only at the next few behind it); or whoever
+    #: fits and delays nobody who comes before (`conservative`).
     order: gang.Order = gang.Order.OVERTAKE
+    #: With `easy_depth`: how many are tried behind the first of a lane that does not start.
+    depth: forms.Depth = 100
 
 
 class ProgramEntry(DocumentPart, kw_only=True, frozen=True):

@@ -15,6 +15,7 @@ from forebay.core.units import MICROS
 
 _NUMBER = r"([0-9]{1,18}(?:\.[0-9]{1,12})?)"
 _WITH_UNIT = re.compile(_NUMBER + r"\s*([A-Za-z%]*)")
+_NEGATIVE = re.compile(r"\s*-\s*[0-9]")
 _ISO_DURATION = re.compile(
     r"P(?:([0-9]{1,6})W|(?:([0-9]{1,6})D)?(?:T(?=[0-9])(?:([0-9]{1,9})H)?(?:([0-9]{1,9})M)?(?:([0-9]{1,12})S)?)?)"
 )
@@ -39,7 +40,11 @@ AMOUNT_MICROS_MAX = 10**18
 
 
 class Malformed(ValueError):
-    """The text is not such a quantity; the message says what would be."""
+    """The text is not such a quantity; the message says what would be, and `code` in a word what is wrong."""
+
+    def __init__(self, told: str, code: str = "bad_document") -> None:
+        super().__init__(told)
+        self.code = code
 
 
 def watts(text: str) -> int:
@@ -77,7 +82,7 @@ def measure_micros(text: str) -> int:
     meant = "a number with at most six decimals, such as '370.5'"
     found = _WITH_UNIT.fullmatch(text)
     if not found or found[2]:
-        raise Malformed(f"{text!r} is not {meant}")
+        raise _not(text, meant)
     return _bounded(_whole(Decimal(text) * MICROS, text, meant), text, meant)
 
 
@@ -86,20 +91,21 @@ def points_micros(text: str) -> int:
     meant = "a value of an index above 0 with at most six decimals, such as '103.2'"
     found = _WITH_UNIT.fullmatch(text)
     if not found or found[2]:
-        raise Malformed(f"{text!r} is not {meant}")
+        raise _not(text, meant)
     value = _bounded(_whole(Decimal(text) * MICROS, text, meant), text, meant, AMOUNT_MICROS_MAX)
     if not value:
-        raise Malformed(f"{text!r} is not {meant}")
+        raise _not(text, meant)
     return value
 
 
 def _micros(text: str, meant: str, most: int) -> int:
     found = _WITH_UNIT.fullmatch(text)
     if not found or found[2]:
-        raise Malformed(f"{text!r} is not {meant}")
+        raise _not(text, meant)
     if len(text.partition(".")[2]) > 6:
         raise Malformed(
-            f"{text!r} is money with more digits than a micro-unit: at most six decimals are kept"
+            f"{text!r} is money with more digits than a micro-unit: at most six decimals are kept",
+            "too_precise",
         )
     return _bounded(_whole(Decimal(text) * MICROS, text, meant), text, meant, most)
 
@@ -108,7 +114,7 @@ def share_ppm(text: str) -> int:
     """`30 %` as parts per million: at most four decimals, at most 100 %."""
     ppm = multiple_ppm(text)
     if ppm > 1_000_000:
-        raise Malformed(f"{text!r} is more than the whole: at most '100 %' is meant")
+        raise Malformed(f"{text!r} is more than the whole: at most '100 %' is meant", "bad_quantity")
     return ppm
 
 
@@ -117,7 +123,7 @@ def multiple_ppm(text: str) -> int:
     meant = "a share, such as '30 %'"
     found = _WITH_UNIT.fullmatch(text)
     if not found or found[2] != "%":
-        raise Malformed(f"{text!r} is not {meant}")
+        raise _not(text, meant)
     return _bounded(_whole(Decimal(found[1]) * 10_000, text, meant), text, meant)
 
 
@@ -134,7 +140,7 @@ def ratio_ppm(text: str) -> int:
     meant = "a ratio with at most six decimals, such as '1.15'"
     found = _WITH_UNIT.fullmatch(text)
     if not found or found[2]:
-        raise Malformed(f"{text!r} is not {meant}")
+        raise _not(text, meant)
     return _bounded(_whole(Decimal(text) * 1_000_000, text, meant), text, meant)
 
 
@@ -143,7 +149,7 @@ def cpu_millis(text: str) -> int:
     meant = "a number of processors with at most three decimals, such as '0.5'"
     found = _WITH_UNIT.fullmatch(text)
     if not found or found[2]:
-        raise Malformed(f"{text!r} is not {meant}")
+        raise _not(text, meant)
     return _bounded(_whole(Decimal(text) * 1000, text, meant), text, meant)
 
 
@@ -152,11 +158,12 @@ def instant_us(text: str, zone: str = "") -> int:
     meant = "a time, such as '2026-12-01T08:00:00Z', or a date with a zone"
     found = _DATE_TIME.fullmatch(text)
     if not found and not _DATE.fullmatch(text):
-        raise Malformed(f"{text!r} is not {meant}")
+        raise _not(text, meant)
     date, clock, offset = found.groups() if found else (text, "00:00:00", None)
     if offset is None and not zone:
         raise Malformed(
-            f"{text!r} has no zone: write an offset ('{date}T{clock}+02:00', or 'Z'), or say the 'zone'"
+            f"{text!r} has no zone: write an offset ('{date}T{clock}+02:00', or 'Z'), or say the 'zone'",
+            "no_zone",
         )
     suffix = "+00:00" if offset in ("Z", "z") else offset or ""
     try:
@@ -164,7 +171,7 @@ def instant_us(text: str, zone: str = "") -> int:
     except ValueError as error:
         raise Malformed(f"{text!r} is not {meant}: {error}") from None
     if not YEAR_MIN <= moment.year <= YEAR_MAX:
-        raise Malformed(f"{text!r}: a year from {YEAR_MIN} to {YEAR_MAX} is meant")
+        raise Malformed(f"{text!r}: a year from {YEAR_MIN} to {YEAR_MAX} is meant", "bad_quantity")
     if moment.tzinfo is None:
         moment = _in_zone(moment, zone, text)
     return timeline.instant(moment.astimezone(datetime.UTC))
@@ -179,7 +186,7 @@ def day_number(text: str) -> int:
     except ValueError:
         raise Malformed(f"{text!r} is not a date, such as '2026-12-24'") from None
     if not YEAR_MIN <= date.year <= YEAR_MAX:
-        raise Malformed(f"{text!r}: a year from {YEAR_MIN} to {YEAR_MAX} is meant")
+        raise Malformed(f"{text!r}: a year from {YEAR_MIN} to {YEAR_MAX} is meant", "bad_quantity")
     return (date - datetime.date(1970, 1, 1)).days
 
 
@@ -215,17 +222,22 @@ def _scaled(text: str, units: dict[str, int], bare: str, meant: str) -> int:
     """A number with a unit; without one only where `bare` is "" (the smallest unit)."""
     found = _WITH_UNIT.fullmatch(text.strip())
     if not found or (found[2] and found[2] not in units) or (not found[2] and bare):
-        raise Malformed(f"{text!r} is not {meant}")
+        raise _not(text, meant)
     return _bounded(_whole(Decimal(found[1]) * units.get(found[2], 1), text, meant), text, meant)
+
+
+def _not(text: str, meant: str) -> Malformed:
+    """A number below zero is one that cannot be meant; anything else is no such quantity at all."""
+    return Malformed(f"{text!r} is not {meant}", "bad_quantity" if _NEGATIVE.match(text) else "bad_document")
 
 
 def _whole(value: Decimal, text: str, meant: str) -> int:
     if value != value.to_integral_value():
-        raise Malformed(f"{text!r} is finer than is kept: {meant} is meant")
+        raise Malformed(f"{text!r} is finer than is kept: {meant} is meant", "too_precise")
     return int(value)
 
 
 def _bounded(value: int, text: str, meant: str, most: int = QUANTITY_MAX) -> int:
     if value > most:
-        raise Malformed(f"{text!r} is too large: {meant} is meant")
+        raise Malformed(f"{text!r} is too large: {meant} is meant", "bad_quantity")
     return value

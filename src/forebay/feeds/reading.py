@@ -30,12 +30,11 @@ class Document(NamedTuple):
     body: Any
     root: tree.Node
 
-    def problem(self, path: Path, detail: str) -> tree.Problem:
+    def problem(self, path: Path, detail: str, code: str = "bad_document") -> tree.Problem:
         """Something about it that is wrong."""
         found, place = tree.at_path(self.root, path)
-        return tree.Problem(
-            detail, tree.spelled(path if len(path) - len(found) <= 1 else found), *place, self.file
-        )
+        where = tree.spelled(path if len(path) - len(found) <= 1 else found)
+        return tree.Problem(detail, where, *place, self.file, code)
 
 
 def documents(text: str | bytes, file: str = "") -> list[Document]:
@@ -97,9 +96,9 @@ class _Reader:
         self._file = file
         self.problems: list[tree.Problem] = []
 
-    def _no(self, path: Path, place: tree.Place, detail: str) -> Any:
+    def _no(self, path: Path, place: tree.Place, detail: str, code: str = "bad_document") -> Any:
         if len(self.problems) < PROBLEMS_MAX:
-            self.problems.append(tree.Problem(detail, tree.spelled(path), *place, self._file))
+            self.problems.append(tree.Problem(detail, tree.spelled(path), *place, self._file, code))
         return _WRONG
 
     def document(self, kind: str) -> Any:
@@ -218,14 +217,16 @@ class _Reader:
             whole = node.looks == "integer" and digits.isdigit() and len(digits) < 19
             if whole and form.least <= int(digits) <= form.most:
                 return int(digits)
-            return self._no(path, node.place, f"{_said(node)} is not {meant}")
+            number = not node.quoted and node.looks in ("integer", "number")
+            code = "bad_quantity" if number else "bad_document"
+            return self._no(path, node.place, f"{_said(node)} is not {meant}", code)
         if node.looks not in form.looks:
             quoted = f"; as a text it stands in quotes: '{node.text}'" if node.text else ""
             return self._no(path, node.place, f"{_said(node)} is not {meant}{quoted}")
         try:
             return form.read(node.text)
         except quantities.Malformed as error:
-            return self._no(path, node.place, str(error))
+            return self._no(path, node.place, str(error), error.code)
 
 
 def _said(node: tree.Scalar) -> str:

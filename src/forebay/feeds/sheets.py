@@ -51,6 +51,8 @@ class CellProblem(NamedTuple):
 
     place: CellPlace
     detail: str
+    #: In a word, as of a document; `bad_table` for what is wrong with the table itself.
+    code: str = "bad_table"
 
     def sentence(self) -> str:
         """Place and detail, in one line."""

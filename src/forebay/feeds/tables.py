@@ -92,7 +92,8 @@ def documents_of(found: list[Sheet], table: str = "") -> list[Made]:
     gathering = _Gathering()
     for sheet in found:
         gathering.add(sheet, table)
-    made = gathering.documents()
+    # What stands in a table that could not be told would be missing from documents that the others speak of.
+    made = [] if gathering.untold else gathering.documents()
     if gathering.problems:
         order = {(sheet.file, sheet.name): number for number, sheet in enumerate(found)}
         gathering.problems.sort(key=lambda each: (order.get(each.place[:2], 0), each.place.row))
@@ -149,11 +150,13 @@ class _Gathering:
 
     def __init__(self) -> None:
         self.problems: list[CellProblem] = []
+        #: Whether there is a table of which it is not known what its columns are.
+        self.untold = False
         self._cells = Cells()
         #: Kind -> id -> document.
         self._roots: dict[str, dict[str, _Thing]] = {"Site": {}, "Schedule": {}, "Contract": {}}
-        #: Kind, id of the document, word and id of a thing -> the row that it was stated in.
-        self._stated: dict[tuple[str, str, str, str], CellPlace] = {}
+        #: Kind, id of the document, of the tranche, word and id of a thing -> the row that it was stated in.
+        self._stated: dict[tuple[str, str, str, str, str], CellPlace] = {}
 
     def add(self, sheet: Sheet, name: str) -> None:
         """Read a sheet as the table that it is."""
@@ -165,6 +168,7 @@ class _Gathering:
             matches = _header(sheet, name)
         except TableError as error:
             self.problems += error.problems
+            self.untold = True
             return
         for number, texts in sheet.rows[1:]:
             row = _Row(CellPlace(sheet.file, sheet.name, number), columns.TABLES[name])
@@ -221,9 +225,10 @@ class _Gathering:
     ) -> bool | None:
         """Whether this row is the first that states a thing; None if it may not be stated again."""
         root = next(iter(here.values())).key if here else key.text
-        # A contract is opened once, whatever the date.
+        # A contract is opened once, whatever the date. What stands in a tranche is told apart within it.
         known = "" if level is columns.OPENING else key.text
-        what = (row.table.document, root, level.word, known)
+        inside = here["tranche"].key if level.above == "tranche" else ""
+        what = (row.table.document, root, inside, level.word, known)
         if what not in self._stated:
             self._stated[what] = row.place
             return True
@@ -308,16 +313,35 @@ class _Gathering:
             return tree.Sequence(thing.place, [self._mapping(each) for each in _ranged(thing.things[name])])
         said = {path: value for path, value in thing.values.items() if path[0] == name}
         if (name,) not in said:
-            inner = {path[1]: (value.node.place, value.node) for path, value in said.items()}
+            lists = {tuple(within.split(".")): things for within, things in thing.things.items()}
             blank = thing.blanks.get((name,))
-            if inner:
-                return tree.Mapping(next(iter(inner.values()))[0], inner)
+            if inner := said | {path: things for path, things in lists.items() if path[0] == name}:
+                return self._group(inner, 1)
             return None if blank is None else tree.Scalar(self._cells.add(blank), "", False)
         if len(said) > 1:
             other = next(value for path, value in said.items() if path != (name,))
             told = f"this is said by column {said[name,].place.column!r} already: one of them is meant"
             self.problems.append(CellProblem(other.place, told))
         return said[name,].node
+
+    def _group(self, inner: dict[Path, _Value | dict[str, _Thing]], depth: int) -> tree.Mapping:
+        """Fields of a group, groups in it, and lists of things; `depth` fields of each path stand above."""
+        entries: dict[str, tuple[tree.Place, tree.Node]] = {}
+        for name in dict.fromkeys(path[depth] for path in inner):
+            here = {path: each for path, each in inner.items() if path[depth] == name}
+            said = next((each for path, each in here.items() if len(path) == depth + 1), None)
+            node: tree.Node
+            match said:
+                case None:
+                    node = self._group(here, depth + 1)
+                case _Value():
+                    node = said.node
+                case _:
+                    node = tree.Sequence(
+                        next(iter(said.values())).place, [*map(self._mapping, said.values())]
+                    )
+            entries[name] = (node.place, node)
+        return tree.Mapping(next(iter(entries.values()))[0], entries)
 
     def _located(self, problem: tree.Problem) -> CellProblem:
         place = self._cells.at(tree.Place(problem.line)) or CellPlace("")
@@ -326,7 +350,8 @@ class _Gathering:
         comma = (
             "; digits stand without commas, decimals after a point" if _COMMA.match(problem.detail) else ""
         )
-        return CellProblem(place, f"{problem.detail}{comma}")
+        code = "bad_table" if problem.code == "bad_document" else problem.code
+        return CellProblem(place, f"{problem.detail}{comma}", code)
 
 
 class _Row:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from forebay.core import claims
-from forebay.core.claims import maintenance, payments, remedies, service_levels, workdays
+from forebay.core.claims import maintenance, payments, remedies, service_levels, serving, workdays
 from forebay.feeds import forms
 
 
@@ -41,7 +41,8 @@ class ServiceEntry(TermPart, kw_only=True, frozen=True):
     #: Nodes of a unit that have to be healthy for it to be available; left out for the number of the kind of rack,
     #: and for all of a node or tranche.
     healthy_nodes: forms.ManyOrNone = 0
-    #: For how long a unit may be missing until another stands in for it.
+    #: For how long a unit may be missing until another stands in for it: it is down only after that; left out where
+    #: it is down at once.
     replacement: forms.Seconds = 0
     #: What a month costs the seller, by falling availability and rising credit. The lowest step counts alone.
     ladder: list[RungEntry] = []
@@ -96,6 +97,17 @@ class RemediesEntry(TermPart, kw_only=True, frozen=True):
     cap_month: forms.Amount = 0
     #: The most that all come to; left out for no cap.
     cap_total: forms.Amount = 0
+
+
+class ShortfallEntry(TermPart, kw_only=True, frozen=True):
+    """The place of a tranche when there is too little. Whom it names comes before what it says of all others."""
+
+    #: Before all other customers, after them, or with them by the same share; left out where only names are said.
+    served: serving.Serving | None = None
+    #: Contracts, or customers with all of theirs, that are served after it.
+    before: list[forms.Name] = []
+    #: Those that are served before it.
+    after: list[forms.Name] = []
 
 
 class PrepaymentEntry(TermPart, kw_only=True, frozen=True):
@@ -284,6 +296,13 @@ def agreed_maintenance(entry: MaintenanceEntry | None, zone: str | None) -> main
         return None
     windows = tuple(maintenance.WeeklyWindow(each.day, each.start, each.length) for each in entry.windows)
     return maintenance.Maintenance(entry.allowed, entry.notice, windows, entry.zone or zone or "UTC")
+
+
+def agreed_place(entry: ShortfallEntry | None) -> serving.ShortfallTerms | None:
+    """The place when there is too little."""
+    if entry is None:
+        return None
+    return serving.ShortfallTerms(entry.served, tuple(entry.before), tuple(entry.after))
 
 
 def agreed_remedies(entry: RemediesEntry | None) -> remedies.Remedies | None:

@@ -79,6 +79,8 @@ class Problem(NamedTuple):
     line: int = 0
     column: int = 0
     file: str = ""
+    #: In a word: `no_zone`, `too_precise`, `bad_quantity`, what the World refuses with, or that it cannot be read.
+    code: str = "bad_document"
 
     def sentence(self) -> str:
         """`site.yaml:12:5: feeds[0].limit: ...`"""

@@ -100,12 +100,12 @@ class Codec:
     ) -> list[ports.Stored]:
         """All events of one command, as the records that follow the one with this sequence and digest."""
         actor, role, tenant = by
-        count = len(events)
+        count, names = len(events), self._names
         records: list[ports.Stored] = []
         for index, event in enumerate(events):
             seq += 1
             try:
-                kind, version = self._names[type(event)]
+                kind, version = names[type(event)]
             except KeyError:
                 raise TypeError(
                     f"{type(event).__name__} is not among the kinds of event of this World"

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from forebay.core import ids
 from forebay.loop import ports
@@ -94,7 +94,7 @@ class Loop(Generic[W]):
         return self._folded.world
 
     def step(
-        self, asked: Sequence[ids.Asked] = (), tell: Callable[[list[Result]], None] = lambda results: None
+        self, asked: Sequence[ids.Asked] = (), tell: Callable[[list[Result]], None] | None = None
     ) -> list[Result]:
         """One batch: what fell due, what the edges saw, what was asked. One result for each command in `asked`.
 
@@ -105,9 +105,9 @@ class Loop(Generic[W]):
             return _tell_all(tell, len(asked), LoopError(self.stopped_because))
         if self._resync:
             self._resync = False
-            self._guarded(lambda: self._edge.resync(self.world.desired()))
+            self._guarded(lambda world: self._edge.resync(world.desired()), self.world)
         # 2. Time never decreases, whatever the clock says.
-        at = max(self._clock.now(), self.world.now)
+        at = max(self._clock.now(), self._folded.world.now)
         # 3. Decide, and encode each event as it is decided.
         reports = self._reports(at)
         try:
@@ -120,23 +120,24 @@ class Loop(Generic[W]):
         # 4. Make it durable, all of it or nothing.
         if batch.records:
             try:
-                self._journal.append(self.world.seq - len(batch.records), batch.records)
+                self._journal.append(batch.seq - len(batch.records), batch.records)
             except Exception as error:
                 return _tell_all(tell, len(asked), self._recover(error, batch))
         self._folded.digest = batch.digest
         self.failing_because = ""
         # 5. Answer.
-        results = batch.results[len(reports) :]
-        tell(results)
+        results = batch.results[len(reports) :] if reports else batch.results
+        if tell is not None:
+            tell(results)
         # 6. Release effects, and let go of reports.
         if batch.effects:
-            self._guarded(lambda: self._edge.release(batch.effects))
+            self._guarded(self._edge.release, batch.effects)
         if reports:
-            self._guarded(lambda: self._edge.acknowledge(reports))
+            self._guarded(self._edge.acknowledge, reports)
         # 7. Publish.
         if batch.records:
             for publish in self._publish:
-                self._guarded(lambda publish=publish: publish(batch.records))  # type: ignore[misc]
+                self._guarded(publish, batch.records)
         return results
 
     # What a step is made of.
@@ -162,59 +163,67 @@ class Loop(Generic[W]):
                     broken[bug.place] = LoopError(str(bug))
 
     def _decide_all(self, at: int, asked: Sequence[ids.Asked], broken: dict[int, LoopError]) -> _Batch:
-        world = self.world
+        world = self._folded.world
         batch = _Batch(world.seq, self._folded.digest)
         place = -1
         try:
-            self._wake(at, batch)
+            self._wake(world, at, batch)
             for place, one in enumerate(asked):
                 if place in broken:
                     batch.results.append(broken[place])
                     continue
                 outcome = world.handle(one, at)
-                self._take(batch, outcome, at, one.by, one.cause)
+                self._take(world, batch, outcome, at, one.by, one.cause)
                 batch.results.append(outcome.answer)
                 # Also between commands: else what is decided would depend on where a batch ends. A timer that raises
                 # here was set off by this command.
-                self._wake(at, batch)
+                self._wake(world, at, batch)
         except Exception as error:
             raise _Bug(place, error) from error
         return batch
 
-    def _wake(self, at: int, batch: _Batch) -> None:
-        world = self.world
+    def _wake(self, world: W, at: int, batch: _Batch) -> None:
         while (due := world.next_wake()) is not None and due <= at:
             moment = max(due, world.now)
             outcome = world.wake(moment, at)
             if not outcome.events and world.next_wake() == due:
                 raise AssertionError(f"woken at {moment}, the World did nothing of what was due at {due}")
-            self._take(batch, outcome, moment, ids.CLOCK, 0)
+            self._take(world, batch, outcome, moment, ids.CLOCK, 0)
 
-    def _take(self, batch: _Batch, outcome: ids.Outcome, at: int, by: ids.Principal, cause: int) -> None:
-        batch.effects += outcome.effects
+    def _take(
+        self, world: W, batch: _Batch, outcome: ids.Outcome, at: int, by: ids.Principal, cause: int
+    ) -> None:
+        if outcome.effects:
+            batch.effects += outcome.effects
         if outcome.events:
             records = self._replay.codec.encode(
                 batch.seq, batch.digest, at, f"c{batch.seq + 1}", by, cause, outcome.events
             )
             batch.records += records
             batch.seq, _, batch.digest = records[-1]
-        if self.world.seq != batch.seq:
+        if world.seq != batch.seq:
             raise AssertionError(
-                f"the World applied events up to {self.world.seq}, but gave them up to {batch.seq}"
+                f"the World applied events up to {world.seq}, but gave them up to {batch.seq}"
             )
 
     def _reports(self, at: int) -> list[ids.Asked]:
-        reports: list[ids.Asked] = []
-        self._guarded(lambda: reports.extend(self._edge.reports(at)))
+        try:
+            reports = self._edge.reports(at)
+        except Exception:
+            self._raised()
+            return []
         return [report for report in reports if report not in self.set_aside] if self.set_aside else reports
 
-    def _guarded(self, call: Callable[[], None]) -> None:
-        """Call an edge or a follower: when it raises, the loop goes on, and says all that is wanted once more."""
+    def _guarded(self, call: Callable[[Any], None], told: Any) -> None:
+        """Tell an edge or a follower: when it raises, the loop goes on, and says all that is wanted once more."""
         try:
-            call()
+            call(told)
         except Exception:
-            _log.exception("an edge or a follower raised")
-            self._resync = True
+            self._raised()
+
+    def _raised(self) -> None:
+        _log.exception("an edge or a follower raised")
+        self._resync = True
 
     # When the journal said no.
 
@@ -335,9 +344,10 @@ class Loop(Generic[W]):
         return min([IDLE_S, *(max(0.0, (each - now) / 1e6) for each in due if each is not None)])
 
 
-def _tell_all(tell: Callable[[list[Result]], None], count: int, error: LoopError) -> list[Result]:
+def _tell_all(tell: Callable[[list[Result]], None] | None, count: int, error: LoopError) -> list[Result]:
     results: list[Result] = [error] * count
-    tell(results)
+    if tell is not None:
+        tell(results)
     return results
 
 

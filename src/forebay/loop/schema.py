@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 import hashlib
 import types
 import typing
@@ -37,6 +38,7 @@ def describe(root: type) -> str:
     return "\n".join([name, *sorted(f"{key} = {value}" for key, value in lines.items())])
 
 
+@functools.cache
 def fields(kind: type) -> list[tuple[str, Any]]:
     """Names and resolved types of a dataclass's fields, in order."""
     hints = typing.get_type_hints(kind)

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from forebay.core import claims, supply
+from forebay.core.claims import quotes
 from forebay.core.claims.calendar import Stock
-from forebay.core.ids import TrancheId
+from forebay.core.ids import Principal, TrancheId
 from forebay.core.timeline import INSTANT_MAX, Interval
 from forebay.core.world import World
-from forebay.server import amounts, shortfall_bodies
+from forebay.server import amounts, shortfall_bodies, sight
 
 Parts = list[tuple[Interval, int]]
 
@@ -51,9 +52,34 @@ def stocks_short(world: World) -> list[shortfall_bodies.ShortStock]:
                         for when, nodes in parts
                     ],
                     "by_hand": world.state.claims.by_hand.get(stock),
+                    "unallocated": [
+                        {
+                            "start": amounts.when(max(each.start_at, world.now)),
+                            "end": amounts.when(each.end_at) if each.end_at < INSTANT_MAX else None,
+                            "nodes": each.nodes,
+                            "gpus": each.nodes * sku.gpus_per_node,
+                        }
+                        for each in world.state.claims.unallocated.get(stock, ())
+                        if each.end_at > world.now
+                    ],
                 }
             )
     return found
+
+
+def decided_by(world: World, risk: quotes.Risk, principal: Principal) -> shortfall_bodies.DecidedBy:
+    """What decides how much a tranche goes short, as far as one may know it."""
+    claimed = world.state.claims
+    found = claims.shortfall.decided(claimed, claimed.tranches[risk.tranche], risk.parts)
+    return {
+        "clauses": [
+            {"contract": contract, "clause": clause}
+            if sight.owns(principal, claimed.contracts[contract].tenant)
+            else {"contract": "", "clause": ""}
+            for contract, clause in found.clauses
+        ],
+        "policy": found.by_policy,
+    }
 
 
 def shorts_meant(

@@ -23,12 +23,16 @@ from forebay.server import (
     binding_bodies,
     binding_routes,
     bodies,
+    business_day_bodies,
+    business_day_routes,
     contract_routes,
     delivery_bodies,
     delivery_routes,
     document_routes,
     journal_routes,
     money_routes,
+    offer_bodies,
+    offer_routes,
     plant_routes,
     problems,
     promise_bodies,
@@ -56,11 +60,16 @@ ROUTERS = (
     delivery_routes.router,
     term_routes.router,
     side_routes.router,
+    offer_routes.router,
+    business_day_routes.router,
     journal_routes.router,
 )
 
 #: Where the types of bodies are.
-BODIES = (bodies, promise_bodies, shortfall_bodies, binding_bodies, delivery_bodies, side_bodies, term_bodies)
+BODIES = (
+    bodies, promise_bodies, shortfall_bodies, binding_bodies, delivery_bodies, side_bodies, term_bodies,
+    business_day_bodies, offer_bodies,
+)  # fmt: skip
 
 _log = logging.getLogger(__name__)
 

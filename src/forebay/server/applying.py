@@ -1,14 +1,16 @@
 """How do documents become decisions? All are read and checked before the first is applied.
 
-Each is one command; a site and its schedule, where each names the other, are one together. Nothing is undone when one
-is refused: what came before it stays, the answer says so, and applying the same files again changes only what is not
-as they say.
+Each is one command; a site and its schedule, where each names the other, are one together. Several are tried first,
+on a copy of the World: where one would be refused, nothing is applied. Should the World have moved on in between, so
+that one is refused all the same, nothing is undone: what came before it stays, the answer says so, and applying the
+same files again changes only what is not as they say.
 """
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,7 +53,9 @@ async def apply(call: Call, posted: bodies.PostedDocuments) -> bodies.DocumentsB
 
 
 async def decide_all(call: Call, wanted: list[One]) -> list[bodies.Applied]:
-    """Have each decided in turn; the first that is refused ends it."""
+    """Have each decided in turn, if none would be refused; the first that is refused ends it."""
+    if sum(one.command is not None for one in wanted) > 1:
+        await _refuse_any(call, wanted)
     applied: list[bodies.Applied] = []
     for number, one in enumerate(wanted):
         if one.command is None:
@@ -67,8 +71,15 @@ async def decide_all(call: Call, wanted: list[One]) -> list[bodies.Applied]:
     return applied
 
 
+async def _refuse_any(call: Call, wanted: list[One]) -> None:
+    """Refuse here what would be refused after something else was applied."""
+    keys = [_key(call, number) for number in range(len(wanted))]
+    at = call.forebay.clock.now()
+    await call.read(lambda world: try_on(world.fork(), call, wanted, at, keys))
+
+
 async def contracts_to_sign(
-    call: Call, documents: list[bodies.PostedDocument], hold: str, override: str
+    call: Call, documents: list[bodies.PostedDocument], hold: str, override: str, policy: int
 ) -> list[One]:
     """The contracts of files as commands that use up a hold, or go beyond what can be promised for a reason."""
     wanted = await asked_for(call, bodies.PostedDocuments(documents))
@@ -81,7 +92,9 @@ async def contracts_to_sign(
     if hold and len(wanted) > 1:
         raise problems.Failure("bad_body", f"a hold is used up by one contract, and here are {len(wanted)}")
     return [
-        one._replace(command=dataclasses.replace(one.command, hold=HoldId(hold), override=override))
+        one._replace(
+            command=dataclasses.replace(one.command, hold=HoldId(hold), override=override, policy=policy)
+        )
         if isinstance(one.command, claims.SignContract)
         else one
         for one in wanted
@@ -177,10 +190,9 @@ def _twice(want: commands.Wanted, earlier: commands.Wanted) -> tree.Problem:
     """Two documents of one call that make the same thing: which of them is meant cannot be told."""
     there, here = (_name_place(each.document) for each in (earlier, want))
     place = ":".join(str(part) for part in (there.file, there.line) if part)
-    detail = f"{want.document.kind} {want.about} stands twice in what is applied" + (
-        f": first in {place}" if place else ""
-    )
-    return here._replace(detail=detail)
+    first = f" (first in {place})" if place else ""
+    told = f"{want.document.kind} {want.about} stands twice in what is applied{first}: one of them is meant"
+    return here._replace(detail=told, code="duplicate_id")
 
 
 def _name_place(document: reading.Document) -> tree.Problem:
@@ -241,7 +253,7 @@ def _recorded(world: World, documents: list[reading.Document], by: ids.Principal
     named = [entry.id for each in documents if each.kind == "Contract" for entry in each.body.tranches]
     started = {name: plans[name].start_at for name in named if name in plans}
     signed = {name: [each.plan for each in known] for name, known in claimed.versions.items()}
-    signed |= {name: [plan] for name, plan in claimed.rented.contracts.items()}
+    signed |= {name: [each.plan for each in known] for name, known in claimed.rented.versions.items()}
     known, opened = world.state.placements.gangs, claimed.openings
     contracts = [ContractId(each.body.id) for each in documents if each.kind == "Contract"]
     gangs = [
@@ -257,16 +269,27 @@ def _recorded(world: World, documents: list[reading.Document], by: ids.Principal
     )
 
 
-def try_on(copy: World, call: Call, wanted: list[One], at: int) -> list[bodies.Applied]:
-    """Decide about everything on a copy of the World. Raises `problems.Failure` for what is refused."""
+class Refused(problems.Failure):
+    """A document that the World refuses; `command` is what it asked for."""
+
+    command: ids.Command
+
+
+def try_on(
+    copy: World, call: Call, wanted: list[One], at: int, keys: Sequence[str] = ()
+) -> list[bodies.Applied]:
+    """Decide about everything on a copy of the World, each under its key if there are any: what was decided already
+    is answered as it was. Raises `Refused`.
+    """
     applied: list[bodies.Applied] = []
-    for one in wanted:
+    for number, one in enumerate(wanted):
         if one.command is None:
             applied.append(_applied(one.want, {}, _came_beside(one, applied)))
             continue
-        answer = copy.handle(ids.Asked(one.command, call.principal), max(at, copy.now)).answer
+        asked = ids.Asked(one.command, call.principal, keys[number] if keys else "")
+        answer = copy.handle(asked, max(at, copy.now)).answer
         if isinstance(answer, ids.Refusal):
-            raise _refused(call, one.want, answer, applied)
+            raise _refused(call, one.want, answer, [])
         forecasting.settle_copy(copy, max(at, copy.now))
         applied.append(_applied(one.want, answer, commands.answer_changed(one.want.document.kind, answer)))
     return applied
@@ -288,10 +311,12 @@ def _applied(want: commands.Wanted, answer: ids.Answer, changed: bool) -> bodies
 
 def _refused(
     call: Call, want: commands.Wanted, refusal: ids.Refusal, applied: list[bodies.Applied]
-) -> problems.Failure:
+) -> Refused:
     """A refusal, told at its line."""
     detail = refusal.told_to(call.principal)
     problem = want.problem(refusal, detail)
-    return problems.Failure(
+    failure = Refused(
         refusal.code, problem.sentence(), errors=[problems.located(problem)], more={"applied": applied}
     )
+    failure.command = want.command
+    return failure

@@ -17,8 +17,10 @@ class SignedVersion(TypedDict):
     signed: str
     #: Whether it holds now.
     in_force: bool
-    #: Things that it added, and fields that it changed. Of the first version all is new, and nothing is listed.
+    #: Things that it added or left out, and fields that it changed. Of the first version all is new, and nothing is
+    #: listed.
     added: list[str]
+    removed: list[str]
     changed: list[FieldChange]
 
 
@@ -30,7 +32,7 @@ class ContractStory(TypedDict):
 
 
 class WatchedBody(TypedDict):
-    """A clause that is watched by its date."""
+    """A clause that is watched by its date; or an offer to us that is to be answered by then."""
 
     contract: str
     tenant: str

@@ -8,16 +8,21 @@ from forebay.core.units import DAY_US
 from forebay.core.world import World
 from forebay.feeds import coverage
 from forebay.feeds import differences as comparing
-from forebay.server import amounts, bodies, contract_bodies, sight, views
+from forebay.server import amounts, bodies, contract_bodies, sides, sight, views
+from forebay.server.promises import SELLERS
 
 
 def contract_story(world: World, name: str, principal: Principal) -> contract_bodies.ContractStory | None:
     """A contract as it holds now, and its versions; None where there is none to be seen."""
     state = world.state.claims
     plan = state.contracts.get(ContractId(name))
+    known = state.versions.get(ContractId(name), ())
+    if plan is None and principal.role in SELLERS:
+        # One under which we rent.
+        plan = state.rented.contracts.get(ContractId(name))
+        known = state.rented.versions.get(ContractId(name), ())
     if plan is None or not sight.owns(principal, plan.tenant):
         return None
-    known = state.versions[plan.id]
     before = (None, *known[:-1])
     return {
         "contract": views.contract_body(plan),
@@ -34,6 +39,7 @@ def _version(old: claims.Version | None, new: claims.Version, in_force: int) -> 
         "signed": amounts.when(new.signed_at),
         "in_force": new.plan.version == in_force,
         "added": [] if found is None else found.added,
+        "removed": [] if found is None else found.removed,
         "changed": [
             {"thing": each.thing, "field": each.field, "old": each.old, "new": each.new}
             for each in (found.changed if found else ())
@@ -53,13 +59,16 @@ def coverage_body(plan: claims.ContractPlan) -> bodies.CoverageBody:
 
 
 def watched(world: World, principal: Principal, at: int) -> list[tuple[str, contract_bodies.WatchedBody]]:
-    """Clauses that are watched, of the versions in force, in order of their dates."""
+    """Clauses that are watched, of the versions in force, and offers to us that are open, in order of their dates."""
+    state = world.state.claims
+    rented = state.rented.contracts.values() if principal.role in SELLERS else ()
     found = [
         (each.at, plan, each.title)
-        for plan in world.state.claims.contracts.values()
+        for plan in (*state.contracts.values(), *rented)
         if sight.owns(principal, plan.tenant)
         for each in coverage.covered(plan).watched
     ]
+    found += sides.offers_to_answer(world) if principal.role in SELLERS else []
     found.sort(key=lambda each: (each[0], each[1].id, each[2]))
     return [
         (

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from forebay.core import claims, units
-from forebay.core.claims import lateness
+from forebay.core.claims import lateness, renting
 from forebay.core.claims.acceptance import DeliveredPart, PartLife
-from forebay.core.ids import Principal
+from forebay.core.claims.deliveries import UNKNOWN, Dates, committed
+from forebay.core.ids import Principal, Role, TrancheId
 from forebay.core.timeline import INSTANT_MAX
 from forebay.core.world import World
 from forebay.server import amounts, delivery_bodies, promise_bodies, sight
@@ -15,14 +16,39 @@ from forebay.server import amounts, delivery_bodies, promise_bodies, sight
 
 def deliveries_seen(world: World, principal: Principal) -> list[tuple[str, delivery_bodies.DeliveryBody]]:
     """Deliveries by tranche, of those that the principal may see."""
-    return [
-        (name, _delivery(world, tranche))
-        for name, tranche in sorted(world.state.claims.tranches.items())
+    found = {
+        name: _delivery(world, tranche, claims.nodes_bound(tranche))
+        for name, tranche in world.state.claims.tranches.items()
         if sight.owns(principal, tranche.tenant)
-    ]
+    }
+    return sorted((found | _rented(world, principal)).items())
 
 
-def _delivery(world: World, tranche: claims.Tranche) -> delivery_bodies.DeliveryBody:
+def _rented(world: World, principal: Principal) -> dict[TrancheId, delivery_bodies.DeliveryBody]:
+    """Those that we rent, for ourselves only."""
+    if principal.role not in (Role.OPERATOR, Role.FINANCE):
+        return {}
+    state, supplied = world.state.claims, world.state.supply
+    held = (each for name in state.rented.contracts for each in renting.tranches_of(state, name, world.now))
+    return {
+        each.plan.id: _delivery(
+            world, each, _come(state.deliveries, each) * claims.nodes_each(each.plan, supplied)
+        )
+        for each in held
+    }
+
+
+def _come(dates: Dates, tranche: claims.Tranche) -> int:
+    """Units of a tranche that we rent that are there: its seller gave notice of them, or they were delivered."""
+    if tranche.plan.acceptance is not None:
+        return claims.units_accepted(tranche, PartLife.READY, PartLife.ACCEPTED)
+    parts = enumerate(committed(tranche.plan), 1)
+    return sum(
+        part.count for number, part in parts if dates.get((tranche.plan.id, number), UNKNOWN).delivered_at
+    )
+
+
+def _delivery(world: World, tranche: claims.Tranche, bound: int) -> delivery_bodies.DeliveryBody:
     plan = tranche.plan
     each = claims.nodes_each(plan, world.state.supply)
     billed = sum(count for _, count in claims.billed_runs(tranche)) if tranche.started_at else 0
@@ -33,11 +59,11 @@ def _delivery(world: World, tranche: claims.Tranche) -> delivery_bodies.Delivery
         "standing": tranche.standing.value,
         "unit": plan.unit.value,
         "count": plan.count,
-        "bound": claims.nodes_bound(tranche) // each,
+        "bound": bound // each,
         "ready": claims.units_accepted(tranche, PartLife.READY),
         "accepted": claims.units_accepted(tranche),
         "billed": billed // each,
-        "acceptance": None if plan.acceptance is None else _terms(plan.acceptance),
+        "acceptance": None if plan.acceptance is None else acceptance_body(plan.acceptance),
         "dates": [
             {
                 "count": date.quantity,
@@ -51,7 +77,8 @@ def _delivery(world: World, tranche: claims.Tranche) -> delivery_bodies.Delivery
     }
 
 
-def _terms(terms: claims.AcceptanceTerms) -> delivery_bodies.AcceptanceBody:
+def acceptance_body(terms: claims.AcceptanceTerms) -> delivery_bodies.AcceptanceBody:
+    """How a tranche is handed over, as its contract says."""
     return {
         "tests": [
             {

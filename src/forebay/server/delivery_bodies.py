@@ -102,6 +102,8 @@ class ReadyAnswer(TypedDict):
     count: int
     ready: str
     deemed_by: str | None
+    #: The zone in which dates without one were read; "" where there was none.
+    zone: str
 
 
 class AcceptedAnswer(TypedDict):
@@ -113,6 +115,8 @@ class AcceptedAnswer(TypedDict):
     ready: str
     accepted: str
     billing: str
+    #: The zone in which dates without one were read; "" where there was none.
+    zone: str
 
 
 class RejectedAnswer(TypedDict):
@@ -122,6 +126,8 @@ class RejectedAnswer(TypedDict):
     notice: int
     count: int
     rejected: str
+    #: The zone in which dates without one were read; "" where there was none.
+    zone: str
 
 
 class ReliefAnswer(TypedDict):
@@ -132,6 +138,8 @@ class ReliefAnswer(TypedDict):
     #: Whether that is before its end, for the cap is used up.
     capped: bool
     moved: list[MovedDate]
+    #: The zone in which dates without one were read; "" where there was none.
+    zone: str
 
 
 class PostedReady(msgspec.Struct, forbid_unknown_fields=True):

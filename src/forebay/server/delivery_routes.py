@@ -8,9 +8,9 @@ from starlette.responses import Response
 from forebay.core import claims, ids
 from forebay.core.claims import acceptance, lateness, relief
 from forebay.feeds import quantities
-from forebay.server import amounts, deliveries, delivery_bodies
+from forebay.server import amounts, deliveries, delivery_bodies, zoned
 from forebay.server.calls import EVERYBODY, LIMIT_DEFAULT, OPERATOR, WORK, Call, Caller, address
-from forebay.server.posted import Rows, instant_of, refuse_long, when_received, wrong
+from forebay.server.posted import Rows, refuse_long, wrong
 
 router = APIRouter()
 
@@ -43,11 +43,12 @@ async def give_ready_notice(call: Caller, tranche: str) -> Response:
     """A part of a tranche is ready, with the results of its tests. If-Match is honoured."""
     posted = await call.posted(delivery_bodies.PostedReady)
     call.unchanged(await _delivery(call, tranche))
+    dates = await _dates(call, tranche)
     results = tuple(
         acceptance.Result(name, _measured(value, f"results/{name}")) for name, value in posted.results.items()
     )
     command = acceptance.GiveReadyNotice(
-        ids.TrancheId(tranche), posted.count, results, when_received(posted.received_at)
+        ids.TrancheId(tranche), posted.count, results, dates.received(posted.received_at)
     )
     answer = await call.decided(command)
     told: delivery_bodies.ReadyAnswer = {
@@ -56,6 +57,7 @@ async def give_ready_notice(call: Caller, tranche: str) -> Response:
         "count": int(answer["count"]),
         "ready": amounts.when(int(answer["ready_at"])),
         "deemed_by": amounts.when_or_none(int(answer["deemed_at"])),
+        "zone": dates.zone,
     }
     return call.answer(told)
 
@@ -68,8 +70,9 @@ async def accept_delivery(call: Caller, tranche: str) -> Response:
     """The customer accepts what a ready notice was about. If-Match is honoured."""
     posted = await call.posted(delivery_bodies.PostedAcceptance)
     call.unchanged(await _delivery(call, tranche))
+    dates = await _dates(call, tranche)
     command = acceptance.AcceptDelivery(
-        ids.TrancheId(tranche), posted.notice, when_received(posted.received_at)
+        ids.TrancheId(tranche), posted.notice, dates.received(posted.received_at)
     )
     answer = await call.decided(command)
     told: delivery_bodies.AcceptedAnswer = {
@@ -79,6 +82,7 @@ async def accept_delivery(call: Caller, tranche: str) -> Response:
         "ready": amounts.when(int(answer["ready_at"])),
         "accepted": amounts.when(int(answer["accepted_at"])),
         "billing": amounts.when(int(answer["billing_at"])),
+        "zone": dates.zone,
     }
     return call.answer(told)
 
@@ -92,8 +96,9 @@ async def reject_delivery(call: Caller, tranche: str) -> Response:
     posted = await call.posted(delivery_bodies.PostedRejection)
     call.unchanged(await _delivery(call, tranche))
     refuse_long(posted.reason, "reason")
+    dates = await _dates(call, tranche)
     command = acceptance.RejectDelivery(
-        ids.TrancheId(tranche), posted.reason, posted.notice, when_received(posted.received_at)
+        ids.TrancheId(tranche), posted.reason, posted.notice, dates.received(posted.received_at)
     )
     answer = await call.decided(command)
     told: delivery_bodies.RejectedAnswer = {
@@ -101,6 +106,7 @@ async def reject_delivery(call: Caller, tranche: str) -> Response:
         "notice": int(answer["notice"]),
         "count": int(answer["count"]),
         "rejected": amounts.when(int(answer["rejected_at"])),
+        "zone": dates.zone,
     }
     return call.answer(told)
 
@@ -117,9 +123,10 @@ async def move_dates(call: Caller, tranche: str) -> Response:
     kinds = [kind.value for kind in claims.ReliefKind]
     if posted.kind not in kinds:
         raise wrong("kind", f"one of {', '.join(kinds)} is meant")
+    dates = await _dates(call, tranche)
     command = relief.ReportRelief(
-        ids.TrancheId(tranche), claims.ReliefKind(posted.kind), instant_of(posted.start, "start"),
-        instant_of(posted.end, "end"), posted.reason, when_received(posted.received_at),
+        ids.TrancheId(tranche), claims.ReliefKind(posted.kind), dates.instant(posted.start, "start"),
+        dates.instant(posted.end, "end"), posted.reason, dates.received(posted.received_at),
     )  # fmt: skip
     answer = await call.decided(command)
     moved = [lateness.CommittedDate(*each) for each in answer["moved"]]
@@ -128,8 +135,13 @@ async def move_dates(call: Caller, tranche: str) -> Response:
         "granted_until": amounts.when(int(answer["granted_until_at"])),
         "capped": int(answer["granted_until_at"]) < command.end_at,
         "moved": deliveries.dates_moved(moved),
+        "zone": dates.zone,
     }
     return call.answer(told)
+
+
+async def _dates(call: Call, tranche: str) -> zoned.SaidDates:
+    return zoned.SaidDates(await call.glance(lambda world: zoned.of_tranche(world, tranche)))
 
 
 def _measured(text: str, field: str) -> int:

@@ -120,9 +120,9 @@ def _recorded_plan(world: World, command: ids.Command) -> Any:
             return None if schedule is None else schedule.plan
         case claims.SignContract():
             versions = state.claims.versions.get(command.plan.id, ())
+            versions = versions or state.claims.rented.versions.get(command.plan.id, ())
             same = (each.plan for each in versions if each.plan.version == command.plan.version)
-            rented = state.claims.rented.contracts.get(command.plan.id)
-            return next(same, versions[-1].plan if versions else rented)
+            return next(same, versions[-1].plan if versions else None)
         case claims.PublishIndex():
             values = state.claims.indices.get(command.index)
             return claims.PublishIndex(command.index, values) if values else None

@@ -5,18 +5,22 @@ milestone has a date once it is reached.
 from __future__ import annotations
 
 from forebay.core import claims
-from forebay.core.claims import falling_due, renting
+from forebay.core.claims import falling_due, payments, renting
 from forebay.core.claims.falling_due import Expected, FallingDue
 from forebay.core.claims.payments import PaymentTerms
 from forebay.core.ids import MilestoneId, Principal, SiteId
 from forebay.core.supply.blocks import Confidence
 from forebay.core.timeline import INSTANT_MAX
+from forebay.core.units import SECOND_US
 from forebay.core.world import World
 from forebay.server import amounts, term_bodies
+from forebay.server.bodies import Money
 from forebay.server.promises import SELLERS, known_date
 
 
-def payments_body(world: World, plan: claims.ContractPlan, principal: Principal) -> term_bodies.PaymentsBody:
+def payments_body(
+    world: World, plan: claims.ContractPlan, principal: Principal, at: int
+) -> term_bodies.PaymentsBody:
     """What falls due under a contract."""
     seller = principal.role in SELLERS
 
@@ -46,7 +50,42 @@ def payments_body(world: World, plan: claims.ContractPlan, principal: Principal)
         "prepaid": amounts.exact(prepaid, plan.currency),
         "drawn": amounts.exact(drawn, plan.currency),
         "undrawn": amounts.exact(prepaid - drawn, plan.currency),
+        "open_invoices": _open_invoices(world, plan, at),
+        "refund": _refund(world, plan),
     }
+
+
+def _open_invoices(world: World, plan: claims.ContractPlan, at: int) -> list[term_bodies.OpenInvoice]:
+    opened, agreed = world.state.claims.openings.get(plan.id), plan.payments
+    if opened is None or agreed is None:
+        return []
+    found: list[term_bodies.OpenInvoice] = []
+    for each in opened.invoices:
+        net_at = each.issued_at + agreed.net_s * SECOND_US if each.issued_at else 0
+        due_at = each.due_at or net_at
+        late_us = max(0, at - due_at) if due_at else 0
+        interest = payments.interest_micros(agreed, each.open_micros, late_us)
+        found.append(
+            {
+                "number": each.number,
+                "open": amounts.exact(each.open_micros, plan.currency),
+                "issued": known_date(each.issued_at),
+                "due": known_date(due_at),
+                "interest": amounts.exact(interest, plan.currency),
+                "may_be_withheld": amounts.exact(
+                    payments.withheld_micros(agreed, each.open_micros), plan.currency
+                ),
+            }
+        )
+    return found
+
+
+def _refund(world: World, plan: claims.ContractPlan) -> Money | None:
+    opened, agreed = world.state.claims.openings.get(plan.id), plan.payments
+    if opened is None or agreed is None or not opened.prepaid_micros:
+        return None
+    refund = payments.refund_micros(agreed, opened.prepaid_micros, opened.prepaid_drawn_micros)
+    return amounts.exact(refund, plan.currency)
 
 
 def _due(each: FallingDue, currency: str) -> term_bodies.DueBody:

@@ -21,19 +21,14 @@ def wrong(field: str, detail: str, code: str = "bad_body") -> problems.Failure:
     return problems.Failure(code, f"{field}: {detail}", errors=errors)
 
 
-def instant_of(text: str, field: str, code: str = "bad_body") -> int:
-    """A date (midnight UTC) or an RFC 3339 time; 0 for none, where a parameter may be missing."""
+def instant_of(text: str, field: str, code: str = "bad_body", zone: str = "UTC") -> int:
+    """A date or a local time in a zone, or an RFC 3339 time; 0 for none, where a parameter may be missing."""
     if not text and code == "bad_parameter":
         return 0
     try:
-        return quantities.instant_us(text, "UTC")
+        return quantities.instant_us(text, zone)
     except quantities.Malformed as error:
         raise wrong(field, str(error), code) from None
-
-
-def when_received(text: str) -> int:
-    """When a notice was received; 0 for when it is entered: what a tenant may say of its own notice."""
-    return instant_of(text, "received_at") if text else 0
 
 
 def refuse_long(text: str, field: str) -> None:

@@ -33,6 +33,7 @@ STATUS_OF_REFUSAL = {
     "block_differs": 409,
     "calendar_version": 409,
     "block_full": 409,
+    "by_acceptance": 409,
     "cap_reached": 409,
     "closed_past": 409,
     "contract_differs": 409,
@@ -41,6 +42,7 @@ STATUS_OF_REFUSAL = {
     "document_version": 409,
     "duplicate_id": 409,
     "empty_period": 409,
+    "clauses_contradict": 409,
     "first_refusal": 409,
     "higher_priority": 409,
     "index_differs": 409,
@@ -65,6 +67,7 @@ STATUS_OF_REFUSAL = {
     "opened_already": 409,
     "other_seller": 409,
     "over_limit": 409,
+    "no_shortfall_policy": 409,
     "oversold": 409,
     "own_site": 409,
     "policy_version": 409,
@@ -82,6 +85,7 @@ STATUS_OF_REFUSAL = {
     "too_early": 409,
     "too_late": 409,
     "tranche_over": 409,
+    "ambiguous_subtree": 422,
     "bad_acceptance": 422,
     "bad_allocation": 422,
     "bad_balance": 422,
@@ -102,6 +106,7 @@ STATUS_OF_REFUSAL = {
     "bad_service": 422,
     "bad_term": 422,
     "bad_shape": 422,
+    "bad_shortfall": 422,
     "bad_tier": 422,
     "bad_unit": 422,
     "bad_zone": 422,
@@ -141,18 +146,22 @@ STATUS_OF_REFUSAL = {
     "unknown_currency": 422,
     "unknown_delivery": 422,
     "unknown_feed": 422,
+    "unknown_hall": 422,
     "unknown_hold": 422,
     "unknown_index": 422,
     "unknown_milestone": 422,
     "unknown_node": 422,
     "unknown_site": 422,
     "unknown_sku": 422,
+    "unknown_subtree": 422,
     "unknown_test": 422,
     "unknown_tranche": 422,
 }
 #: Reasons that the server itself gives, with their status and title.
 OWN = {
     "bad_document": (422, "A document cannot be read"),
+    "no_zone": (422, "A date without a zone"),
+    "too_precise": (422, "Finer than is kept"),
     "bad_request": (400, "The request cannot be read"),
     "bad_body": (422, "The body is not as it should be"),
     "bad_parameter": (422, "A parameter is not as it should be"),
@@ -170,6 +179,7 @@ OWN = {
 #: Titles of what the World refuses, where the code does not speak for itself.
 TITLES = {
     "key_reused": "The idempotency key was used for something else",
+    "clauses_contradict": "Two contracts contradict each other",
     "first_refusal": "Somebody else comes first",
     "oversold": "More than there is",
     "below_floor": "Cheaper than we sell",
@@ -179,10 +189,13 @@ TITLES = {
 
 
 class ProblemError(TypedDict):
-    """One thing that is wrong. `pointer` is a JSON pointer into the document or the body."""
+    """One thing that is wrong. `pointer` is a JSON pointer into the document or the body; `code` is its own reason,
+    of a document.
+    """
 
     pointer: str
     detail: str
+    code: NotRequired[str]
     file: NotRequired[str]
     line: NotRequired[int]
     column: NotRequired[int]
@@ -236,7 +249,12 @@ def refused(refusal: ids.Refusal, principal: ids.Principal) -> Failure:
 
 
 def unreadable(error: tree.DocumentError, code: str = "bad_document") -> Failure:
-    """Documents that cannot be read: every place that is wrong."""
+    """Documents that cannot be read: every place that is wrong, each with its own reason; one that they share is that
+    of the whole.
+    """
+    codes = {problem.code for problem in error.problems}
+    if code == "bad_document" and len(codes) == 1:
+        (code,) = codes
     count = len(error.problems)
     detail = error.problems[0].sentence() + (f" (and {count - 1} more)" if count > 1 else "")
     return Failure(code, detail, errors=[located(problem) for problem in error.problems])
@@ -244,7 +262,7 @@ def unreadable(error: tree.DocumentError, code: str = "bad_document") -> Failure
 
 def located(problem: tree.Problem) -> ProblemError:
     """A problem of a document, with its file and line where there are any."""
-    told: ProblemError = {"pointer": pointer(problem.path), "detail": problem.detail}
+    told: ProblemError = {"pointer": pointer(problem.path), "detail": problem.detail, "code": problem.code}
     if problem.file:
         told["file"] = problem.file
     if problem.line:

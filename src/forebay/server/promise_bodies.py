@@ -10,8 +10,9 @@ from typing import NotRequired, TypedDict
 
 import msgspec
 
+from forebay.server.below_bodies import SubtreeBody
 from forebay.server.bodies import Applied, Money, PostedDocument
-from forebay.server.shortfall_bodies import ShortStock
+from forebay.server.shortfall_bodies import DecidedBy, ShortStock
 
 
 class PromisePolicyBody(TypedDict):
@@ -130,6 +131,8 @@ class CapacityBody(TypedDict):
     stocks: list[CapacityStock]
     #: Where anything is rented: how much is from whom.
     suppliers: NotRequired[list[SupplierMonth]]
+    #: Where a part of a site is asked about: that part. The stocks are then those of its site.
+    under: NotRequired[SubtreeBody]
 
 
 class CapacityChange(TypedDict):
@@ -181,6 +184,11 @@ class BlockBody(TypedDict):
     gpus: int
     racks_standing: int
     after: list[str]
+    #: Where its racks are to hang; "" where that is not told.
+    hall: str
+    row: str
+    feed: str
+    loop: str
     date: str | None
     p50: str | None
     p90: str | None
@@ -314,6 +322,8 @@ class RiskBody(TypedDict):
     #: Dates that relief moved: damages and the longstop count from there. And why.
     moved: list[MovedDate]
     reliefs: list[ReliefBody]
+    #: Whether clauses on shortfall say who goes short here, or the policy of the seller, or both.
+    decided_by: DecidedBy
 
 
 class RiskChange(TypedDict):
@@ -384,6 +394,8 @@ class MilestoneReport(TypedDict):
     #: What all shortfalls cost now.
     totals: list[RiskTotal]
     overdrawn: list[OverdraftChange]
+    #: The zone in which dates without one were read; "" where there was none.
+    zone: str
 
 
 class SigningBody(TypedDict):
@@ -512,6 +524,8 @@ class HoldAnswer(TypedDict):
 
     hold: str
     changed: bool
+    #: The zone in which dates without one were read; "" where there was none.
+    zone: NotRequired[str]
 
 
 # Rights.
@@ -527,8 +541,22 @@ class SaleOnOffer(TypedDict):
     start: str
     end: str
     price_per_gpu_hour: Money
-    #: Which hold it is, not for tenants: whose it is the offer does not say.
+    #: Which hold it is, not for tenants: whose it is the offer does not say. Nor for ours: the hold is the seller's.
     hold: NotRequired[str]
+
+
+class SaleLetPass(TypedDict):
+    """A sale that we let pass as the customer; until when it may be sold on no better terms; told `again` then."""
+
+    site: str
+    sku: str
+    nodes: int
+    gpus: int
+    start: str
+    end: str
+    price_per_gpu_hour: Money
+    until: str
+    again: str | None
 
 
 class DayNoticeBody(TypedDict):
@@ -543,6 +571,25 @@ class DayNoticeBody(TypedDict):
     zone: str
     #: Until when a notice counts as received that day, local time.
     closes: str
+
+
+class RightTermsBody(TypedDict):
+    """Other terms of a right, that an amendment brings."""
+
+    #: From when on they hold.
+    since: str
+    #: 0 for no limit but the cap.
+    racks_max: int
+    racks_min: int
+    #: What a backstop counts as unsold; null for any other right.
+    unsold: str | None
+    opens: str | None
+    expires: str | None
+    #: Seconds; 0 where it is counted in days of a calendar.
+    notice_s: int
+    notice_days: int | None
+    term_s: int
+    price_per_gpu_hour: Money | None
 
 
 class RightBody(TypedDict):
@@ -574,6 +621,12 @@ class RightBody(TypedDict):
     racks_min: int
     racks_taken: int
     racks_left: int | None
+    #: What a backstop counts as unsold: "not_sold" (no tranche is promised it) or "available" (nor may a hold, a call
+    #: or an extension take it); null for any other right.
+    unsold: str | None
+    #: From when on an amendment grants it no more; null for never. And on which terms amendments grant it later.
+    withdrawn: str | None
+    to_come: list[RightTermsBody]
     #: What it draws on, and what is left of that.
     cap: str
     cap_left: Money | None
@@ -585,6 +638,8 @@ class RightBody(TypedDict):
     reliefs: list[ReliefBody]
     #: For ourselves, once we said who we are: whether it is ours to use, or against us.
     ours: NotRequired[bool]
+    #: Where we are the customer: what we let pass, and may still be sold to somebody else.
+    let_pass: NotRequired[list[SaleLetPass]]
 
 
 class RightPage(TypedDict):
@@ -611,6 +666,8 @@ class RightUsed(TypedDict):
     #: In whole racks, or for a matched sale in nodes; 0 where a tranche ended.
     count: int
     drawn: Money | None
+    #: The zone in which dates without one were read; "" where there was none.
+    zone: str
 
 
 class RightPassed(TypedDict):
@@ -618,6 +675,8 @@ class RightPassed(TypedDict):
 
     right: str
     until: str | None
+    #: The zone in which dates without one were read; "" where there was none.
+    zone: str
 
 
 # What is posted.
@@ -718,6 +777,8 @@ class PostedSigning(msgspec.Struct, forbid_unknown_fields=True):
     documents: list[PostedDocument]
     hold: str = ""
     override: str = ""
+    #: The version of the promise policy under which it was quoted; 0 for whichever is in force.
+    policy: int = 0
     dry_run: bool = False
     #: For what-if: months of the capacity table to compare, from now on.
     months: int = 60

@@ -22,6 +22,7 @@ from forebay.server import (
     allocating,
     amounts,
     applying,
+    below,
     bodies,
     forecasting,
     problems,
@@ -29,9 +30,10 @@ from forebay.server import (
     promises,
     shortfall_bodies,
     sides,
+    zoned,
 )
 from forebay.server.calls import BOOKS, EVERYBODY, LIMIT_DEFAULT, OPERATOR, Call, Caller, address
-from forebay.server.posted import Rows, instant_of, refuse_long, when_received, wrong
+from forebay.server.posted import Rows, instant_of, refuse_long, wrong
 from forebay.server.promises import known_date
 
 router = APIRouter()
@@ -49,9 +51,11 @@ async def show_capacity(
     sku: str = "",
     start: Annotated[str, Query(alias="from")] = "",
     months: Annotated[int, Query(ge=1, le=MONTHS_MAX)] = MONTHS_DEFAULT,
+    under: str = "",
 ) -> Response:
     """Site by SKU by month, in nodes: supply, committed, encumbered, promisable. `from` is a date, now without; what
-    is past of this month is left out, and a month before it is refused.
+    is past of this month is left out, and a month before it is refused. `under` asks about a part of a site as well:
+    `SITE/HALL`, `SITE/HALL/ROW`, `SITE/FEED` or `SITE/LOOP`.
     """
     now = call.forebay.clock.now()
     from_at = instant_of(start, "from", "bad_parameter") or now
@@ -60,16 +64,16 @@ async def show_capacity(
         told = f"{start} lies before this month: what can be promised is told from now on"
         raise wrong("from", told, "bad_parameter")
     from_at = max(from_at, now)
+
+    def find(world: World) -> promise_bodies.CapacityBody | None:
+        asked: dict[str, Any] = {"site": site, "sku": sku, "from_at": from_at, "months": months}
+        if under:
+            return below.capacity_below(world, call.principal, under=under, **asked)
+        body = promises.capacity(world, call.principal, **asked)
+        return sides.with_suppliers(world, call.principal, body, from_at, months)
+
     try:
-        body = await call.read(
-            lambda world: sides.with_suppliers(
-                world,
-                call.principal,
-                promises.capacity(world, call.principal, site=site, sku=sku, from_at=from_at, months=months),
-                from_at,
-                months,
-            )
-        )
+        body = await call.read(find)
     except LookupError as error:
         raise problems.Failure("bad_parameter", str(error.args[0])) from None
     return call.tagged(body)
@@ -105,12 +109,13 @@ async def _schedule(call: Call, site: str) -> promise_bodies.ScheduleBody:
 async def slip_milestone(call: Caller, site: str, milestone: str) -> Response:
     """A milestone is expected at another date: what moves, and who goes short by it. If-Match is honoured."""
     posted = await call.posted(promise_bodies.PostedForecast)
-    forecast_at = instant_of(posted.forecast_at, "forecast_at")
+    dates = await _dates(call, site)
+    forecast_at = dates.instant(posted.forecast_at, "forecast_at")
     refuse_long(posted.reason, "reason")
     command = blocks.ReportForecast(
         ids.SiteId(site), ids.MilestoneId(milestone), forecast_at, posted.reason
     )  # fmt: skip
-    return await _report(call, command, dry_run=posted.dry_run, now_meant=False)
+    return await _report(call, command, dates, dry_run=posted.dry_run, now_meant=False)
 
 
 @address(
@@ -120,18 +125,28 @@ async def slip_milestone(call: Caller, site: str, milestone: str) -> Response:
 async def reach_milestone(call: Caller, site: str, milestone: str) -> Response:
     """A milestone is done: what moves, and who goes short, or no more, by it. If-Match is honoured."""
     posted = await call.posted(promise_bodies.PostedReached)
+    dates = await _dates(call, site)
     reached_at = (
-        instant_of(posted.reached_at, "reached_at") if posted.reached_at else call.forebay.clock.now()
+        dates.instant(posted.reached_at, "reached_at") if posted.reached_at else call.forebay.clock.now()
     )
     refuse_long(posted.evidence, "evidence")
     command = blocks.ReportReached(
         ids.SiteId(site), ids.MilestoneId(milestone), reached_at, posted.evidence
     )  # fmt: skip
-    return await _report(call, command, dry_run=posted.dry_run, now_meant=not posted.reached_at)
+    return await _report(call, command, dates, dry_run=posted.dry_run, now_meant=not posted.reached_at)
+
+
+async def _dates(call: Call, site: str) -> zoned.SaidDates:
+    return zoned.SaidDates(await call.glance(lambda world: zoned.of_site(world, site)))
 
 
 async def _report(
-    call: Call, command: blocks.ReportForecast | blocks.ReportReached, *, dry_run: bool, now_meant: bool
+    call: Call,
+    command: blocks.ReportForecast | blocks.ReportReached,
+    dates: zoned.SaidDates,
+    *,
+    dry_run: bool,
+    now_meant: bool,
 ) -> Response:
     site, milestone = command.site, command.milestone
     body = await _schedule(call, site)
@@ -173,6 +188,7 @@ async def _report(
         "risks": promises.risk_changes(before.shorts, after.shorts),
         "totals": after.shorts["totals"],
         "overdrawn": promises.overdraft_changes(before.overdrawn, after.overdrawn),
+        "zone": dates.zone,
     }
     return call.answer(told)
 
@@ -209,7 +225,8 @@ class _Look:
 async def try_slip(call: Caller) -> Response:
     """What if a milestone came at another date: what would move, who would go short, what could be promised."""
     posted = await call.posted(promise_bodies.PostedSlip)
-    forecast_at = instant_of(posted.forecast_at, "forecast_at")
+    dates = await _dates(call, posted.site)
+    forecast_at = dates.instant(posted.forecast_at, "forecast_at")
     command = blocks.ReportForecast(ids.SiteId(posted.site), ids.MilestoneId(posted.milestone), forecast_at)
 
     def act(copy: World, at: int) -> list[bodies.Applied]:
@@ -218,6 +235,7 @@ async def try_slip(call: Caller) -> Response:
         return []
 
     what = f"{posted.site}: milestone {posted.milestone} at {amounts.when(forecast_at)}"
+    what += f" ({posted.forecast_at} in {dates.zone})" if dates.zone else ""
     return call.answer(await _what_if(call, what, act, posted.months, posted.site))
 
 
@@ -227,13 +245,15 @@ async def try_slip(call: Caller) -> Response:
 async def try_signing(call: Caller) -> Response:
     """What if these contracts were signed: who would go short, and what could be promised then."""
     posted = await call.posted(promise_bodies.PostedSigning)
-    wanted = await applying.contracts_to_sign(call, posted.documents, posted.hold, posted.override)
+    wanted = await applying.contracts_to_sign(
+        call, posted.documents, posted.hold, posted.override, posted.policy
+    )
     what = f"signing {', '.join(one.want.about for one in wanted)}"
 
     def act(copy: World, at: int) -> list[bodies.Applied]:
         return applying.try_on(copy, call, wanted, at)
 
-    async with _offers_instead(call, wanted):
+    async with _offers_instead(call):
         return call.answer(await _what_if(call, what, act, posted.months))
 
 
@@ -377,12 +397,14 @@ async def keep_capacity(call: Caller) -> Response:
     """Keep capacity for a customer for a while."""
     posted = await call.posted(promise_bodies.PostedHold)
     price = _price(posted.price_per_gpu_hour)
+    dates = await _dates(call, posted.site)
     hold = claims.Hold(
         ids.HoldId(posted.id), ids.TenantId(posted.tenant), ids.SiteId(posted.site), ids.SkuId(posted.sku),
-        posted.nodes, instant_of(posted.start, "start"), instant_of(posted.end, "end"),
-        instant_of(posted.expires, "expires"), price, posted.currency if price else "",
+        posted.nodes, dates.instant(posted.start, "start"), dates.instant(posted.end, "end"),
+        dates.instant(posted.expires, "expires"), price, posted.currency if price else "",
     )  # fmt: skip
-    return call.answer(await call.decided(claims.HoldCapacity(hold)), 201)
+    answer = await call.decided(claims.HoldCapacity(hold))
+    return call.answer(answer | {"zone": dates.zone}, 201)
 
 
 @address(
@@ -408,8 +430,10 @@ async def sign_contracts(call: Caller) -> Response:
     """Sign the contracts of files. What does not fit is refused, with where and from when on it would (`offers`)."""
     posted = await call.posted(promise_bodies.PostedSigning)
     refuse_long(posted.override, "override")
-    wanted = await applying.contracts_to_sign(call, posted.documents, posted.hold, posted.override)
-    async with _offers_instead(call, wanted):
+    wanted = await applying.contracts_to_sign(
+        call, posted.documents, posted.hold, posted.override, posted.policy
+    )
+    async with _offers_instead(call):
         if posted.dry_run:
             before, after, applied = await _tried(
                 call, lambda copy, at: applying.try_on(copy, call, wanted, at)
@@ -430,15 +454,14 @@ async def sign_contracts(call: Caller) -> Response:
 
 
 @contextlib.asynccontextmanager
-async def _offers_instead(call: Call, wanted: list[applying.One]) -> AsyncIterator[None]:
+async def _offers_instead(call: Call) -> AsyncIterator[None]:
     """Where a tranche does not fit, the refusal says where it would (`offers`). A right names its own site."""
     try:
         yield
-    except problems.Failure as failure:
+    except applying.Refused as failure:
         place = failure.errors[0]["pointer"].split("/")[1:] if failure.errors else []
+        refused = failure.command
         if failure.code == "oversold" and place[0] == "tranches" and len(place) > 1:
-            # What came before it in the same call is signed by now.
-            refused = wanted[len(failure.more["applied"])].command
             assert isinstance(refused, claims.SignContract)
             tenant, now = refused.plan.tenant, call.forebay.clock.now()
             plan = refused.plan.tranches[int(place[1])]
@@ -541,13 +564,14 @@ async def exercise_right(call: Caller, name: str) -> Response:
     posted = await call.posted(promise_bodies.PostedExercise)
     body = await _right(call, name)
     call.unchanged(body)
+    dates = await _right_dates(call, body)
     known = await call.glance(lambda world: _answered(world, call, {"right": name}))
     made = posted.tranche or await call.glance(lambda world: _free_name(world, name))
     if not posted.tranche and known is not None:
         made = str(known["tranche"])
     command = rights.ExerciseRight(
-        ids.RightId(name), when_received(posted.received_at), ids.TrancheId(made), posted.racks,
-        instant_of(posted.start, "start") if posted.start else 0,
+        ids.RightId(name), dates.received(posted.received_at), ids.TrancheId(made), posted.racks,
+        dates.instant(posted.start, "start") if posted.start else 0,
     )  # fmt: skip
     answer = await call.decided(command)
     price = body["cap_left"]
@@ -559,8 +583,14 @@ async def exercise_right(call: Caller, name: str) -> Response:
         "ended": list(answer.get("ended", [])),
         "count": int(answer.get("count", 0)),
         "drawn": amounts.exact(drawn, currency) if "drawn_micros" in answer else None,
+        "zone": dates.zone,
     }
     return call.answer(told)
+
+
+async def _right_dates(call: Call, right: promise_bodies.RightBody) -> zoned.SaidDates:
+    contract, site = right["contract"], right["site"]
+    return zoned.SaidDates(await call.glance(lambda world: zoned.of_contract(world, contract, site)))
 
 
 def _free_name(world: World, right: str) -> str:
@@ -585,10 +615,16 @@ def _currency(world: World, contract: str) -> str:
 async def waive_right(call: Caller, name: str) -> Response:
     """Let an offer pass, or give a right up. If-Match is honoured."""
     posted = await call.posted(promise_bodies.PostedWaiver)
-    call.unchanged(await _right(call, name))
-    command = rights.WaiveRight(ids.RightId(name), when_received(posted.received_at))
+    body = await _right(call, name)
+    call.unchanged(body)
+    dates = await _right_dates(call, body)
+    command = rights.WaiveRight(ids.RightId(name), dates.received(posted.received_at))
     answer = await call.decided(command)
-    told: promise_bodies.RightPassed = {"right": name, "until": known_date(int(answer["until_at"]))}
+    told: promise_bodies.RightPassed = {
+        "right": name,
+        "until": known_date(int(answer["until_at"])),
+        "zone": dates.zone,
+    }
     return call.answer(told)
 
 

@@ -199,6 +199,10 @@ def _block(
         "gpus": _gpus(supplied, block),
         "racks_standing": stands,
         "after": list(block.after),
+        "hall": block.hall,
+        "row": block.row,
+        "feed": block.feed,
+        "loop": block.loop,
         "date": known_date(outlook.block_date(block)),
         "p50": known_date(outlook.block(block, Confidence.P50)),
         "p90": known_date(outlook.block(block, Confidence.P90)),
@@ -285,7 +289,7 @@ def shortfalls(world: World, principal: Principal, at: int) -> promise_bodies.Sh
     """Who goes short as far as it is known at an instant, and the principal may see it."""
     found = [risk for risk in risks_of(world, at) if sight.owns(principal, risk.tenant)]
     body: promise_bodies.ShortfallsBody = {
-        "items": [risk_body(world, risk) for risk in found],
+        "items": [risk_body(world, risk, principal) for risk in found],
         "totals": risk_totals(found),
     }
     if principal.role in SELLERS:
@@ -299,7 +303,7 @@ def risks_of(world: World, at: int) -> list[quoting.Risk]:
     return quoting.risks(world.state.claims, world.state.supply, at)
 
 
-def risk_body(world: World, risk: quoting.Risk) -> promise_bodies.RiskBody:
+def risk_body(world: World, risk: quoting.Risk, principal: Principal) -> promise_bodies.RiskBody:
     """One tranche that goes short. The World is the one that the risk was found in."""
     claimed, sku = world.state.claims, world.state.supply.skus[risk.sku]
     late = claimed.tranches[risk.tranche].plan.late
@@ -334,6 +338,7 @@ def risk_body(world: World, risk: quoting.Risk) -> promise_bodies.RiskBody:
         "until_accepted": risk.until_accepted,
         "moved": deliveries.dates_moved(risk.moved),
         "reliefs": deliveries.reliefs_told(claimed.tranches[risk.tranche]),
+        "decided_by": allocating.decided_by(world, risk, principal),
     }
 
 
@@ -453,8 +458,9 @@ def _superchips(sku: supply.Sku, gpus: int) -> int:
 
 def nominee_of(world: World, requests: Iterable[quoting.Request]) -> promise_bodies.NomineeBody | None:
     """Where a tranche with this choice would be, by the order of its requests; None where it fits nowhere."""
-    sure, supplied = world.state.claims.policy.confidence, world.state.supply
-    found = (quoting.nominee(supplied, world.calendar, request, sure) for request in requests)
+    claimed, supplied = world.state.claims, world.state.supply
+    sure = claimed.policy.confidence
+    found = (quoting.nominee(claimed, supplied, world.calendar, request, sure) for request in requests)
     stock = next((each for each in found if each is not None), None)
     return None if stock is None else {"site": stock.site, "sku": stock.sku}
 
@@ -578,11 +584,32 @@ def right_body(
         "racks_min": plan.racks_min,
         "racks_taken": right.racks,
         "racks_left": _racks_left(state, supplied, right) if living else 0,
+        "unsold": plan.unsold.value if plan.kind is rights.RightKind.BACKSTOP else None,
+        "withdrawn": known_date(right.withdrawn_at),
+        "to_come": [_terms_to_come(each, currency) for each in right.to_come] if living else [],
         "cap": plan.cap,
         "cap_left": None if cap_left is None else amounts.exact(cap_left, currency),
         "offer": _on_offer(state, supplied, principal, right, currency),
         "moved": moved["moved"],
         "reliefs": moved["reliefs"],
+    }
+
+
+def _terms_to_come(terms: rights.DatedRight, currency: str) -> promise_bodies.RightTermsBody:
+    plan = terms.plan
+    return {
+        "since": amounts.when(terms.at),
+        "racks_max": plan.racks_max,
+        "racks_min": plan.racks_min,
+        "unsold": plan.unsold.value if plan.kind is rights.RightKind.BACKSTOP else None,
+        "opens": known_date(plan.opens_at),
+        "expires": known_date(plan.expires_at),
+        "notice_s": plan.notice_s,
+        "notice_days": None if plan.notice is None else plan.notice.days,
+        "term_s": plan.term_s,
+        "price_per_gpu_hour": amounts.exact(plan.price_micros_per_gpu_hour, currency)
+        if plan.price_micros_per_gpu_hour
+        else None,
     }
 
 

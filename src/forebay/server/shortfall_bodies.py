@@ -26,6 +26,26 @@ class ShortStock(TypedDict):
     parts: list[ShareablePart]
     #: Why it is shared out by hand; null where the policy shares it out.
     by_hand: str | None
+    #: What nobody is said to go short of: the policy has no rule, and no clause settles it.
+    unallocated: list[ShareablePart]
+
+
+class AppliedClause(TypedDict):
+    """A clause on shortfall that says something of a tranche; of another customer's contract a tenant learns no more
+    than that there is one: both are "".
+    """
+
+    contract: str
+    clause: str
+
+
+class DecidedBy(TypedDict):
+    """What decides how much a tranche goes short, unless it is shared out by hand."""
+
+    #: Empty where contracts are silent.
+    clauses: list[AppliedClause]
+    #: Whether something is left to the policy.
+    policy: bool
 
 
 class PostedShare(msgspec.Struct, forbid_unknown_fields=True):

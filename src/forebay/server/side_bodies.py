@@ -8,7 +8,7 @@ from typing import TypedDict
 import msgspec
 
 from forebay.server.bodies import Money
-from forebay.server.promise_bodies import RiskChange, RiskTotal, SupplierMonth
+from forebay.server.promise_bodies import RiskChange, RiskTotal, SaleOnOffer, SupplierMonth
 
 
 class EstateBody(TypedDict):
@@ -67,7 +67,7 @@ class OverlayPage(TypedDict):
 
 
 class EntitledBody(TypedDict):
-    """One delivery of a tranche: so many GPUs from `committed` on, until `end`."""
+    """One delivery of a tranche, or as much of it as comes at once: so many GPUs from `committed` on, until `end`."""
 
     tranche: str
     delivery: int
@@ -75,8 +75,10 @@ class EntitledBody(TypedDict):
     sku: str
     gpus: int
     committed: str
+    #: Where relief moved `committed` to; the same where it did not.
+    moved_to: str
     end: str
-    #: When it came, or is expected by the last notice.
+    #: When it came or was accepted, or is expected by the last notice.
     comes: str | None
     #: "delivered", "expected", or "overdue": its date has passed without it.
     state: str
@@ -88,6 +90,9 @@ class LatenessBody(TypedDict):
     tranche: str
     fees: Money
     damages: Money
+    #: What is taken off later fees in the place of damages.
+    discount: Money
+    #: Whether the damages, or the discount, reached the cap of the terms.
     capped: bool
     longstop: str | None
 
@@ -101,6 +106,8 @@ class RightStateBody(TypedDict):
     life: str
     racks: int
     deadline: str | None
+    #: What is on offer by it, at the price that the customer would pay.
+    offer: SaleOnOffer | None
 
 
 class CapStateBody(TypedDict):
@@ -138,6 +145,8 @@ class DeliveryReport(TypedDict):
     confidence: str
     risks: list[RiskChange]
     totals: list[RiskTotal]
+    #: The zone in which dates without one were read; "" where there was none.
+    zone: str
 
 
 class PostedNotice(msgspec.Struct, forbid_unknown_fields=True):

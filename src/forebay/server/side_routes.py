@@ -10,7 +10,7 @@ from starlette.responses import Response
 from forebay.core import ids
 from forebay.core.claims import deliveries
 from forebay.core.world import World
-from forebay.server import promises, side_bodies, sides
+from forebay.server import promises, side_bodies, sides, zoned
 from forebay.server.calls import BOOKS, EVERYBODY, LIMIT_DEFAULT, LIMIT_MAX, OPERATOR, Call, Caller, address
 from forebay.server.posted import instant_of, refuse_long
 from forebay.server.promise_routes import MONTHS_DEFAULT, MONTHS_MAX
@@ -67,11 +67,12 @@ async def notify_delivery(call: Caller, tranche: str, number: int) -> Response:
     """The seller told the customer another date: which of the two we are, our estate says."""
     posted = await call.posted(side_bodies.PostedNotice)
     refuse_long(posted.reason, "reason")
+    dates = await _dates(call, tranche)
     command = deliveries.NotifyDelivery(
-        ids.TrancheId(tranche), number, instant_of(posted.expected_at, "expected_at"),
-        instant_of(posted.received_at, "received_at") if posted.received_at else 0, posted.reason,
+        ids.TrancheId(tranche), number, dates.instant(posted.expected_at, "expected_at"),
+        dates.received(posted.received_at), posted.reason,
     )  # fmt: skip
-    return await _report(call, command)
+    return await _report(call, command, dates)
 
 
 @address(
@@ -81,9 +82,10 @@ async def report_delivery(call: Caller, tranche: str, number: int) -> Response:
     """A delivery came."""
     posted = await call.posted(side_bodies.PostedDelivered)
     refuse_long(posted.evidence, "evidence")
-    since = instant_of(posted.at, "at") if posted.at else call.forebay.clock.now()
+    dates = await _dates(call, tranche)
+    since = dates.instant(posted.at, "at") if posted.at else call.forebay.clock.now()
     return await _report(
-        call, deliveries.ReportDelivered(ids.TrancheId(tranche), number, since, posted.evidence)
+        call, deliveries.ReportDelivered(ids.TrancheId(tranche), number, since, posted.evidence), dates
     )
 
 
@@ -94,15 +96,24 @@ async def forecast_rented(call: Caller, tranche: str, number: int) -> Response:
     """We, the customer, expect a delivery then, whatever its seller says."""
     posted = await call.posted(side_bodies.PostedExpectation)
     refuse_long(posted.source, "source")
-    p50_at = instant_of(posted.p50, "p50")
-    p90_at = instant_of(posted.p90, "p90") if posted.p90 else p50_at
+    dates = await _dates(call, tranche)
+    p50_at = dates.instant(posted.p50, "p50")
+    p90_at = dates.instant(posted.p90, "p90") if posted.p90 else p50_at
     return await _report(
-        call, deliveries.ForecastDelivery(ids.TrancheId(tranche), number, p50_at, p90_at, posted.source)
+        call,
+        deliveries.ForecastDelivery(ids.TrancheId(tranche), number, p50_at, p90_at, posted.source),
+        dates,
     )
 
 
+async def _dates(call: Call, tranche: str) -> zoned.SaidDates:
+    return zoned.SaidDates(await call.glance(lambda world: zoned.of_tranche(world, tranche)))
+
+
 async def _report(
-    call: Call, command: deliveries.NotifyDelivery | deliveries.ReportDelivered | deliveries.ForecastDelivery
+    call: Call,
+    command: deliveries.NotifyDelivery | deliveries.ReportDelivered | deliveries.ForecastDelivery,
+    dates: zoned.SaidDates,
 ) -> Response:
     now = call.forebay.clock.now()
     before = await call.read(lambda world: promises.shortfalls(world, call.principal, now))
@@ -120,6 +131,7 @@ async def _report(
             "confidence": world.state.claims.policy.confidence.value,
             "risks": promises.risk_changes(before, after),
             "totals": after["totals"],
+            "zone": dates.zone,
         }
 
     return call.answer(await call.read(look))

@@ -7,7 +7,7 @@ entitlements are what both parties know, so the customer of a contract may see t
 from __future__ import annotations
 
 from forebay.core import claims
-from forebay.core.claims import deliveries, entitlements, renting, suppliers
+from forebay.core.claims import deliveries, entitlements, offers, renting, rights, suppliers
 from forebay.core.ids import ContractId, Principal, SiteId, TrancheId
 from forebay.core.supply import schedule
 from forebay.core.timeline import INSTANT_MAX
@@ -142,6 +142,7 @@ def entitlements_body(
                 "tranche": each.tranche,
                 "fees": amounts.exact(each.cost.fees_micros, found.currency),
                 "damages": amounts.exact(each.cost.damages_micros, found.currency),
+                "discount": amounts.exact(each.cost.discount_micros, found.currency),
                 "capped": each.cost.capped,
                 "longstop": known_date(each.cost.longstop_at),
             }
@@ -151,6 +152,7 @@ def entitlements_body(
             {
                 "right": each.right, "kind": each.kind.value, "holder": each.holder.value, "life": each.life.value,
                 "racks": each.racks, "deadline": known_date(each.deadline_at),
+                "offer": None if each.offer is None else _offered(world, each.offer, found.currency),
             }
             for each in found.rights
         ],
@@ -165,6 +167,18 @@ def entitlements_body(
     }  # fmt: skip
 
 
+def _offered(world: World, sale: offers.OfferedSale, currency: str) -> promise_bodies.SaleOnOffer:
+    return {
+        "site": sale.site,
+        "sku": sale.sku,
+        "nodes": sale.nodes,
+        "gpus": sale.nodes * world.state.supply.skus[sale.sku].gpus_per_node,
+        "start": amounts.when(sale.start_at),
+        "end": amounts.when(sale.end_at),
+        "price_per_gpu_hour": amounts.exact(sale.price_micros_per_gpu_hour, currency),
+    }
+
+
 def _entitled(each: entitlements.Entitled) -> side_bodies.EntitledBody:
     return {
         "tranche": each.tranche,
@@ -173,6 +187,7 @@ def _entitled(each: entitlements.Entitled) -> side_bodies.EntitledBody:
         "sku": each.sku,
         "gpus": each.gpus,
         "committed": amounts.when(each.committed_at),
+        "moved_to": amounts.when(each.moved_to),
         "end": amounts.when(each.end_at),
         "comes": known_date(each.comes_at),
         "state": "delivered" if each.delivered else "overdue" if each.overdue else "expected",
@@ -203,11 +218,47 @@ def rights_of_both_sides(
         body["ours"] = body["holder"] == "seller"
     for name, right in state.rented.rights.items():
         mirror = renting.mirror(state, world.state.supply, right.contract, at)
-        now = right._replace(life=entitlements.life_at(right, at))
+        # An offer whose deadline has passed is open as long as an answer to it may still be entered.
+        life = right.life if right.life is rights.Life.OFFERED else entitlements.life_at(right, at)
+        now = right._replace(life=life, plan=mirror.rights[name].plan)
         body = promises.right_body(mirror, world.state.supply, principal, now, 0)
         body["ours"] = body["holder"] == "customer"
+        if body["offer"] is not None:
+            del body["offer"]["hold"]
+        if right.plan.kind is rights.RightKind.REFUSAL:
+            body["let_pass"] = _let_pass(world, right, at)
         found[name] = body
     return sorted(found.items())
+
+
+def _let_pass(world: World, right: rights.Right, at: int) -> list[promise_bodies.SaleLetPass]:
+    state, supplied = world.state.claims.rented, world.state.supply
+    currency = state.contracts[right.contract].currency
+    return [
+        {
+            "site": each.sale.site,
+            "sku": each.sale.sku,
+            "nodes": each.sale.nodes,
+            "gpus": each.sale.nodes * supplied.skus[each.sale.sku].gpus_per_node,
+            "start": amounts.when(each.sale.start_at),
+            "end": amounts.when(each.sale.end_at),
+            "price_per_gpu_hour": amounts.exact(each.sale.price_micros_per_gpu_hour, currency),
+            "until": amounts.when(each.until_at),
+            "again": known_date(each.again_at),
+        }
+        for each in state.offers.let_pass.get(right.plan.id, ())
+        if at < each.until_at
+    ]
+
+
+def offers_to_answer(world: World) -> list[tuple[int, claims.ContractPlan, str]]:
+    """What our sellers offer us first, and by when each is to be answered."""
+    state = world.state.claims.rented
+    held = [state.rights[name] for name in state.offers.open]
+    return [
+        (right.deadline_at, state.contracts[right.contract], f"answer the offer by {right.plan.id}")
+        for right in held
+    ]
 
 
 def date_counted_on(world: World, tranche: str, number: int) -> int:

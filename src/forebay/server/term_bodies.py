@@ -8,6 +8,7 @@ from typing import TypedDict
 import msgspec
 
 from forebay.server.bodies import LendingBody, Money
+from forebay.server.delivery_bodies import AcceptanceBody
 from forebay.server.promise_bodies import LateBody
 
 
@@ -34,6 +35,7 @@ class ServiceBody(TypedDict):
     #: Of the nodes of a unit, those that have to be healthy for it to be available.
     healthy_nodes: int
     nodes: int
+    #: A unit that failed is down only after so many seconds; 0 for at once.
     replacement_s: int
     ladder: list[RungBody]
     credits: str
@@ -64,6 +66,51 @@ class MaintenanceBody(TypedDict):
     windows: list[WindowBody]
 
 
+class StepBody(TypedDict):
+    """A price of a GPU-hour that holds from a date on."""
+
+    at: str
+    price_per_gpu_hour: Money
+
+
+class FollowedBody(TypedDict):
+    """An index, how much of the price follows it from which base on, and within which bounds."""
+
+    index: str
+    base: str
+    share_ppm: int
+    floor: Money | None
+    cap: Money | None
+
+
+class PriceTermsBody(TypedDict):
+    """What a tranche costs."""
+
+    price_per_gpu_hour: Money
+    steps: list[StepBody]
+    index: FollowedBody | None
+    #: The least that is paid of what was deliverable, used or not.
+    take_or_pay_ppm: int
+
+
+class ReliefTermsBody(TypedDict):
+    """By what a kind of event may move committed dates: notice within so long, and so far at most."""
+
+    kind: str
+    notice_s: int
+    cap_s: int
+
+
+class ShortfallTermsBody(TypedDict):
+    """The place of a tranche when there is too little."""
+
+    #: "first", "last" or "ratably", beside all other customers; null where only names are said.
+    served: str | None
+    #: Contracts and customers that are served after it, and before it.
+    before: list[str]
+    after: list[str]
+
+
 class TrancheTerms(TypedDict):
     """The terms of a tranche. What is null is not agreed."""
 
@@ -78,6 +125,10 @@ class TrancheTerms(TypedDict):
     late: LateBody | None
     service: ServiceBody | None
     maintenance: MaintenanceBody | None
+    price: PriceTermsBody
+    acceptance: AcceptanceBody | None
+    relief: list[ReliefTermsBody]
+    shortfall: ShortfallTermsBody | None
 
 
 class RemediesBody(TypedDict):
@@ -125,6 +176,19 @@ class DueBody(TypedDict):
     to_pay: Money
 
 
+class OpenInvoice(TypedDict):
+    """An invoice of before the cutover that was open then, as if nothing was paid of it since."""
+
+    number: str
+    open: Money
+    issued: str | None
+    #: As the opening says, or else so long after it was issued as the contract says; null where nobody knows.
+    due: str | None
+    #: By now, if it is late; and what of it may be kept back if it is disputed. Neither is posted.
+    interest: Money
+    may_be_withheld: Money
+
+
 class PaymentsBody(TypedDict):
     """What falls due under a contract, the earliest first. Fees are as promised, whatever comes late."""
 
@@ -138,12 +202,18 @@ class PaymentsBody(TypedDict):
     prepaid: Money
     drawn: Money
     undrawn: Money
+    #: Of a contract that was opened: what of it was open at the cutover; and what would have been paid back of
+    #: what was prepaid and not drawn, had it ended then (null where nothing was prepaid).
+    open_invoices: list[OpenInvoice]
+    refund: Money | None
 
 
 class TermsBody(TypedDict):
-    """The terms of a contract."""
+    """The terms of a contract, by the version that holds at an instant."""
 
     contract: str
+    version: int
+    at: str
     tenant: str
     currency: str
     tranches: list[TrancheTerms]

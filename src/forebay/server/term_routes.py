@@ -8,16 +8,19 @@ from starlette.responses import Response
 from forebay.core import claims
 from forebay.core.ids import ContractId, SiteId, SkuId, TrancheId
 from forebay.core.world import World
-from forebay.server import payments, sight, term_bodies, terms
+from forebay.server import payments, posted, sight, term_bodies, terms, zoned
 from forebay.server.calls import BOOKS, EVERYBODY, Call, Caller, address
 
 router = APIRouter()
 
 
 @address(router, "GET", "/v1/contracts/{name}/terms", EVERYBODY, term_bodies.TermsBody)
-async def show_terms(call: Caller, name: str) -> Response:
-    """What a contract says of lateness, availability, maintenance and remedies."""
-    now = call.forebay.clock.now()
+async def show_terms(call: Caller, name: str, at: str = "") -> Response:
+    """What a contract says of prices, lateness, availability, maintenance and remedies, by the version that holds now
+    or, with `at`, held or will hold then.
+    """
+    zone = await call.glance(lambda world: zoned.of_contract(world, name))
+    now = posted.instant_of(at, "at", "bad_parameter", zone) or call.forebay.clock.now()
 
     def look(world: World) -> term_bodies.TermsBody:
         return terms.terms_body(world, _contract(world, call, name), now)
@@ -29,8 +32,10 @@ async def show_terms(call: Caller, name: str) -> Response:
 async def show_payments(call: Caller, name: str) -> Response:
     """What falls due under a contract, and when: by dates, and by milestones at P50 and P90 (for its seller)."""
 
+    now = call.forebay.clock.now()
+
     def look(world: World) -> term_bodies.PaymentsBody:
-        return payments.payments_body(world, _contract(world, call, name), call.principal)
+        return payments.payments_body(world, _contract(world, call, name), call.principal, now)
 
     return call.answer(await call.read(look))
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from forebay.core import claims, units
-from forebay.core.claims import clauses, renting, service_levels
+from forebay.core.claims import clauses, ranking, relief, renting, service_levels, terms
 from forebay.core.claims.service_levels import Availability, ServiceLevel
 from forebay.core.timeline import Interval
 from forebay.core.world import World
 from forebay.feeds import windows
-from forebay.server import amounts, promises, term_bodies, views
+from forebay.server import amounts, deliveries, promises, term_bodies, views
 from forebay.server.bodies import Money
 
 #: Within so much time a weekly window comes at least once.
@@ -16,18 +16,28 @@ _LOOK_US = 8 * units.DAY_US
 
 
 def terms_body(world: World, plan: claims.ContractPlan, at: int) -> term_bodies.TermsBody:
-    """The terms of a contract, and of every tranche that it has by now."""
-    held = renting.tranches_of(world.state.claims, plan.id, at)
+    """The terms of a contract, and of its tranches, by the version that holds at an instant."""
+    state = world.state.claims
+    if plan.id in state.versions:
+        plan = claims.contract_at(state, plan.id, at)
+    agreed = (claims.tranche_at(state, each, at) for each in renting.tranches_of(state, plan.id, at))
     return {
         "contract": plan.id,
+        "version": plan.version,
+        "at": amounts.when(at),
         "tenant": plan.tenant,
         "currency": plan.currency,
-        "tranches": [_tranche(world, each.plan, plan.currency, at) for each in held],
+        "tranches": [_tranche(world, plan, each, at) for each in agreed if each is not None],
         "remedies": None if plan.remedies is None else _remedies(plan.remedies, plan.currency),
     }
 
 
-def _tranche(world: World, plan: claims.TranchePlan, currency: str, at: int) -> term_bodies.TrancheTerms:
+def _tranche(
+    world: World, contract: claims.ContractPlan, plan: claims.TranchePlan, at: int
+) -> term_bodies.TrancheTerms:
+    currency = contract.currency
+    granted = [relief.terms_for(contract, plan, kind) for kind in terms.ReliefKind]
+    place = ranking.says_of(contract, plan)
     return {
         "tranche": plan.id,
         "site": plan.site,
@@ -38,6 +48,47 @@ def _tranche(world: World, plan: claims.TranchePlan, currency: str, at: int) -> 
         "late": None if plan.late is None else promises.late_body(plan.late, currency),
         "service": None if plan.service is None else _service(world, plan, plan.service, currency),
         "maintenance": None if plan.maintenance is None else _maintenance(plan, plan.maintenance, at),
+        "shortfall": None
+        if place is None
+        else {
+            "served": place.served and place.served.value,
+            "before": list(place.before),
+            "after": list(place.after),
+        },
+        "price": _price(plan, currency),
+        "acceptance": None if plan.acceptance is None else deliveries.acceptance_body(plan.acceptance),
+        "relief": [
+            {"kind": each.kind.value, "notice_s": each.notice_s, "cap_s": each.cap_s}
+            for each in granted
+            if each is not None
+        ],
+    }
+
+
+def _price(plan: claims.TranchePlan, currency: str) -> term_bodies.PriceTermsBody:
+    def bound(micros: int) -> Money | None:
+        return amounts.exact(micros, currency) if micros else None
+
+    index = plan.index
+    return {
+        "price_per_gpu_hour": amounts.exact(plan.price_micros_per_gpu_hour, currency),
+        "steps": [
+            {
+                "at": amounts.when(step.at),
+                "price_per_gpu_hour": amounts.exact(step.price_micros_per_gpu_hour, currency),
+            }
+            for step in plan.price_steps
+        ],
+        "index": None
+        if index is None
+        else {
+            "index": index.index,
+            "base": units.decimal_text(index.base_micros),
+            "share_ppm": index.share_ppm,
+            "floor": bound(index.price_micros_min),
+            "cap": bound(index.price_micros_max),
+        },
+        "take_or_pay_ppm": plan.take_or_pay_ppm,
     }
 
 

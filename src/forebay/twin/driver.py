@@ -41,7 +41,7 @@ class Twin:
         """Let everything happen that comes before `at`; with None, until no work is left."""
         while (due := self.next_due(at)) is not None and (at is None or due < at):
             self.clock.advance_to(due)
-            self.step()
+            self.loop.step()
 
     def next_due(self, at: int | None = None) -> int | None:
         """When something happens by itself. Without an end, timers count only while work goes on: the calendar alone
@@ -49,5 +49,7 @@ class Twin:
         reported = self.engine.next_report()
         if at is None and reported is None:
             return None
-        due = [when for when in (self.world.next_wake(), reported) if when is not None]
-        return min(due) if due else None
+        woken = self.world.next_wake()
+        if woken is None or (reported is not None and reported < woken):
+            return reported
+        return woken

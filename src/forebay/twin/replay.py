@@ -124,23 +124,26 @@ def run(
     price_micros_per_gpu_hour: int = PRICE_MICROS,
     order: gangs.Order = gangs.Order.OVERTAKE,
     gpus_per_node: int = 8,
+    depth: int = 100,
 ) -> ReplayReport:
     """Replay a trace on one site of `gpus` GPUs, in whole nodes. Raises `trace.TraceError`, `ValueError`.
 
-    All use is on demand, at one price; `order` says who may go before the first that does not fit. `progress` is
-    called with (jobs submitted, jobs in the trace) now and then.
+    All use is on demand, at one price; `order`, with its `depth`, says who may go before the first that does not fit.
+    `progress` is called with (jobs submitted, jobs in the trace) now and then.
     """
     if gpus < gpus_per_node or gpus % gpus_per_node:
         raise ValueError(f"--gpus is {gpus}; a multiple of {gpus_per_node} is meant, for whole nodes")
     kind = sku(gpus_per_node)
+    policy = gangs.Policy(order=order, depth=depth)
     wall, cpu = time.monotonic(), time.process_time()
     jobs = Trace(path)
     clock = VirtualClock(EPOCH_US)
     waits = _Waits(clock)
     twin = Twin(clock, SimulatedEngine(clock, waits.fate), DigestJournal())
-    for answer in twin.ask(OPERATOR, *_plant(kind, gpus, price_micros_per_gpu_hour, jobs.tenants, order)):
+    for answer in twin.ask(OPERATOR, *_plant(kind, gpus, price_micros_per_gpu_hour, jobs.tenants, policy)):
         assert not isinstance(answer, ids.Refusal), f"the twin's own plant is refused: {answer}"
-    report = ReplayReport(order.value, gpus=gpus, price_micros_per_gpu_hour=price_micros_per_gpu_hour)
+    named = f"{order.value}, depth {depth}" if order is gangs.Order.EASY_DEPTH else order.value
+    report = ReplayReport(named, gpus=gpus, price_micros_per_gpu_hour=price_micros_per_gpu_hour)
     # A batch run makes no cycles to speak of: collecting among millions of live objects costs a third of the time.
     gc.freeze()
     gc.disable()
@@ -175,7 +178,7 @@ class _Waits:
 
 
 def _plant(
-    kind: supply.Sku, gpus: int, price_micros_per_gpu_hour: int, tenants: list[str], order: gangs.Order
+    kind: supply.Sku, gpus: int, price_micros_per_gpu_hour: int, tenants: list[str], policy: gangs.Policy
 ) -> Iterator[ids.Command]:
     """One site of `gpus` GPUs with the power they need, and a contract for use on demand for everybody."""
     nodes = gpus // kind.gpus_per_node
@@ -193,7 +196,7 @@ def _plant(
     yield OpenWorld("replay")
     yield supply.ApplyCatalogue((kind,))
     yield supply.ApplySite(supply.SitePlan(SITE, "Replay", "none", "US", "UTC", (feed,), (hall,)))
-    yield gangs.ApplyPolicy(gangs.Policy(order=order))
+    yield gangs.ApplyPolicy(policy)
     yield money.ApplyPriceList(
         money.PriceList(1, "USD", 0, (money.Price(gangs.Tier.ON_DEMAND, kind.id, price_micros_per_gpu_hour),))
     )

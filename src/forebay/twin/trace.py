@@ -52,14 +52,13 @@ class Trace:
         self._source.execute("SET threads = 1; SET enable_progress_bar = false")
         try:
             self._query, self._counted = formats.source(path, self._source)
-            names = self._source.execute(
-                f"SELECT DISTINCT tenant FROM ({self._query})", [str(path)]
+            counted = self._source.execute(
+                f"SELECT tenant, count(*) FROM ({self._query}) GROUP BY tenant", [str(path)]
             ).fetchall()
-            counted = self._source.execute(f"SELECT count(*) FROM ({self._query})", [str(path)]).fetchone()
         except (formats.FormatError, duckdb.Error) as error:
             raise TraceError(f"{path}: {str(error).splitlines()[0]}") from error
-        self.tenants = sorted({_safe(name) for (name,) in names})
-        self.count: int = counted[0] if counted else 0
+        self.tenants = sorted({_safe(name) for name, _ in counted})
+        self.count: int = sum(jobs for _, jobs in counted)
 
     def jobs(self) -> Iterator[Job]:
         """Every job, by submission, else as in the file. Raises `TraceError` when too many rows are broken."""
@@ -68,6 +67,7 @@ class Trace:
             f" FROM ({self._query}) ORDER BY submit_s, row",
             [str(self.path)],
         )
+        tenants: dict[object, str] = {}
         while batch := rows.fetchmany(10_000):
             for row, name, tenant, submit_s, duration_s, gpus, walltime_s in batch:
                 wrong = _wrong(name, submit_s, duration_s, gpus)
@@ -76,9 +76,12 @@ class Trace:
                     if len(self.broken) > BROKEN_MAX:
                         raise TraceError(f"{self.broken[0]} (and {BROKEN_MAX} more broken rows)")
                     continue
+                safe = tenants.get(tenant)
+                if safe is None:
+                    safe = tenants[tenant] = _safe(tenant)
                 yield Job(
-                    _safe(name), _safe(tenant), int(submit_s * SECOND_US), max(1, int(duration_s * SECOND_US)),
-                    int(gpus), max(0, int(walltime_s or 0)),
+                    _safe(name), safe, int(submit_s * SECOND_US), int(duration_s * SECOND_US) or 1, int(gpus),
+                    int(walltime_s) if walltime_s and walltime_s > 0 else 0,
                 )  # fmt: skip
 
 

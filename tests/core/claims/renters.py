@@ -6,15 +6,17 @@ model: a loop over days that knows nothing of step functions, and has all that i
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from forebay.core import claims, ids
-from forebay.core.claims import deliveries, rented, rights
+from forebay.core.claims import acceptance, deliveries, offers, rented, rights
+from forebay.core.claims.acceptance import PartLife
 from forebay.core.claims.parties import OverlayApplied
-from forebay.core.claims.rights import RightKind
+from forebay.core.claims.rights import Life, RightKind
 from forebay.core.ids import Command, Event, Refusal
 from forebay.core.supply.blocks import Confidence
 from forebay.core.timeline import INSTANT_MAX
@@ -68,10 +70,13 @@ class Renters(RuleBasedStateMachine):
     @initialize(start=st.integers(1, 9), sure=SURE)
     def first(self, start: int, sure: Confidence | None) -> None:
         """Something is rented, with a right of every kind, and promised on to a team."""
-        plan = market.ramp((start, 2), (start + 6, 3), end=60, late=market.late(1, 5, longstop=4))
+        plan = market.ramp(
+            (start, 2), (start + 6, 3), end=60, late=market.late(1, 5, longstop=4),
+            acceptance=market.accepted(deemed=2) if sure else None,
+        )  # fmt: skip
         given = (
             market.call(racks=4, expires_at=day(40), cap=ids.CapId("cap")),
-            market.extension(), market.termination(), market.refusal(),
+            market.extension(), market.termination(), market.refusal(answer_s=2 * market.DAY_S),
             market.backstop(cap=ids.CapId("cap")),
         )  # fmt: skip
         self.ask(market.sign(sides.rental(plan, rights=given, caps=(market.cap(money=90_000),))))
@@ -82,10 +87,12 @@ class Renters(RuleBasedStateMachine):
     @rule(
         racks=st.integers(1, 4), start=st.integers(-3, 30), lasts=st.integers(5, 40), ramp=st.booleans(),
         kinds=st.lists(st.sampled_from(list(RightKind)), max_size=3), node=st.booleans(),
+        deemed=st.sampled_from([None, 0, 3]),
     )  # fmt: skip
     def rent(
-        self, racks: int, start: int, lasts: int, ramp: bool, kinds: list[RightKind], node: bool
-    ) -> None:
+        self, racks: int, start: int, lasts: int, ramp: bool, kinds: list[RightKind], node: bool,
+        deemed: int | None,
+    ) -> None:  # fmt: skip
         today = self.today()
         start += today
         parts: tuple[claims.Delivery, ...] = ()
@@ -93,7 +100,8 @@ class Renters(RuleBasedStateMachine):
             parts = (claims.Delivery(day(start), 1), claims.Delivery(day(start + 3), racks - 1))
         plan = market.promise(
             self.name("t"), racks, start, start + lasts, deliveries=parts, late=market.late(1, 5, longstop=4),
-            unit=claims.Unit.NODE if node else claims.Unit.RACK,
+            unit=claims.Unit.NODE if node else claims.Unit.RACK, relief=(market.relieved(cap=9),),
+            acceptance=None if deemed is None else market.accepted(deemed=deemed),
         )  # fmt: skip
         make: dict[RightKind, Any] = {
             RightKind.CALL: lambda name: market.call(
@@ -109,6 +117,37 @@ class Renters(RuleBasedStateMachine):
         given = tuple(make[kind](self.name("r")) for kind in kinds)
         cap = (market.cap(money=60_000),)
         self.ask(market.sign(sides.rental(plan, name=self.name("c"), rights=given, caps=cap)))
+
+    @rule(
+        place=PLACE,
+        more=st.integers(-1, 2),
+        days=st.integers(-6, 6),
+        adds=st.booleans(),
+        ends=st.integers(-4, 9),
+    )
+    def amend(self, place: int, more: int, days: int, adds: bool, ends: int) -> None:
+        """A new version, signed in advance, or recorded late; more or less of it, later or sooner over."""
+        known = self.driver.world.state.claims.rented
+        last = self.pick(list(known.versions.values()), place)[-1].plan
+        plan, *rest = last.tranches
+        count = max(1, plan.count + more)
+        parts = plan.deliveries and (*plan.deliveries[:-1], claims.Delivery(day(self.today() + 9), 1))
+        plan = dataclasses.replace(
+            plan,
+            count=sum(part.count for part in parts) or count,
+            deliveries=parts,
+            end_at=plan.end_at + ends * DAY_US,
+        )
+        added = (market.promise(self.name("t"), 1, self.today() + 7, self.today() + 30),) if adds else ()
+        right = (market.extension(self.name("r"), of=plan.id, notice_s=86_400),) if adds else ()
+        self.ask(
+            market.sign(
+                dataclasses.replace(
+                    last, version=last.version + 1, effective_at=max(0, day(self.today() + days)),
+                    tranches=(plan, *rest, *added), rights=(*last.rights, *right),
+                )
+            )
+        )  # fmt: skip
 
     @rule(racks=st.integers(1, 4), start=st.integers(0, 30), lasts=st.integers(5, 40), dares=st.booleans())
     def promise_to_a_team(self, racks: int, start: int, lasts: int, dares: bool) -> None:
@@ -126,6 +165,35 @@ class Renters(RuleBasedStateMachine):
     def deliver(self, place: int, ago: int) -> None:
         self.ask(sides.handed(self.today() - ago, *self.part(place)))
 
+    def handed_over(self, place: int) -> rented.RentedTranche:
+        """A tranche with terms for acceptance, if there is one."""
+        known = list(self.driver.world.state.claims.rented.tranches.values())
+        return self.pick([each for each in known if each.plan.acceptance] or known, place)  # type: ignore[no-any-return]
+
+    @rule(place=FAR, count=st.integers(1, 3), ago=st.sampled_from([0, 0, 1, 9]))
+    def ready(self, place: int, count: int, ago: int) -> None:
+        name = self.handed_over(place).plan.id
+        self.ask(market.ready(count, of=name, on=max(0, self.today() - ago)))
+
+    @rule(
+        place=FAR,
+        late=st.integers(0, 4),
+        ago=st.sampled_from([0, 0, 1]),
+        accepts=st.sampled_from([True, True, False]),
+    )
+    def answer(self, place: int, late: int, ago: int, accepts: bool) -> None:
+        tranche = self.handed_over(place)
+        open_ = [part.notice for part in tranche.parts if part.life is PartLife.READY]
+        notice = self.pick(open_, late) if open_ else late
+        said = market.accept if accepts else market.reject
+        self.ask(said(notice, of=tranche.plan.id, on=max(0, self.today() - ago)))
+
+    @rule(place=FAR, ago=st.integers(0, 12), lasts=st.integers(1, 12))
+    def relieve(self, place: int, ago: int, lasts: int) -> None:
+        name, _ = self.part(place, sold=place > 80)
+        start = max(0, self.today() - ago)
+        self.ask(market.held_up(start, start + lasts, of=name))
+
     @rule(place=FAR, p50=st.integers(-5, 40), more=st.integers(0, 20))
     def expect(self, place: int, p50: int, more: int) -> None:
         self.ask(sides.expect(self.today() + p50, self.today() + p50 + more, *self.part(place)))
@@ -135,7 +203,22 @@ class Renters(RuleBasedStateMachine):
         name = self.pick(list(self.driver.world.state.claims.rented.rights), place)
         since = self.driver.at - ago * DAY_US
         used = market.use(name, self.name("x"), racks=racks, effective_at=since)
-        self.ask(rights.WaiveRight(name, since) if waives and place > 8 else used)
+        offered = self.driver.world.state.claims.rented.rights[name].life is Life.OFFERED
+        self.ask(rights.WaiveRight(name, since) if waives and (offered or place > 8) else used)
+
+    @rule(
+        place=PLACE, nodes=st.integers(1, 5), start=st.integers(-2, 6), price=st.integers(1, 2),
+        ago=st.sampled_from([0, 0, 1, 3]), anew=st.booleans(),
+    )  # fmt: skip
+    def offer(self, place: int, nodes: int, start: int, price: int, ago: int, anew: bool) -> None:
+        """The seller tells us of a sale to somebody else, the same or a better one."""
+        known = self.driver.world.state.claims.rented.rights
+        refusals = [name for name, right in known.items() if right.plan.kind is RightKind.REFUSAL]
+        name = self.pick(refusals if place else list(known), place)
+        start += self.today()
+        told = sides.sale(nodes, start, start + 9, price=price * 1_000_000)
+        since = max(0, self.driver.at - ago * DAY_US)
+        self.ask(offers.ReceiveOffer(name, told, since if ago else 0, anew))
 
     @rule(place=PLACE, sure=SURE, priority=st.integers(0, 2))
     def overlay(self, place: int, sure: Confidence | None, priority: int) -> None:
@@ -162,6 +245,33 @@ class Renters(RuleBasedStateMachine):
                 assert steps.at(day(n)) == shelf.nodes(day(n), sure), n
 
     @invariant()
+    def an_offer_is_open_until_it_is_answered_or_over(self) -> None:
+        """By the list of events alone; and what is open still has its clock, or a grace, ahead of it."""
+        open_: dict[str, offers.OfferReceived] = {}
+        for _, event in self.driver.events:
+            match event:
+                case offers.OfferReceived():
+                    assert event.right not in open_
+                    open_[event.right] = event
+                case offers.ReceivedOfferLapsed():
+                    del open_[event.right]
+                case rented.RentedRightWaived():
+                    open_.pop(event.right, None)
+                case rented.RentedRightUsed():
+                    for gone in (event.right, *event.lapsed):
+                        open_.pop(gone, None)
+        known = self.driver.world.state.claims
+        assert {name: each.sale for name, each in known.rented.offers.open.items()} == {
+            name: offered.sale for name, offered in open_.items()
+        }
+        for name, offered in open_.items():
+            right = known.rented.rights[ids.RightId(name)]
+            assert (right.life, right.deadline_at) == (Life.OFFERED, offered.deadline_at)
+            due = offers.answer_due(right, known.policy.notice_grace_s)
+            assert due is not None
+            assert due.at >= self.driver.at
+
+    @invariant()
     def what_is_counted_on_has_come_or_is_still_to_come(self) -> None:
         """No date by which we count on something lies behind us, unless it came."""
         known = self.driver.world.state.claims
@@ -173,6 +283,11 @@ class Renters(RuleBasedStateMachine):
         machine.same_when_replayed(self.driver.world, self.driver.events)
         again = type(self.driver.world).restore(self.driver.world.fork().state)
         assert again.next_wake() == self.driver.world.next_wake()
+
+
+def parts_of(plan: claims.TranchePlan) -> list[claims.Delivery]:
+    """What a tranche is to bring, and when."""
+    return list(plan.deliveries) or [claims.Delivery(plan.start_at, plan.count)]
 
 
 class Shelf:
@@ -187,6 +302,9 @@ class Shelf:
         self.came: dict[tuple[str, int], int] = {}
         self.own: dict[tuple[str, int], tuple[int, int, bool]] = {}
         self.gone: dict[tuple[str, int], int] = {}
+        self.ready: dict[tuple[str, int], int] = {}
+        #: When each single unit was accepted.
+        self.accepted: dict[str, list[int]] = {}
         for _, event in events:
             self.take(event)
 
@@ -196,6 +314,15 @@ class Shelf:
                 for plan in event.plan.tranches:
                     self.plans[plan.id] = (event.plan.id, plan)
                 for right in event.plan.rights:
+                    self.contract_of[right.id] = event.plan.id
+            case rented.RentalAmended():
+                for plan in event.tranches:
+                    before = parts_of(self.plans[plan.id][1]) if plan.id in self.plans else []
+                    for number, stated in enumerate(parts_of(plan)):
+                        if number >= len(before) or before[number] != stated:
+                            self.gone.pop((plan.id, number + 1), None)
+                    self.plans[plan.id] = (event.plan.id, plan)
+                for right in event.rights:
                     self.contract_of[right.id] = event.plan.id
             case rented.RentedRightUsed():
                 if event.made is not None:
@@ -215,6 +342,11 @@ class Shelf:
                 self.gone.pop(part, None)
             case deliveries.DeliveryMade():
                 self.came[event.tranche, event.delivery] = event.effective_at
+            case acceptance.ReadyNoticeGiven():
+                self.ready[event.tranche, event.notice] = event.count
+            case acceptance.DeliveryAccepted():
+                count = self.ready[event.tranche, event.notice]
+                self.accepted.setdefault(event.tranche, []).extend([event.effective_at] * count)
             case deliveries.DeliveryOverdue():
                 self.gone[event.tranche, event.delivery] = event.expected_at
 
@@ -224,10 +356,12 @@ class Shelf:
             if at >= min(plan.end_at, self.ended.get(plan.id, INSTANT_MAX)):
                 continue
             sure = self.sure.get(contract) or asked
-            parts = plan.deliveries or (claims.Delivery(plan.start_at, plan.count),)
+            parts = parts_of(plan)
+            accepted = sorted(self.accepted.get(plan.id, []))
             for number, part in enumerate(parts, 1):
-                if self.date((plan.id, number), part.at, sure) <= at:
-                    total += part.count * (4 if plan.unit is claims.Unit.RACK else 1)
+                for _ in range(part.count):
+                    come_at = accepted.pop(0) if accepted else self.date((plan.id, number), part.at, sure)
+                    total += (4 if plan.unit is claims.Unit.RACK else 1) if come_at <= at else 0
         return total
 
     def date(self, part: tuple[str, int], committed_at: int, sure: Confidence) -> int:

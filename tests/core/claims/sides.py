@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from forebay.core import claims, ids
-from forebay.core.claims import deliveries, parties
+from forebay.core.claims import deliveries, offers, parties
 from forebay.core.claims.calendar import Stock
 from forebay.core.ids import ContractId, MilestoneId, SiteId, TrancheId
 from forebay.core.supply.blocks import Confidence
@@ -77,6 +77,18 @@ def notice(to: int, tranche: str = "t1", number: int = 1, **more: Any) -> delive
 
 def handed(on: int, tranche: str = "t1", number: int = 1) -> deliveries.ReportDelivered:
     return deliveries.ReportDelivered(TrancheId(tranche), number, day(on), "signed by both")
+
+
+def sale(
+    nodes: int = 4, start: int = 0, end: int = 20, at: SiteId = NORTH, price: int = 2_000_000, **more: Any
+) -> offers.OfferedSale:
+    """What `market.hold` holds, as its seller offers it to us."""
+    return offers.OfferedSale(at, more.get("sku", HGX), nodes, day(start), day(end), price)
+
+
+def received(name: str = "rofr", since: int = 0, anew: bool = False, **terms: Any) -> offers.ReceiveOffer:
+    """An offer by a right of ours, received at an instant; 0 for now."""
+    return offers.ReceiveOffer(ids.RightId(name), sale(**terms), since, anew)
 
 
 def expect(p50: int, p90: int, tranche: str = "t1", number: int = 1) -> deliveries.ForecastDelivery:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from forebay.core import claims, usage
 from forebay.core.claims import Unit
-from forebay.core.ids import GangId, TrancheId
+from forebay.core.ids import GangId, SkuId, TrancheId
 from forebay.core.placements.gang import Ending, Level, SubmitGang, Tier
 from forebay.core.units import DAY_US, HOUR_US
 from tests.core import auditor, machine, plant
@@ -308,5 +309,17 @@ def test_who_begins_later_gives_up_power_as_well() -> None:
     version = claims.rebinding.version(state.claims, state.supply, market.STOCK)
     moved = claims.Rebinding(TrancheId("t2"), ((4, 4),))
     driver.ask(claims.ProposeBinding(*market.STOCK, version, (moved,)))
+    driver.ask(sign(contract("c2", "bravo", promise("t1", 1))))
+    assert (bound(driver, "t1"), bound(driver, "t2")) == ([(0, 4)], [])
+
+
+def test_who_gives_up_power_may_be_of_another_kind() -> None:
+    """The same where the other rack is of another kind: what its tranche lacks now is looked for among its kind."""
+    one_w = 2 * plant.sku().rack_base_w + 32 * plant.sku().gpu_w
+    racks = plant.hall("h1", plant.rack("r1"), plant.rack("r2", "s1"))
+    known = plant.site(feeds=[plant.feed("f1", one_w)], halls=[racks])
+    later = replace(promise("t2", 1, start=30), sku=SkuId("s1"))
+    driver = plant.plant(contract("c1", "acme", later), sites=[known], skus=(plant.sku(), plant.sku("s1")))
+    assert bound(driver, "t2") == [(4, 4)]
     driver.ask(sign(contract("c2", "bravo", promise("t1", 1))))
     assert (bound(driver, "t1"), bound(driver, "t2")) == ([(0, 4)], [])

@@ -45,7 +45,7 @@ def test_signing_binds_and_begins() -> None:
 @pytest.mark.parametrize(
     ("terms", "tranches", "code", "field"),
     [
-        ({"id": "c1", "currency": "XXX"}, [], "contract_differs", ""),
+        ({"id": "c1", "currency": "XXX"}, [], "contract_differs", "version"),
         ({"id": "a/b", "tenant": "!", "version": 2}, [], "bad_id", "id"),
         ({"seller": "", "tenant": "", "version": 2}, [], "bad_id", "seller"),
         ({"tenant": "", "version": 2}, [], "bad_id", "tenant"),

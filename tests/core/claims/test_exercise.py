@@ -257,6 +257,20 @@ def test_a_backstop_takes_what_was_unsold_on_its_date() -> None:
     assert (terms_of(driver).start_at, terms_of(driver).end_at) == (day(13), day(23))
 
 
+def test_a_backstop_may_be_put_ahead_of_what_is_to_come() -> None:
+    # Two racks stand, two come on day 12 and are forecast: notice may be given on day 10 for both.
+    driver = granted(backstop(expires_at=day(14)), stands=2, comes=2, on=12)
+    driver.until(day(10))
+    assert held_right(driver, "put").unsold == 4
+    no = driver.refused(use("put", racks=4, start_at=day(11)))
+    assert (no.code, no.detail) == ("bad_quantity", "right put may take from 1 to 2 racks, not 4")
+    assert driver.ask(use("put", start_at=day(12)))["count"] == 4
+    # What comes after the last day on which it may begin is not counted; without an end, that is the first.
+    for expires_at in (day(11), 0):
+        late = granted(backstop(expires_at=expires_at), stands=2, comes=2, on=13).until(day(10))
+        assert held_right(late, "put").unsold == 2
+
+
 def test_a_backstop_encumbers_nothing() -> None:
     driver = granted(backstop(), refusal())
     assert market.encumbered(driver, 15) == 0

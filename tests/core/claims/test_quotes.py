@@ -232,6 +232,13 @@ def test_what_stands_in_the_way() -> None:
     assert (two.start_at, obstacles(two)[0]) == (day(30), ("tranche", "t0", day(30)))
 
 
+def elsewhere(driver: plant.Driver) -> None:
+    """A rack of another kind, at another site."""
+    driver.ask(supply.ApplyCatalogue((plant.sku("other"),)))
+    hall = plant.hall("south-h1", plant.rack("s1", "other", "south-f1"))
+    driver.ask(supply.ApplySite(plant.site("south", (plant.feed("south-f1"),), (hall,))))
+
+
 def test_a_right_of_somebody_else_comes_first() -> None:
     driver = built(4, [], [], [], [])
     for name, of, more in (
@@ -243,7 +250,7 @@ def test_a_right_of_somebody_else_comes_first() -> None:
         ("own", "cedar", {"site": NORTH}),
     ):
         if name == "else":
-            driver.ask(supply.ApplyCatalogue((plant.sku("other"),)))
+            elsewhere(driver)
         granted = RightPlan(RightId(name), RightKind.REFUSAL, notice_s=86400, **more)
         driver.ask(SignContract(contract(name, of, rights=(granted,))))
     assert obstacles(asked(driver, tenant=TenantId("cedar"))[0]) == [
@@ -343,7 +350,7 @@ BACKSTOPS: list[tuple[list[dict[str, Any]], tuple[int, int]]] = [
     ([{"cap": "all", "price_micros_per_gpu_hour": MICROS, "racks_max": 1}], (0, 1)),
     ([{"cap": "all"}], (0, 6)),
     ([{"kind": RightKind.CALL, "racks_max": 1, "expires_at": day(2), "measure_at": 0}], (0, 0)),
-    ([{"sku": SkuId("other")}], (0, 0)),
+    ([{"sku": SkuId("other"), "site": SiteId("south")}], (0, 0)),
 ]
 
 
@@ -352,7 +359,7 @@ def test_a_backstop_is_a_floor_under_what_stays_unsold(
     granted: list[dict[str, Any]], floors: tuple[int, int]
 ) -> None:
     driver = built(6, [], [], [], [])
-    driver.ask(supply.ApplyCatalogue((plant.sku("other"),)))
+    elsewhere(driver)
     known: dict[str, Any] = {
         "kind": RightKind.BACKSTOP, "site": NORTH, "sku": HGX, "term_s": 10 * 86400, "measure_at": day(70),
     }  # fmt: skip

@@ -144,7 +144,7 @@ def test_a_sale_has_to_be_offered_first() -> None:
     [
         (refusal(opens_at=day(1)), True),
         (refusal(expires_at=T0 + 1), False),
-        (refusal(sku=ids.SkuId("other")), True),
+        (refusal(site="", sku=ids.SkuId("other")), True),
         (refusal(sku=ids.SkuId("hgx")), False),
         (refusal(site=ids.SiteId("south")), True),
         (refusal(site=""), False),
@@ -152,7 +152,11 @@ def test_a_sale_has_to_be_offered_first() -> None:
     ],
 )
 def test_what_is_in_the_scope_of_a_refusal(granted: rights.RightPlan, passes: bool) -> None:
-    south = plant.site("south", (plant.feed("s"),), (plant.hall("sh", plant.rack("s1", on="s")),))
+    south = plant.site(
+        "south",
+        (plant.feed("s"),),
+        (plant.hall("sh", plant.rack("s1", on="s"), plant.rack("s2", "other", "s")),),
+    )
     driver = plant.plant(contract("c0", "nobody"), sites=(plant.site(racks=4), south),
                          skus=(plant.sku(), plant.sku("other")))  # fmt: skip
     driver.ask(sign(contract("c1", "acme", rights=(granted,))))

@@ -61,6 +61,15 @@ def test_a_site_that_was_described_keeps_its_description() -> None:
     driver.ask(sign(rental(promise(start=2))))
     assert driver.world.state.supply.sites[NORTH].region == "nordics"
     assert there(driver, 5) == 1
+    # Its description once more changes nothing; another one, or something that is built there, is refused.
+    assert not driver.handle(ApplySite(described)).events
+    schedule = blocks.SchedulePlan(NORTH, (), ())
+    built = (plant.feed("north-f1"),)
+    for asked in (
+        ApplySite(replace(described, region="")), ApplySite(replace(described, feeds=built)),
+        ApplySite(described, schedule),
+    ):  # fmt: skip
+        assert code(driver, asked) == "rented_site"
 
 
 @pytest.mark.parametrize(
@@ -409,10 +418,10 @@ def test_no_spares_are_kept_of_what_is_rented() -> None:
         assert bool(spare) is kept
 
 
-def test_what_was_delivered_of_what_is_rented_counts_as_accepted() -> None:
-    driver = customer()
-    driver.ask(sign(rental(ramp((10, 4), (20, 6), end=100, acceptance=market.accepted()))))
-    driver.until(day(10)).ask(handed(10))
-    state = driver.world.state.claims
-    (tranche,) = renting.tranches_of(state, ids.ContractId("rent"), driver.at)
-    assert [(part.quantity, part.life.value) for part in tranche.parts] == [(4, "accepted")]
+def test_tranches_of_a_contract_on_either_side() -> None:
+    driver = customer(rental(promise("t1", 1), promise("t2", 1)))
+    driver.ask(sign(internal("inner", 1, 50, 60, HOME)))
+    state, at = driver.world.state.claims, driver.at
+    for contract_id, names in (("rent", ["t1", "t2"]), ("inner", ["inner-t"]), ("none", [])):
+        held = renting.tranches_of(state, ContractId(contract_id), at)
+        assert [each.plan.id for each in held] == names

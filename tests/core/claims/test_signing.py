@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forebay.core import claims, ids, timeline
+from forebay.core import claims, ids, supply, timeline
 from forebay.core.claims import Lending, PromisePolicy, Shorting, Unit
 from forebay.core.claims.rights import Cap, RightKind
 from forebay.core.ids import CapId, Command, ContractId, HoldId, SiteId, SkuId, TenantId, TrancheId
@@ -85,6 +85,7 @@ def _mended(each: tuple[Any, ...], place: int, terms: dict[str, Any]) -> tuple[A
 
 def test_every_refusal_of_a_signing_in_its_order() -> None:
     driver = market.market(contract("old", "carol", promise("taken"), rights=(refusal("rofr"),)), stands=3)
+    driver.ask(supply.ApplyCatalogue((plant.sku("other"),)))
     keep(driver, hold("theirs", "carol"))
     keep(driver, hold("euros", "bravo", nodes=1, start=30, currency="EUR", end=40))
     broken = promise(
@@ -93,10 +94,11 @@ def test_every_refusal_of_a_signing_in_its_order() -> None:
     )  # fmt: skip
     plan = contract(
         "old", "!", broken, seller="!", version=1, currency="XXX",
-        caps=(Cap(CapId("!"), 0), cap("cap")), rights=(right("!", RightKind.CALL, racks_max=-1),),
+        caps=(Cap(CapId("!"), 0), cap("cap")),
+        rights=(right("!", RightKind.CALL, racks_max=-1), backstop("void", sku=ids.SkuId("other"))),
     )  # fmt: skip
     rules: list[tuple[str, str, Mend]] = [
-        ("contract_differs", "", plan_of(id="a b", version=2)),
+        ("contract_differs", "version", plan_of(id="a b", version=2)),
         ("bad_id", "id", plan_of(id="new")),
         ("bad_id", "seller", plan_of(seller="us")),
         ("bad_id", "tenant", plan_of(tenant="a.b")),
@@ -128,6 +130,7 @@ def test_every_refusal_of_a_signing_in_its_order() -> None:
         ("bad_term", "rights[0].term_s", right_of(0, term_s=9)),
         ("bad_quantity", "rights[0].racks_max", right_of(0, racks_max=2)),
         ("bad_quantity", "rights[0].racks_max", right_of(0, expires_at=day(9))),
+        ("bad_scope", "rights[1].sku", right_of(1, sku="hgx")),
         ("first_refusal", "hold", of()),
     ]
     command = refused_in_order(driver, sign(plan, "absent"), rules)
@@ -544,3 +547,18 @@ def test_racks_that_came_are_known_at_the_next_signing() -> None:
     reach(driver)
     come(driver, 2)
     assert driver.ask(sign(contract("c2", "bravo", promise("t2", 2))))["tranches"] == {"t2": [[8, 8]]}
+
+
+def test_what_was_quoted_is_signed_under_the_same_policy() -> None:
+    driver = market.market()
+    driver.ask(claims.ApplyPromisePolicy(PromisePolicy(1)))
+    plan = contract("c1", "acme", promise("t1", 1))
+    driver.ask(claims.ApplyPromisePolicy(PromisePolicy(2, confidence=Confidence.P50)))
+    refusal = driver.refused(claims.SignContract(plan, policy=1))
+    assert (refusal.code, refusal.field) == ("policy_version", "policy")
+    assert refusal.detail == "promise policy version 2 is in force, not 1: ask for a quote anew"
+    assert driver.ask(claims.SignContract(plan, policy=2))["signed"] is True
+    # Once signed, it is; and a new version is held to it as well.
+    assert driver.ask(claims.SignContract(plan, policy=1))["signed"] is False
+    assert driver.refused(claims.SignContract(replace(plan, version=2), policy=1)).code == "policy_version"
+    assert driver.ask(claims.SignContract(replace(plan, version=2), policy=2))["version"] == 2

@@ -15,7 +15,17 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from forebay.core import claims, ids, supply
-from forebay.core.claims import Short, Spares, Unit, lateness, overdrawn, rights, workdays
+from forebay.core.claims import (
+    Short,
+    ShortfallTerms,
+    Spares,
+    Unit,
+    lateness,
+    overdrawn,
+    quotes,
+    rights,
+    workdays,
+)
 from forebay.core.claims.acceptance import PartLife
 from forebay.core.claims.rights import RightKind, RightPlan
 from forebay.core.ids import Asked, Command, Event, Refusal
@@ -25,10 +35,17 @@ from forebay.core.units import DAY_US, MICROS, SECOND_US
 from tests.core import auditor, machine, plant
 from tests.core.claims import market
 from tests.core.claims.market import NORTH, STOCK, day
-from tests.core.plant import EDGE, T0, contract, spec
+from tests.core.plant import EDGE, OPERATOR, T0, contract, spec
 
 DAYS = range(-1, 90, 2)
 PARTIES = st.sampled_from(["acme", "bravo"])
+
+CLAUSES = st.none() | st.sampled_from(
+    [
+        None, *map(ShortfallTerms, claims.Serving), ShortfallTerms(before=("c-base",)),
+        ShortfallTerms(after=("acme",)), ShortfallTerms(claims.Serving.LAST, before=("bravo",)),
+    ]
+)  # fmt: skip
 
 tranches = st.fixed_dictionaries(
     {
@@ -45,6 +62,7 @@ tranches = st.fixed_dictionaries(
         "relief": st.sampled_from([(), (market.relieved(cap=4), market.relieved("change_order"))]),
         "choice": st.sampled_from(["", "", "north south", "south north", "region"]),
         "handed_over": st.sampled_from([False, False, True]),
+        "shortfall": CLAUSES,
     }
 )
 grants = st.lists(st.sampled_from([*RightKind, RightKind.CALL, RightKind.EXTENSION]), max_size=2)
@@ -108,11 +126,11 @@ class Traders(RuleBasedStateMachine):
 
     @rule(
         of=PARTIES, parts=st.lists(tranches, max_size=2), granted=grants, override=st.booleans(), held=PLACE,
-        notice=NOTICES,
+        notice=NOTICES, clause=CLAUSES,
     )  # fmt: skip
     def sign(
         self, of: str, parts: list[dict[str, Any]], granted: list[RightKind], override: bool, held: int,
-        notice: workdays.DayNotice | None,
+        notice: workdays.DayNotice | None, clause: ShortfallTerms | None,
     ) -> None:  # fmt: skip
         plans = tuple(self.tranche(part) for part in parts)
         given = tuple(self.right(kind, plans) for kind in granted)
@@ -126,8 +144,48 @@ class Traders(RuleBasedStateMachine):
             *plans,
             rights=tuple(each for each in given if each),
             caps=(market.cap(money=40_000),),
+            shortfall=clause,
         )
         self.ask(market.sign(plan, by_hold, "we dare" if override else ""))
+
+    @rule(of=PARTIES, part=tranches, kept=PLACE)
+    def ask_for(self, of: str, part: dict[str, Any], kept: int) -> None:
+        """What is offered to somebody may be signed, but for a right that is named with it; and a tranche that leaves
+        a choice would be where the quote says.
+        """
+        world, made = self.driver.world, self.tranche(part | {"ramp": 0})
+        if world.state.claims.policy.shorting is claims.Shorting.NONE:
+            # What is asked for has no clause that says when it is served.
+            return
+        claimed, supplied = world.state.claims, world.state.supply
+        sites = {"north south": ("north", "south"), "south north": ("south", "north")}.get(part["choice"], ())
+        start_at = max(made.start_at, self.driver.at)
+        request = quotes.Request(
+            (market.HGX,), made.count, made.end_at - made.start_at, start_at, made.unit,
+            tuple(map(ids.SiteId, sites)), tenant=ids.TenantId(of), signed_at=self.driver.at,
+        )  # fmt: skip
+        offers = quotes.quote(claimed, supplied, world.calendar, request)
+        for offer in offers[kept % 4 :: 4]:
+            right = any(each.kind == "refusal" for each in offer.obstacles)
+            term = {"site": offer.site, "start_at": offer.start_at, "end_at": offer.end_at}
+            plan = plant.tranche("asked", made.count, unit=made.unit, **term)
+            answer = world.fork().handle(
+                Asked(market.sign(contract("asked", of, plan)), OPERATOR), self.driver.at
+            )
+            refused = answer.answer.code if isinstance(answer.answer, Refusal) else ""
+            sure = offer.confidence in (blocks.Confidence.P90, claimed.policy.confidence)
+            assert refused == ("first_refusal" if right else "") or not sure, (offer, answer.answer)
+        there = quotes.nominee(claimed, supplied, world.calendar, request, claimed.policy.confidence)
+        plan = plant.tranche(
+            "asked", made.count, unit=made.unit, site=ids.SiteId(""), sites=sites or ("north", "south"),
+            start_at=start_at, end_at=start_at + request.term_us,
+        )  # fmt: skip
+        fork = world.fork()
+        answer = fork.handle(Asked(market.sign(contract("asked", of, plan)), OPERATOR), self.driver.at)
+        assert isinstance(answer.answer, Refusal) is (there is None), (there, answer.answer)
+        if there is not None:
+            chosen = fork.state.claims.tranches[plan.id].plan
+            assert (chosen.site, chosen.sku) == there
 
     @rule(
         of=PARTIES,
@@ -171,12 +229,16 @@ class Traders(RuleBasedStateMachine):
 
     @rule(
         place=PLACE, which=PLACE, part=tranches, after=st.sampled_from([0, 0, 2, 9]), override=st.booleans(),
-        what=st.sampled_from(["price", "end", "end", "more", "restate", "add", "grant", "withdraw"]),
+        what=st.sampled_from(
+            ["price", "end", "end", "more", "restate", "add", "grant", "regrant", "take back", "withdraw", "clause"]
+        ),
     )  # fmt: skip
     def amend(
         self, place: int, which: int, part: dict[str, Any], after: int, override: bool, what: str
     ) -> None:
-        """A new version of a contract: another price, end, number or date, a tranche or a right more, less spot."""
+        """A new version of a contract: another price, end, number or date, a tranche or a right more, a right on
+        other terms or none, less spot.
+        """
         state = self.driver.world.state.claims
         last = state.versions[self.pick(list(state.versions), place)][-1].plan
         effective_at = self.driver.at + after * DAY_US if after else 0
@@ -187,14 +249,29 @@ class Traders(RuleBasedStateMachine):
         elif what == "grant":
             right = self.right(list(RightKind)[which % len(RightKind)], last.tranches)
             granted += [right] if right else []
+        elif what in ("regrant", "take back") and granted:
+            right = granted.pop(which % len(granted))
+            granted += [self.regranted(right, part)] if what == "regrant" else []
         elif tranches:
             place = which % len(tranches)
             tranches[place] = self.changed(tranches[place], made, what, effective_at or self.driver.at)
         plan = replace(
             last, version=last.version + 1, effective_at=effective_at, tranches=tuple(tranches),
             rights=tuple(granted), spot=last.spot and what != "withdraw",
+            shortfall=part["shortfall"] if what == "clause" else last.shortfall,
         )  # fmt: skip
         self.ask(market.sign(plan, "", "we dare" if override else ""))
+
+    def regranted(self, old: RightPlan, part: dict[str, Any]) -> RightPlan:
+        """Another number, length, window and price."""
+        today = (self.driver.at - T0) // DAY_US
+        return replace(
+            old, racks_max=part["count"] if old.racks_max else 0, racks_min=1,
+            term_s=part["lasts"] * 86_400 if old.term_s else 0,
+            opens_at=day(today + part["start"]) if old.opens_at else 0,
+            expires_at=day(today + part["start"] + part["lasts"]) if old.expires_at else 0,
+            price_micros_per_gpu_hour=MICROS,
+        )  # fmt: skip
 
     def changed(
         self, old: claims.TranchePlan, made: claims.TranchePlan, what: str, since: int
@@ -214,6 +291,8 @@ class Traders(RuleBasedStateMachine):
                 return replace(old, deliveries=(*due, more), count=old.count + 1)
             case "restate":
                 return replace(made, id=old.id)
+            case "clause":
+                return replace(old, shortfall=made.shortfall)
             case _:
                 return replace(old, lending=None)
 
@@ -227,7 +306,7 @@ class Traders(RuleBasedStateMachine):
         return market.promise(
             self.name("t"), count, start=start, end=start + part["lasts"], unit=part["unit"], late=part["late"],
             deliveries=deliveries, lending=plant.LENT if part["lent"] else None, acceptance=part["accepted"],
-            relief=part["relief"], **self.further(part),
+            relief=part["relief"], shortfall=part["shortfall"], **self.further(part),
         )  # fmt: skip
 
     def further(self, part: dict[str, Any]) -> dict[str, Any]:
@@ -258,7 +337,8 @@ class Traders(RuleBasedStateMachine):
                     racks_min=1,
                 )
             case RightKind.BACKSTOP:
-                return market.backstop(name, measure_at=day(today + 2), cap=ids.CapId("cap"))
+                counts = list(rights.Unsold)[self.names % 2]
+                return market.backstop(name, measure_at=day(today + 2), cap=ids.CapId("cap"), unsold=counts)
             case RightKind.EXTENSION:
                 return market.extension(name, of=plans[0].id, notice_s=86_400) if plans else None
             case _:
@@ -553,6 +633,8 @@ class Book:
         #: Calls and extensions that may still be used, and the racks that were called.
         self.rights: dict[str, RightPlan] = {}
         self.called: dict[str, int] = {}
+        #: Their terms to come: of which contract, from which version on.
+        self.to_come: dict[str, list[tuple[str, int, RightPlan]]] = {}
         self.desk = desk(0)
         self.spares = Spares.NONE
         for at, event in events:
@@ -585,6 +667,10 @@ class Book:
                 self.tranches |= {plan.id: plan for plan in event.tranches}
                 self.where |= {plan.id: plan.site for plan in event.tranches}
                 self.rights |= {right.id: right for right in event.rights}
+                for right in event.regranted:
+                    self.to_come.setdefault(right.id, []).append((event.plan.id, event.plan.version, right))
+            case claims.AmendmentTookEffect():
+                self.take_effect(event.contract, event.version)
             case claims.contracts.TrancheAdded():
                 self.tranches[event.plan.id] = event.plan
                 self.where[event.plan.id] = event.plan.site
@@ -603,11 +689,23 @@ class Book:
             case rights.RightExercised():
                 plan = self.rights[event.right]
                 self.called[event.right] = self.called.get(event.right, 0) + event.racks
-                whole = plan.kind is RightKind.EXTENSION or self.called[event.right] == plan.racks_max
+                whole = plan.kind is RightKind.EXTENSION or self.called[event.right] >= plan.racks_max
                 if plan.kind is not RightKind.REFUSAL and whole:
                     del self.rights[event.right]
             case rights.RightWaived() | rights.RightLapsed() if not event.hold:
                 del self.rights[event.right]
+
+    def take_effect(self, contract: str, version: int) -> None:
+        for name in [name for name in self.to_come if name in self.rights]:
+            for of, since, plan in self.to_come[name]:
+                if of == contract and since <= version:
+                    self.rights[name] = plan
+            self.to_come[name] = [
+                each for each in self.to_come[name] if each[0] != contract or each[1] > version
+            ]
+            plan = self.rights[name]
+            if plan.kind is RightKind.CALL and self.called.get(name, 0) >= plan.racks_max:
+                del self.rights[name]
 
     def supply(self, at: int) -> int:
         comes = sum(racks for block, racks in self.comes.items() if self.dates[f"{block}-ready"] <= at)
@@ -647,22 +745,22 @@ class Book:
     def encumbered(self, at: int) -> Iterator[int]:
         for hold in self.holds.values():
             yield hold.nodes if hold.start_at <= at < hold.end_at else 0
-        for name, plan in self.rights.items():
-            term_us = plan.term_s * SECOND_US
-            if plan.kind is RightKind.CALL and (
-                self.notice_ends(plan, plan.opens_at)
-                <= at
-                < self.notice_ends(plan, plan.expires_at) + term_us
-            ):
-                yield 4 * (plan.racks_max - self.called.get(name, 0))
-            elif (
-                plan.kind is RightKind.EXTENSION
-                and plan.tranche not in self.ended
-                and self.where[plan.tranche] == NORTH
-            ):
-                of = self.tranches[plan.tranche]
-                nodes = of.count * (4 if of.unit is Unit.RACK else 1)
-                yield nodes if of.end_at <= at < of.end_at + term_us else 0
+        for name, now in self.rights.items():
+            terms = [now, *(plan for _, _, plan in self.to_come.get(name, ()))]
+            yield max(self.may_take(name, plan, at) for plan in terms)
+
+    def may_take(self, name: str, plan: RightPlan, at: int) -> int:
+        term_us = plan.term_s * SECOND_US
+        if plan.kind is RightKind.CALL:
+            opens_at, closes_at = (self.notice_ends(plan, each) for each in (plan.opens_at, plan.expires_at))
+            return (
+                4 * (plan.racks_max - self.called.get(name, 0)) if opens_at <= at < closes_at + term_us else 0
+            )
+        if plan.kind is RightKind.EXTENSION and plan.tranche not in self.ended:
+            of = self.tranches[plan.tranche]
+            here = self.where[plan.tranche] == NORTH and of.end_at <= at < of.end_at + term_us
+            return of.count * (4 if of.unit is Unit.RACK else 1) if here else 0
+        return 0
 
 
 def nodes_late(world: Any, tranche: claims.Tranche, at: int) -> int:

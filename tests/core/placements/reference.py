@@ -45,6 +45,8 @@ class Plant:
     per_rack: int
     order: str
     overtake_s: int = 3600
+    #: Without a limit unless the order has one.
+    depth: int = 100
     free: list[int] = field(init=False)
     running: list[Running] = field(default_factory=list)
     waiting: list[Job] = field(default_factory=list)
@@ -79,13 +81,13 @@ class Plant:
         """Everybody who waits is tried, in order, until one may start."""
         first: Job | None = None
         then_s, then = 0, self.free
-        for job in list(self.waiting):
+        for job in self.waiting[: self.depth + 1 if self.order == "easy_depth" else None]:
             place = self.choose(self.free, job.gpus)
             if place is None:
                 waited_s = now - job.submit_s
                 if self.order == "fifo" or (self.order == "overtake" and waited_s >= self.overtake_s):
                     return False
-                if self.order == "easy" and first is None:
+                if self.order in ("easy", "easy_depth") and first is None:
                     first = job
                     then_s, then = self.promise(now, job)
                 continue
@@ -93,13 +95,17 @@ class Plant:
                 gone = now + job.walltime_s + GRACE_S <= then_s
                 if not gone and self.choose(less(then, place, +1), first.gpus) is None:
                     continue
-            self.waiting.remove(job)
-            self.free = less(self.free, place, +1)
-            self.starts_s[job.name] = now
-            limit_s = now + job.walltime_s + GRACE_S
-            self.running.append(Running(job, place, now + job.duration_s, limit_s))
+            self.start(now, job, place)
             return True
         return False
+
+    def start(self, now: int, job: Job, place: Place) -> None:
+        """A job runs from here on."""
+        self.waiting.remove(job)
+        self.free = less(self.free, place, +1)
+        self.starts_s[job.name] = now
+        limit_s = now + job.walltime_s + GRACE_S
+        self.running.append(Running(job, place, now + job.duration_s, limit_s))
 
     def promise(self, now: int, job: Job) -> tuple[int, list[int]]:
         """When a job fits if all run to their limit and nothing else starts, and what is free then."""
@@ -134,6 +140,54 @@ class Plant:
                 return None
             place[min(holding, key=lambda node: free[node])] = rest
         return place
+
+
+class Held(NamedTuple):
+    """Single GPUs, each a node and a number on it, that a job has or is to have within [start_s, end_s)."""
+
+    name: str
+    start_s: int
+    end_s: int
+    gpus: frozenset[tuple[int, int]]
+
+
+class Reserving(Plant):
+    """Conservative backfill: at every turn everybody is given a time and a place, in order."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.on: dict[str, frozenset[tuple[int, int]]] = {}
+
+    def turn(self, now: int) -> None:
+        """Plan for everybody anew; whose time is now starts."""
+        held = [Held(each.job.name, now, each.limit_s, self.on[each.job.name]) for each in self.running]
+        for job in list(self.waiting):
+            mine, place = self.earliest(now, job, held)
+            held.append(mine)
+            if mine.start_s == now:
+                self.on[job.name] = mine.gpus
+                self.start(now, job, place)
+
+    def earliest(self, now: int, job: Job, held: list[Held]) -> tuple[Held, Place]:
+        """The earliest time, and the place, that is free for as long as the job may take."""
+        for at in sorted({now, *(each.end_s for each in held)}):
+            end_s = at + job.walltime_s + GRACE_S
+            beside = [each.gpus for each in held if each.start_s < end_s and each.end_s > at]
+            taken = frozenset().union(*beside)
+            free = [self.per_node - sum(1 for on, _ in taken if on == node) for node in range(self.nodes)]
+            place = self.choose(free, job.gpus)
+            if place is not None:
+                chosen: set[tuple[int, int]] = set()
+                for node, count in place.items():
+                    mine = [(node, gpu) for gpu in range(self.per_node) if (node, gpu) not in taken]
+                    chosen.update(mine[:count])
+                return Held(job.name, at, end_s, frozenset(chosen)), place
+        raise AssertionError("the plant is large enough for every job")
+
+
+def reference(order: str) -> type[Plant]:
+    """The plain program for an order."""
+    return Reserving if order == "conservative" else Plant
 
 
 def less(free: list[int], place: Place, sign: int) -> list[int]:

@@ -42,6 +42,25 @@ def test_nodes_out_of_service_and_of_others_are_not_found() -> None:
     assert search.locate(index, want(24, owner="t1")) == (Run(0, 3, 0xFF),)
 
 
+def test_a_run_that_cannot_be_moved_at_once_is_moved_node_by_node() -> None:
+    """Parts of nodes; and whole nodes of which one is out of service, or another's."""
+    index, before = made(TWO_RACKS), made(TWO_RACKS).buckets()
+    index.take([Run(2, 4, 0xF)], 1)
+    assert found(index, 4) == [(2, 4)]
+    assert found(index, 16) == [(0, 8), (1, 8)]
+    index.release([Run(2, 4, 0xF)], 1)
+    assert index.buckets() == before
+    index.set_usable(2, False)
+    index.set_owner([(5, 1)], "t1")
+    index.take([Run(1, 6, 0xFF)], 1)
+    assert found(index, 16) == [(0, 8), (7, 8)]
+    index.release([Run(1, 6, 0xFF)], 1)
+    index.set_usable(2, True)
+    index.set_owner([(5, 1)], POOL)
+    assert index.buckets() == before
+    assert index.load_w == made(TWO_RACKS).load_w
+
+
 def test_a_copy_is_independent() -> None:
     index = made(TWO_RACKS)
     before = index.buckets()

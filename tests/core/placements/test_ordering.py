@@ -5,27 +5,27 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from forebay.core.placements.gang import Ending, Order, Phase, Policy, Tier
 from forebay.core.units import SECOND_US
 from tests.core import plant
-from tests.core.placements.reference import Job, Plant
+from tests.core.placements.reference import GRACE_S, Job, reference
 from tests.core.plant import Driver, feed, hall, rack, site, sku
 
 COUNTS_ONLY = (1, 8)
 TOPOLOGY = (8, 4)
 
 
-def built(per_node: int, per_rack: int, order: Order, overtake_s: int = 3600) -> Driver:
+def built(per_node: int, per_rack: int, order: Order, overtake_s: int = 3600, depth: int = 100) -> Driver:
     """Two racks, with power for everything."""
     racks = tuple(rack(f"r{n}") for n in range(2))
     kind = sku(gpus_per_node=per_node, nodes_per_rack=per_rack, healthy_nodes_min=per_rack)
     return plant.plant(
         skus=(kind,),
         sites=(site("north", (feed("f1", 10**9),), (hall("h1", *racks),)),),
-        policy=Policy(overtake_s=overtake_s, order=order),
+        policy=Policy(overtake_s=overtake_s, order=order, depth=depth),
     )
 
 
@@ -79,8 +79,9 @@ def trace(seed: int, count: int, most: int, gap_s: int) -> list[Job]:
 def test_start_times_equal_the_references(order: Order, per_node: int, per_rack: int, seed: int) -> None:
     gpus = 2 * per_node * per_rack
     jobs = trace(seed, 60, gpus, 20 if gpus > 16 else 120)
-    said = starts(built(per_node, per_rack, order, overtake_s=200), jobs)
-    assert said == Plant(2 * per_rack, per_node, per_rack, order.value, 200).run(jobs)
+    said = starts(built(per_node, per_rack, order, 200, 3), jobs)
+    plain = reference(order.value)(2 * per_rack, per_node, per_rack, order.value, 200, 3)
+    assert said == plain.run(jobs)
     assert len(said) == len(jobs)
 
 
@@ -94,7 +95,34 @@ def test_start_times_equal_the_references(order: Order, per_node: int, per_rack:
 def test_whatever_comes(rows: list[tuple[int, int, int, int]], order: Order, shape: tuple[int, int]) -> None:
     rows.sort()
     jobs = [Job(f"j{n:02d}", at, gpus, run + more, run) for n, (at, gpus, more, run) in enumerate(rows)]
-    assert starts(built(*shape, order, 40), jobs) == Plant(2 * shape[1], *shape, order.value, 40).run(jobs)
+    plain = reference(order.value)(2 * shape[1], *shape, order.value, 40, 1)
+    assert starts(built(*shape, order, 40, 1), jobs) == plain.run(jobs)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 40), st.integers(1, 7), st.integers(1, 300)), max_size=25),
+    st.integers(10, 16),
+    st.sampled_from(list(Order)),
+    st.sampled_from([COUNTS_ONLY, (4, 2)]),
+)
+@example([(n, 7, 300) for n in range(25)], 16, Order.OVERTAKE, COUNTS_ONLY)
+@example([(n, 7, 300) for n in range(25)], 16, Order.EASY, COUNTS_ONLY)
+def test_no_large_gang_starves(
+    rows: list[tuple[int, int, int]], large: int, order: Order, shape: tuple[int, int]
+) -> None:
+    """A stream of small gangs, each of which would fit beside the last, against a large one that comes early on.
+
+    Its bound, as the page of the policy states it: with W the longest that anybody may take, its grace included, it
+    starts within W of being the first, `overtake_s` later where that may be.
+    """
+    overtake_s = 100
+    first = [Job(f"a{n}", 0, gpus, limit, limit) for n, (_, gpus, limit) in enumerate(rows[:3])]
+    rest = [Job(f"s{n:02d}", 1 + 10 * n + at, gpus, run, run) for n, (at, gpus, run) in enumerate(rows[3:])]
+    jobs = [*first, Job("large", 1, large, 50, 50), *sorted(rest, key=lambda job: job.submit_s)]
+    longest_s = max(job.walltime_s for job in jobs) + GRACE_S
+    # Of those before it one at most waits for others, for two of them always fit.
+    bound_s = 2 * longest_s + (overtake_s if order is Order.OVERTAKE else 0)
+    assert starts(built(*shape, order, overtake_s, 2), jobs)["large"] - 1 <= bound_s
 
 
 def test_easy_lets_by_what_does_not_delay_the_first() -> None:

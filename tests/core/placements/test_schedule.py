@@ -7,12 +7,21 @@ from typing import Any
 
 import pytest
 
-from forebay.core import claims, ids, money
+from forebay.core import claims, ids, money, supply
 from forebay.core.claims import Lending, Unit
 from forebay.core.ids import GangId
 from forebay.core.placements import gang as gangs
 from forebay.core.placements import schedule
-from forebay.core.placements.gang import Ending, Level, Policy, RunGang, StopGang, SubmitGang, Tier
+from forebay.core.placements.gang import (
+    ApplyPolicy,
+    Ending,
+    Level,
+    Policy,
+    RunGang,
+    StopGang,
+    SubmitGang,
+    Tier,
+)
 from forebay.core.units import DAY_US, SECOND_US
 from tests.core import plant
 from tests.core.plant import (
@@ -81,6 +90,7 @@ def lending(racks: int = 1, terms: Lending | None = LENT, **policy: Any) -> Driv
         # North has a rack of four nodes and one of one: there is room for two slices of two nodes.
         ({"gpus": 48, "slice_gpus": 16, "tier": Tier.SPOT}, "never_fits", "gpus"),
         ({"gpus": 1, "sku": "s1", "tier": Tier.SPOT}, "never_fits", "gpus"),
+        ({"gpus": 1, "sku": "s1", "within": Level.NODE}, "never_fits", "gpus"),
         # 33 kW on north's feed, 2 kW of base loads: 31 GPUs of 1 kW.
         ({"gpus": 32, "sites": ("north",), "within": Level.RACK}, "never_fits", "gpus"),
         ({"gpus": 32, "sites": ("north",), "within": Level.HALL}, "never_fits", "gpus"),
@@ -140,6 +150,19 @@ def test_slices_that_no_state_of_the_plant_holds(within: Level, room: int) -> No
     assert refusal.code == "never_fits"
 
 
+def test_slices_count_racks_of_their_own_kind_and_site() -> None:
+    """Another kind of rack, and another site, have room too; it is not for these."""
+    halls = (hall("h1", rack("r1"), rack("r2", "s1")),)
+    south = site("south", (feed("f9"),), (hall("h9", rack("r9", on="f9")),))
+    driver = plant.plant(skus=(sku(), sku("s1")), sites=(site("north", (feed("f1"),), halls), south))
+    refusal = driver.refused(SubmitGang(spec("g", 32, sites=("north",), slice_gpus=16, within=Level.NODE)))
+    assert refusal.code == "never_fits"
+    driver.submit("g1", 32, sites=("north",), slice_gpus=16)
+    refusal = driver.refused(SubmitGang(spec("g2", 24, sites=("north",), slice_gpus=24, within=Level.NODE)))
+    assert refusal.code == "never_fits"
+    assert driver.nodes("g1") == [0, 1, 2, 3]
+
+
 def test_slices_on_a_tranche_whose_racks_are_still_to_come() -> None:
     driver = plant.plant(
         contract("c2", "bravo"),
@@ -149,6 +172,14 @@ def test_slices_on_a_tranche_whose_racks_are_still_to_come() -> None:
     driver.ask(claims.SignContract(own, override="racks are on their way"))
     driver.submit("g1", 32, tranche="t1", slice_gpus=32)
     assert driver.phase("g1") == "pending"
+
+
+def test_what_could_never_fit_may_once_more_stands_there() -> None:
+    driver = plant.plant(sites=(site(racks=1),))
+    large = SubmitGang(spec(gpus=64))
+    assert driver.refused(large).code == driver.refused(large).code == "never_fits"
+    driver.ask(supply.ApplySite(site(racks=2)))
+    driver.ask(large)
 
 
 def test_a_tenant_is_not_told_how_large_the_plant_is() -> None:
@@ -660,7 +691,7 @@ def test_a_pool_that_is_too_small_until_a_term_ends() -> None:
     driver.recover(11)
     desk = driver.world._desk(driver.at)
     assert schedule.expected_start(desk, driver.gang("three")) == T0 + (7200 + 30) * SECOND_US
-    # Room for it is when the second term ends, before what runs has ended.
+    # Vacancy for it is when the second term ends, before what runs has ended.
     assert schedule.expected_start(desk, driver.gang("two")) == T0 + 4200 * SECOND_US
 
 
@@ -706,3 +737,15 @@ def test_an_invariant_that_does_not_hold_is_found() -> None:
     world.placed.stirred = False
     world.placed.arrivals.clear()
     assert list(schedule.check(world._desk(driver.at))) == ["gang g2 waits though it fits its own claim"]
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        {"depth": 0}, {"depth": -1}, {"depth": 10**6 + 1}, {"overtake_s": -1}, {"start_timeout_s": 0},
+        {"interruptions_max": -1}, {"interruptions_max": 10**6 + 1},
+    ],
+)  # fmt: skip
+def test_impossible_policies(policy: dict[str, Any]) -> None:
+    driver = plant.plant()
+    assert driver.refused(ApplyPolicy(Policy(2, **policy))).code == "bad_quantity"

@@ -76,6 +76,14 @@ def test_a_gang_is_in_nobodys_way_once_it_is_placed_again() -> None:
     assert again.placed.backoff == set()
 
 
+def test_what_falls_due_next_is_as_if_it_were_found_anew_after_each_event() -> None:
+    """A World keeps what it found until something happens."""
+    world = World()
+    for at, event in busy().later(hours=2).events:
+        world.apply(event, at)
+        assert world.next_wake() == world.next_wake() == world.fork().next_wake()
+
+
 @pytest.mark.parametrize(
     ("what", "name", "after_s"),
     [("start", "placed", 600), ("walltime", "pool", 3600), ("reclaim", "b1", 300), ("return", "b2", 100),

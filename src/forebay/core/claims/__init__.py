@@ -1,21 +1,26 @@
 """Who may use how much of what exists, and when: contracts, their tranches, the calendar, and who goes short.
 
-`terms` is what a contract says; `contracts` holds what both sides signed and what follows by time, `invariants` what
-holds of that always; `calendar` what is there, promised and left; `rights` what one side may still ask for,
-`workdays` how its notices are counted in days, and `exercise` how it is used; `refusals` what has to be offered to
-somebody else first; `acceptance` and `handover` whether what was delivered is accepted; `relief` and `lateness` which
-dates count, and how late it is; `service_levels`, `maintenance` and `remedies` what follows from a tranche's further
-terms, `payments` what a contract says of payment and `falling_due` when that is, `clauses` whether it all holds
-together; `nomination` where a tranche is that leaves a choice, and `renomination` puts it elsewhere; `signing` takes
-a contract on, `amendments` a new version of one, which `versions` records and `inforce` follows, and `cutover` one
-that runs already, as its `opening` states it; `prices` says what a GPU-hour costs, and why; `binding` gives tranches
-racks, and `rebinding` takes a better binding that was worked out elsewhere; `shortfall` says who goes short where
-more is promised than there will be, `overdrawn` which rights may take more than that; `quotes` answers questions
-before anything is signed.
+`terms` is what a contract says; `contracts` holds what both sides signed and what follows by time, `invariants`
+what holds of that always; `calendar` what is there, promised and left; `rights` what one side may still ask for,
+`workdays` how its notices are counted in days, `exercise` how it is used, and `unsold` what a backstop may put;
+`refusals` what has to be offered to somebody else first; `acceptance` and `handover` whether what was delivered is
+accepted; `relief` and `lateness` which dates count, and how late it is; `service_levels`, `maintenance` and
+`remedies` what follows from a tranche's further terms, `outages` what of an outage is downtime; `payments` what a
+contract says of payment and `falling_due` when that is, `clauses` whether it all holds together; `nomination` where
+a tranche may be that leaves a choice, `fitting` whether it fits there, `choosing` which place it takes, and
+`renomination` puts it elsewhere; `signing` takes a contract on, `amendments` a new version of one (`regrants`: of
+its rights), which `versions` records and `inforce` follows, and `cutover` one that runs already, as its `opening`
+states it; `prices` says what a GPU-hour costs, and why; `binding` gives tranches racks, and `rebinding` takes a
+better binding that was worked out elsewhere; `shortfall` says who goes short where more is promised than there will
+be, `serving` what contracts say of that, `ranking` what follows and `contradicting` whether it can be, `overdrawn`
+which rights may take more than that; `quotes` answers questions before anything is signed, and `below` those about
+one hall, row, feed or loop.
 
-`parties` says who we are, and `overlays` what that and our private terms change; `rented` is what we have from
-others, `renting` and `deliveries` how it comes; `entitlements` is what both sides of a contract compute alike, and
-`suppliers` how much is from whom.
+`parties` says who we are, and `overlays` what that and our private terms change; `dealings` who decides about what
+depends on our side. `rented` is what we have from others, `renting`, `receiving`, `coming` and `deliveries` how it
+comes, `rental_amendments` how it changes; `offers` is what is offered to us before it is sold, `answering` whether we
+may take it, and `rented_dues` what falls due of all this; `entitlements` is what both sides of a contract compute
+alike, and `suppliers` how much is from whom.
 """
 
 from __future__ import annotations
@@ -23,39 +28,52 @@ from __future__ import annotations
 from forebay.core.claims import (
     acceptance,
     amendments,
+    answering,
     binding,
     calendar,
+    choosing,
     clauses,
+    coming,
     contracts,
+    contradicting,
     cutover,
     deliveries,
     entitlements,
     exercise,
     falling_due,
+    fitting,
     handover,
     inforce,
     lateness,
     maintenance,
     nomination,
+    offers,
     opening,
+    outages,
     overdrawn,
     overlays,
     parties,
     payments,
     prices,
     quotes,
+    ranking,
     rebinding,
+    receiving,
     refusals,
     relief,
     remedies,
     renomination,
+    rental_amendments,
     rented,
+    rented_dues,
     renting,
     rights,
     service_levels,
+    serving,
     shortfall,
     signing,
     suppliers,
+    unsold,
     versions,
     workdays,
 )
@@ -104,13 +122,14 @@ from forebay.core.claims.contracts import (
     units_accepted,
     wake,
 )
-from forebay.core.claims.inforce import apply, contract_at, contract_of_use, late_at, lending_at
+from forebay.core.claims.inforce import apply, contract_at, contract_of_use, late_at, lending_at, tranche_at
 from forebay.core.claims.invariants import check
 from forebay.core.claims.noderuns import joined_runs, runs_less
 from forebay.core.claims.opening import Opening
 from forebay.core.claims.prices import IndexPublished, IndexValue, PublishIndex
 from forebay.core.claims.promised_power import power_of, promised_w
-from forebay.core.claims.shorts import AllocateShortfall, Short, ShortfallAssessed
+from forebay.core.claims.serving import Serving, ShortfallTerms
+from forebay.core.claims.shorts import AllocateShortfall, Short, ShortfallAssessed, Unallocated
 from forebay.core.claims.terms import (
     PPM,
     PRICE_MICROS_MAX,
@@ -179,8 +198,10 @@ __all__ = [
     "ReleaseHold",
     "ReliefKind",
     "ReliefTerms",
+    "Serving",
     "Short",
     "ShortfallAssessed",
+    "ShortfallTerms",
     "Shorting",
     "SignContract",
     "Spares",
@@ -196,21 +217,26 @@ __all__ = [
     "TrancheRebound",
     "TrancheStarted",
     "TrancheUnbound",
+    "Unallocated",
     "Unit",
     "Version",
     "acceptance",
     "amendments",
+    "answering",
     "apply",
     "billed_runs",
     "binding",
     "calendar",
     "check",
+    "choosing",
     "clauses",
+    "coming",
     "commitment",
     "contract_at",
     "contract_for",
     "contract_of_use",
     "contracts",
+    "contradicting",
     "cutover",
     "deliveries",
     "deliveries_due",
@@ -219,6 +245,7 @@ __all__ = [
     "entitlements",
     "exercise",
     "falling_due",
+    "fitting",
     "handover",
     "held_since",
     "held_until",
@@ -235,7 +262,9 @@ __all__ = [
     "nodes_promised",
     "nomination",
     "offer_on",
+    "offers",
     "opening",
+    "outages",
     "overdrawn",
     "overlays",
     "owner_of",
@@ -245,21 +274,28 @@ __all__ = [
     "prices",
     "promised_w",
     "quotes",
+    "ranking",
     "rebinding",
+    "receiving",
     "refusals",
     "relief",
     "remedies",
     "renomination",
+    "rental_amendments",
     "rented",
+    "rented_dues",
     "renting",
     "rights",
     "runs_less",
     "service_levels",
+    "serving",
     "shortfall",
     "signing",
     "suppliers",
     "term",
+    "tranche_at",
     "units_accepted",
+    "unsold",
     "versions",
     "wake",
     "workdays",

@@ -6,29 +6,33 @@ more than was promised before: fewer racks, an earlier end or another price need
 
 A tranche whose term begins before that date keeps its place, its kind of rack and what was due by then; parts, price,
 end and terms may change. One that begins later may be restated, all but its name. What stands in the text stays in
-it: a tranche is ended by its end, and a right by its own terms.
+it: a tranche is ended by its end. What a right may change, and that it may be withdrawn, `regrants` says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
 from forebay.core import supply, timeline
 from forebay.core.claims import (
     binding,
+    choosing,
     clauses,
     contracts,
+    contradicting,
     cutover,
     exercise,
+    fitting,
     inforce,
     lateness,
     nomination,
     overlays,
     prices,
     refusals,
+    regrants,
     rights,
+    scopes,
     signing,
     versions,
 )
@@ -39,9 +43,9 @@ from forebay.core.claims.contracts import Standing, State, Tranche
 from forebay.core.claims.refusals import Sale
 from forebay.core.claims.rights import RightKind, RightPlan
 from forebay.core.claims.terms import ContractPlan, TranchePlan
-from forebay.core.ids import Answer, ContractId, Refusal, TenantId, TrancheId, refuse_name
+from forebay.core.ids import Answer, ContractId, HoldId, Refusal, TenantId, TrancheId, refuse_name
 from forebay.core.supply import Emit
-from forebay.core.timeline import INSTANT_MAX, Dues, Interval, Steps
+from forebay.core.timeline import INSTANT_MAX, Dues, Steps
 from forebay.core.units import decimal_text
 
 
@@ -52,6 +56,17 @@ class _Changed(NamedTuple):
     old: Tranche | None
     #: With what holds before the amendment takes effect.
     new: TranchePlan
+
+
+class NewVersion(NamedTuple):
+    """A new version that may be signed by its text."""
+
+    #: As it stands, with a site and a SKU for each tranche.
+    plan: ContractPlan
+    event: versions.ContractAmended
+    changed: list[_Changed]
+    #: Where else tranches that leave a choice were tried.
+    choice: choosing.Choice
 
 
 def is_amendment(state: State, plan: ContractPlan) -> bool:
@@ -71,15 +86,69 @@ def amend(
 ) -> Answer | Refusal:
     """Sign a new version. `open_since` is when the open billing period began.
 
-    Refuses, in this order: contract_version (versions follow one after the other); bad_effective (before the version
-    before it, or in the past); not_amendable (seller, tenant, currency, a tranche, right or cap that is missing, a
-    right that differs, a cap below what was drawn); opened_already, signed_already (an opening that is not as it
-    was); for each tranche in turn what it may not change (not_amendable), bad_term (it begins, or ends, before the
-    amendment holds), and what `signing.sign` refuses of a tranche; bad_relief (of the contract); what
+    Refuses, in this order: policy_version; contract_version (versions follow one after the other); bad_effective
+    (before the version before it, or in the past); not_amendable (seller, tenant, currency, a tranche that is
+    missing, what `regrants.refuse_regrant` refuses, a cap that is missing, or below what was drawn);
+    opened_already, signed_already (an opening that is not as it was); for each tranche in turn what it may not
+    change (not_amendable), bad_term (it begins, or ends, before the amendment holds), and what `signing.sign`
+    refuses of a tranche; bad_relief (of the contract); what `contradicting.refuse_shortfall`,
     `clauses.refuse_remedies` and `clauses.refuse_payments` refuse; unknown_hold, other_currency; what
-    `exercise.refuse_rights` refuses, bad_term (a right is over before it may be used), bad_scope (a termination that
-    has lost its longstop); first_refusal; and, unless that is overridden, oversold, no_whole_racks, no_power, as far
-    as it takes more than before.
+    `exercise.refuse_rights` refuses, bad_term (a right is over before it may be used), bad_scope (one that is added
+    is over nothing, by `scopes.refuse_empty`; a termination has lost its longstop); first_refusal; what
+    `contradicting.refuse_contradicting` and `contradicting.refuse_unsettled` refuse; and, unless that is
+    overridden, oversold, no_whole_racks, no_power, as far as it takes more than before.
+    """
+    no = signing.refuse_policy(state, command)
+    if no is not None:
+        return no
+    hold = state.holds.get(command.hold) if command.hold else None
+    decided = decide(state, supplied, calendar, command, hold, open_since, at)
+    if isinstance(decided, Refusal):
+        return decided
+    plan, event, changed, choice = decided
+    granted = [*event.rights, *event.regranted]
+    sales = _sales(supplied, changed, at)
+    sales += refusals.granted(
+        state, supplied, regrants.as_stated(state.rights, plan, granted), at, state.rights
+    )
+    no = refusals.refuse_unoffered(state, calendar, plan.tenant, sales, hold, at)
+    no = no or contradicting.refuse_contradicting(
+        state, calendar, command.plan, plan, max(event.effective_at, at)
+    )
+    last = state.versions[plan.id][-1].plan
+    unsettled = [each.new.id for each in changed] + contradicting.said_otherwise(last, command.plan)
+    no = no or contradicting.refuse_unsettled(state, command.plan, unsettled)
+    if no is not None:
+        return choosing.every_place(no, choice)
+    no = overlays.refuse_below_floor(state, plan)
+    no = no or _refuse_oversold(state, supplied, calendar, event, changed, hold, at)
+    no = no or _refuse_unbindable(state, supplied, calendar, plan, changed, at)
+    if no is not None and not command.override:
+        return choosing.every_place(no, choice)
+    if hold is not None:
+        emit(contracts.HoldReleased(hold.id, hold.site, hold.sku, f"signed: {plan.id}"))
+    _emit_amended(
+        state, supplied, calendar, replace(event, override=command.override if no else ""), changed, at, emit
+    )
+    return {
+        "contract": plan.id, "signed": True, "tranches": {}, "version": plan.version,
+        "effective_at": event.effective_at,
+    }  # fmt: skip
+
+
+def decide(
+    state: State,
+    supplied: supply.State,
+    calendar: Calendar,
+    command: contracts.SignContract,
+    hold: contracts.Hold | None,
+    open_since: int,
+    at: int,
+    *,
+    theirs: bool = False,
+) -> NewVersion | Refusal:
+    """What a new version comes to by its text, before anybody asks whether there is enough for it. Refuses what
+    `amend` does up to first_refusal. `theirs`: what its seller builds is not known here.
     """
     plan, last = command.plan, state.versions[command.plan.id][-1]
     effective_at = plan.effective_at or at
@@ -87,42 +156,26 @@ def amend(
     no = no or cutover.refuse_reopening(last.plan, state, command.opening)
     changed = [] if no else _changed(state, supplied, last.plan, plan, effective_at, at)
     no = no or (changed if isinstance(changed, Refusal) else None)
-    no = no or lateness.refuse_relief(plan.relief, "relief")
-    no = no or clauses.refuse_remedies(plan) or clauses.refuse_payments(supplied, plan)
-    hold = state.holds.get(command.hold) if command.hold else None
+    no = no or lateness.refuse_relief(plan.relief, "relief") or contradicting.refuse_shortfall(state, plan)
+    no = no or clauses.refuse_remedies(plan) or clauses.refuse_payments(supplied, plan, theirs=theirs)
+    choice = choosing.Choice(plan, ())
     if no is None and command.hold:
         no = signing.refuse_hold(replace(command, opening=None), hold)
     if no is None and not isinstance(changed, Refusal):
-        changed = _placed(state, supplied, calendar, plan, changed, hold, at)
+        changed, choice = _placed(state, supplied, calendar, plan, changed, hold, at)
         plan = _as_it_stands(state, plan, changed)
-    granted = _granted(last.plan, plan, effective_at if effective_at > at else 0)
+    granted = regrants.granted_anew(last.plan, plan, effective_at if effective_at > at else 0)
     no = no or _refuse_granted(state, supplied, plan, granted, at)
     if no is not None:
         return no
     assert isinstance(changed, list)
-    policy = state.policy
     event = versions.ContractAmended(
-        command.plan, effective_at, tuple(each.new for each in changed), tuple(granted), policy.version,
-        overlays.confidence_for(state, plan.id),
+        command.plan, effective_at, tuple(each.new for each in changed),
+        tuple(each for each in granted if each.id not in state.rights), state.policy.version,
+        overlays.confidence_for(state, plan.id), "",
+        tuple(each for each in granted if each.id in state.rights), regrants.withdrawn(last.plan, plan),
     )  # fmt: skip
-    sales = _sales(supplied, changed, at)
-    sales += refusals.granted(state, supplied, replace(plan, rights=tuple(granted)), at)
-    no = refusals.refuse_unoffered(state, calendar, plan.tenant, sales, hold, at)
-    if no is not None:
-        return no
-    no = overlays.refuse_below_floor(state, plan)
-    no = no or _refuse_oversold(state, supplied, calendar, event, changed, hold, at)
-    no = no or _refuse_unbindable(state, supplied, calendar, plan, changed, at)
-    if no is not None and not command.override:
-        return no
-    if hold is not None:
-        emit(contracts.HoldReleased(hold.id, hold.site, hold.sku, f"signed: {plan.id}"))
-    _emit_amended(
-        state, supplied, calendar, replace(event, override=command.override if no else ""), changed, at, emit
-    )
-    return {
-        "contract": plan.id, "signed": True, "tranches": {}, "version": plan.version, "effective_at": effective_at,
-    }  # fmt: skip
+    return NewVersion(plan, event, changed, choice)
 
 
 def _emit_amended(
@@ -146,6 +199,8 @@ def _emit_amended(
                 emit(contracts.TrancheUnbound(name))
     if event.effective_at <= at:
         emit(contracts.taking_effect(state, event.plan.id, event.plan.version))
+        for withdrawn in event.withdrawn:
+            emit(rights.RightLapsed(withdrawn, HoldId(""), 0))
     for each in changed:
         if state.tranches[each.new.id].standing is Standing.SIGNED and each.new.start_at <= at:
             emit(contracts.TrancheStarted(each.new.id))
@@ -188,14 +243,9 @@ def _refuse_kept(state: State, last: ContractPlan, plan: ContractPlan) -> Refusa
     for tranche in last.tranches:
         if tranche.id not in stated:
             return _not(plan, f"tranche {tranche.id} is missing; it is ended by its end", "tranches")
-    granted = {right.id: (place, right) for place, right in enumerate(plan.rights)}
-    for right in last.rights:
-        if right.id not in granted:
-            return _not(plan, f"right {right.id} is missing", "rights")
-        place, new = granted[right.id]
-        if new != right:
-            used = state.rights[right.id].life.value
-            return _not(plan, f"right {right.id} stays as it was granted (it is {used})", f"rights[{place}]")
+    no = regrants.refuse_regrant(state.rights, last.rights, plan.rights)
+    if no is not None:
+        return no
     caps = {cap.id: (place, cap) for place, cap in enumerate(plan.caps)}
     for cap in last.caps:
         if cap.id not in caps:
@@ -256,7 +306,7 @@ def _placed(
     changed: list[_Changed],
     hold: contracts.Hold | None,
     at: int,
-) -> list[_Changed]:
+) -> tuple[list[_Changed], choosing.Choice]:
     """The tranches with a site and a SKU each: those that leave a choice, and cannot stay where they are, anew."""
     anew = [
         each
@@ -265,17 +315,19 @@ def _placed(
         and (each.old is None or calendars.stock_of(each.old.plan) != calendars.stock_of(each.new))
     ]
     if not anew:
-        return changed
+        return changed, choosing.Choice(plan, ())
     without = state.fork()
     for name in [each.new.id for each in anew if each.old is not None]:
         del without.tranches[name]
         for right in [right for right in without.rights.values() if right.plan.tranche == name]:
             del without.rights[right.plan.id]
     free = Calendar(supplied, without) if len(without.tranches) < len(state.tranches) else calendar
-    left = nomination.Left(free, overlays.confidence_for(state, plan.id), hold)
-    alone = replace(plan, tranches=tuple(each.new for each in anew))
-    found = {each.id: each for each in nomination.nominate(supplied, left, alone, at)[0].tranches}
-    return [each._replace(new=found.get(each.new.id, each.new)) for each in changed]
+    there = choosing.Places(without, supplied, free, overlays.confidence_for(state, plan.id), hold, at)
+    new = {each.new.id: each.new for each in anew}
+    stated = replace(plan, tranches=tuple(new.get(each.id, each) for each in plan.tranches))
+    choice = choosing.choose(there, stated, new)
+    found = {each.id: each for each in choice.plan.tranches if each.id in new}
+    return [each._replace(new=found.get(each.new.id, each.new)) for each in changed], choice
 
 
 def _as_it_stands(state: State, plan: ContractPlan, changed: list[_Changed]) -> ContractPlan:
@@ -324,21 +376,19 @@ def _due_before(plan: TranchePlan, since: int) -> list[tuple[int, int]]:
     return [part for part in due if part[0] < since]
 
 
-def _granted(last: ContractPlan, plan: ContractPlan, not_before: int) -> list[RightPlan]:
-    """Rights that a new version adds, to be used once it holds."""
-    before = {right.id for right in last.rights}
-    return [
-        replace(right, opens_at=max(right.opens_at, not_before))
-        for right in plan.rights
-        if right.id not in before
-    ]
-
-
 def _refuse_granted(
     state: State, supplied: supply.State, plan: ContractPlan, granted: list[RightPlan], at: int
 ) -> Refusal | None:
     places = {right.id: f"rights[{place}]" for place, right in enumerate(plan.rights)}
-    no = exercise.refuse_rights(state, supplied, replace(plan, rights=tuple(granted)), at)
+    changed = {right.id for right in state.versions[plan.id][-1].plan.rights} & {
+        right.id for right in granted
+    }
+    without = replace(
+        state, rights={name: state.rights[name] for name in state.rights if name not in changed}
+    )
+    stated_anew = replace(plan, rights=tuple(granted))
+    no = exercise.refuse_rights(without, supplied, stated_anew, at)
+    no = no or scopes.refuse_empty(state, supplied, stated_anew, changed)
     if no is not None and no.field.startswith("rights["):
         number, _, rest = no.field.removeprefix("rights[").partition("]")
         return replace(no, field=places[granted[int(number)].id] + rest)
@@ -368,18 +418,11 @@ def _more(supplied: supply.State, each: _Changed) -> Steps:
     return more
 
 
-def _stretches(steps: Steps, at: int) -> Iterator[tuple[Interval, int]]:
-    ends = [*steps.starts[1:], INSTANT_MAX]
-    for (start, value), end in zip(steps, ends, strict=True):
-        if value > 0 and end > at:
-            yield Interval(max(start, at), end), value
-
-
 def _sales(supplied: supply.State, changed: list[_Changed], at: int) -> list[Sale]:
     """What an amendment takes more, stretch by stretch."""
     found = []
     for each in changed:
-        for window, nodes in _stretches(_more(supplied, each), at):
+        for window, nodes in timeline.positive(_more(supplied, each), at):
             price = prices.price_at(each.new, window.start).price_micros_per_gpu_hour
             what, where = f"tranche {each.new.id}", f"tranches[{each.place}]"
             found.append(Sale(calendars.stock_of(each.new), window, nodes, price, what, where))
@@ -402,24 +445,27 @@ def _refuse_oversold(
         del copy.holds[hold.id]
     after, confidence = Calendar(supplied, copy), event.confidence
     stocks = {calendars.stock_of(each.new) for each in changed}
-    stocks |= {Stock(right.site, right.sku) for right in event.rights if right.kind is RightKind.CALL}
+    granted = (*event.rights, *event.regranted)
+    stocks |= {Stock(right.site, right.sku) for right in granted if right.kind is RightKind.CALL}
     stocks |= {
         calendars.stock_of(copy.tranches[right.tranche].plan)
-        for right in event.rights
+        for right in granted
         if right.kind is RightKind.EXTENSION
     }
+    as_stated = regrants.as_stated(state.rights, _as_it_stands(copy, event.plan, []), granted)
     for stock in sorted(stocks):
         was, left = calendar.available(stock, confidence), after.available(stock, confidence)
         for when in sorted({at, *(start for start in (*was.starts, *left.starts) if start > at)}):
             if left.at(when) < min(0, was.at(when)):
                 over = min(0, was.at(when)) - left.at(when)
-                return _oversold(copy, supplied, event, changed, stock, when, over)
+                more = refusals.granted(state, supplied, as_stated, 0, state.rights)
+                return _oversold(supplied, event, changed, more, stock, when, over)
     return None
 
 
 def _oversold(
-    state: State, supplied: supply.State, event: versions.ContractAmended, changed: list[_Changed], stock: Stock,
-    when: int, over: int,
+    supplied: supply.State, event: versions.ContractAmended, changed: list[_Changed], granted: list[Sale],
+    stock: Stock, when: int, over: int,
 ) -> Refusal:  # fmt: skip
     """Which of what is taken more, in turn, is the one for which there is too little."""
     taken = [
@@ -427,13 +473,11 @@ def _oversold(
         for each in changed
         if calendars.stock_of(each.new) == stock
     ]
-    for place, right in enumerate(event.plan.rights):
-        alone = replace(
-            _as_it_stands(state, event.plan, []), rights=(right,) if right in event.rights else ()
-        )
-        sales = [sale for sale in refusals.granted(state, supplied, alone, 0) if sale.stock == stock]
-        nodes = sum(sale.nodes for sale in sales if sale.window.start <= when < sale.window.end)
-        taken.append((f"right {right.id} may take", f"rights[{place}]", nodes))
+    taken += [
+        (f"{sale.what} may take", sale.where, sale.nodes)
+        for sale in granted
+        if sale.stock == stock and sale.window.start <= when < sale.window.end
+    ]
     what, where, missing = "what may be extended takes", "tranches", over
     for told, field, nodes in reversed(taken):
         if nodes > 0 and missing > 0:
@@ -454,7 +498,8 @@ def _refuse_unbindable(
     """Whether what it adds finds whole racks, and power."""
     added = [each for each in changed if each.old is None]
     alone = replace(plan, tranches=tuple(each.new for each in added))
-    bound = signing.bind(state, supplied, calendar, alone, at)
+    sure = overlays.confidence_for(state, plan.id)
+    bound = fitting.bind(state, supplied, calendar, alone, sure, at)
     if not isinstance(bound, Refusal):
         return None
     number, _, rest = bound.field.removeprefix("tranches[").partition("]")

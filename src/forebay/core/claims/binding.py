@@ -101,15 +101,19 @@ def that_make_room(
     changed asks so for what it has.
     """
     nodes = {node for first, count in runs for node in range(first, first + count)}
-    later = [other for other in state.tranches.values() if other.runs and _begins_later(other, tranche)]
-    leave = [other.plan.id for other in later if _in_the_way(other, tranche, nodes)]
+    # Nodes are those of a stock: nobody else has any of them.
+    here = (state.tranches[name] for name in calendar.tranches(Stock(tranche.plan.site, tranche.plan.sku)))
+    leave = [other.plan.id for other in here if _in_the_way(other, tranche, nodes)]
     # What it has of these nodes already is not in its own way.
     own = [tranche.plan.id] if tranche.runs == runs else []
     room = Room(calendar, tranche, lambda other: other.plan.id in {*leave, *own}, (), supplied)
     wanted_w = power_of(tranche.plan, runs, supplied)
     short = {level for level, watts in wanted_w.items() if watts > room.left_w(level)}
-    for other in sorted(later, key=lambda other: other.plan.start_at, reverse=True):
-        if short and other.plan.id not in leave and short & set(power_of(other.plan, other.runs, supplied)):
+    for other in calendar.holdings.last_first(short):
+        if not short:
+            break
+        begins_later = other.plan.id not in leave and _begins_later(other, tranche)
+        if begins_later and short & set(power_of(other.plan, other.runs, supplied)):
             leave.append(other.plan.id)
             short = {level for level in short if wanted_w[level] > room.left_w(level)}
     return leave

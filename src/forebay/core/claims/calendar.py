@@ -18,12 +18,23 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from forebay.core import supply, timeline
-from forebay.core.claims import contracts, deliveries, parties, rented, rights, spares, versions, workdays
+from forebay.core.claims import (
+    acceptance,
+    contracts,
+    deliveries,
+    parties,
+    ranking,
+    rented,
+    rights,
+    spares,
+    versions,
+    workdays,
+)
 from forebay.core.claims.contracts import Standing
 from forebay.core.claims.holdings import Holdings
 from forebay.core.claims.rights import Life, RightKind, RightPlan
-from forebay.core.claims.terms import Spares, TranchePlan, Unit
-from forebay.core.ids import Event, HoldId, MilestoneId, RightId, SiteId, SkuId, TrancheId
+from forebay.core.claims.terms import ContractPlan, Spares, TranchePlan, Unit
+from forebay.core.ids import ContractId, Event, HoldId, MilestoneId, RightId, SiteId, SkuId, TrancheId
 from forebay.core.supply import blocks, schedule
 from forebay.core.supply.blocks import Confidence, Outlook
 from forebay.core.timeline import INSTANT_MAX, Interval, Steps
@@ -88,12 +99,21 @@ class Calendar:
         self.touched: set[Stock] = set()
         #: Stocks of which one tranche more is promised, and from when to when: at other times all stays as it was.
         self.signed: dict[Stock, Interval] = {}
+        #: Contracts that say, in some version, who goes short before whom.
+        self.speaking: set[ContractId] = set()
+        for known in claimed.versions.values():
+            for version in known:
+                self._heed(version.plan)
         for tranche in claimed.tranches.values():
             self._list_tranche(tranche.plan)
         for hold in claimed.holds.values():
             self._list_hold(hold)
         for right in claimed.rights.values():
             self._list_right(right.plan)
+
+    def _heed(self, plan: ContractPlan) -> None:
+        if ranking.said_once([plan]):
+            self.speaking.add(plan.id)
 
     def _list_tranche(self, plan: TranchePlan) -> None:
         stock = stock_of(plan)
@@ -245,6 +265,7 @@ class Calendar:
             case blocks.MilestoneForecast() | blocks.MilestoneReached() | blocks.ForecastRecorded():
                 self._dates_changed(event.site)
             case contracts.ContractSigned():
+                self._heed(event.plan)
                 for plan in event.plan.tranches:
                     self._promised(self._claimed.tranches[plan.id].plan)
                 for right in event.plan.rights:
@@ -256,7 +277,13 @@ class Calendar:
             case contracts.TrancheAdded():
                 self._promised(event.plan)
             case versions.ContractAmended():
+                self._heed(event.plan)
                 self._amended(event)
+            case versions.AmendmentTookEffect():
+                for known in self._claimed.rights.values():
+                    if known.contract == event.contract and known.earlier:
+                        self._right_changed(known.plan)
+                self._ranked_anew(event.contract)
             case contracts.TrancheNominated():
                 self._nominated(event)
             case contracts.TrancheStarted() | contracts.TrancheRebound():
@@ -286,12 +313,21 @@ class Calendar:
             case (
                 rented.CapacityRented()
                 | rented.RentedRightUsed()
+                | rented.RentalAmended()
                 | deliveries.DeliveryNotified()
                 | deliveries.DeliveryMade()
                 | deliveries.DeliveryForecast()
                 | deliveries.DeliveryOverdue()
             ):
                 self._rented_changed()
+            case acceptance.DeliveryAccepted() if event.tranche in self._claimed.rented.tranches:
+                self._rented_changed()
+
+    def _ranked_anew(self, contract: ContractId) -> None:
+        """Another version holds: it may say otherwise who is served first."""
+        if ranking.said_once(each.plan for each in self._claimed.versions[contract]):
+            own = (each for each in self._claimed.tranches.values() if each.contract == contract)
+            self.touched |= {stock_of(each.plan) for each in own}
 
     def _rented_changed(self) -> None:
         for site in self._claimed.rented.sites:
@@ -343,7 +379,7 @@ class Calendar:
         self._rights, self._refusals, self._backstops = {}, {}, {}
         for right in self._claimed.rights.values():
             self._list_right(right.plan)
-        for right_plan in event.rights:
+        for right_plan in (*event.rights, *event.regranted):
             self._right_changed(right_plan)
         for stock in stocks:
             self.touched.add(stock)
@@ -427,10 +463,33 @@ def _taken_by_hold(hold: contracts.Hold) -> Encumbrance:
 def taken_by_right(
     right: rights.Right, state: contracts.State, supplied: supply.State
 ) -> Iterator[Encumbrance]:
-    """What a call or an extension may still take; nothing for any other right, and for one that is over."""
-    plan = right.plan
+    """What a call or an extension may still take; nothing for any other right, and for one that is over. Beside its
+    terms, what those that are to come let it take more.
+    """
     if right.life not in (Life.DORMANT, Life.OFFERED):
         return
+    now = _taken_by(right, right.plan, state, supplied)
+    if now is None:
+        return
+    yield now
+    kept = _steps(now) if right.to_come else NOTHING
+    for later in right.to_come:
+        taken = _taken_by(right, later.plan, state, supplied)
+        more = (_steps(taken) if taken else NOTHING).minus(kept)
+        for window, nodes in timeline.positive(more):
+            extra = now._replace(window=window, nodes=nodes)
+            kept = kept.plus(_steps(extra))
+            yield extra
+
+
+def _steps(taken: Encumbrance) -> Steps:
+    return timeline.summed([(taken.window.start, taken.nodes), (taken.window.end, -taken.nodes)])
+
+
+def _taken_by(
+    right: rights.Right, plan: RightPlan, state: contracts.State, supplied: supply.State
+) -> Encumbrance | None:
+    """What a right may take under these terms."""
     if plan.kind is RightKind.CALL:
         nodes = (plan.racks_max - right.racks) * supplied.skus[plan.sku].nodes_per_rack
         start_at = min(rights.notice_ends(plan, state.calendars, plan.opens_at), INSTANT_MAX)
@@ -439,13 +498,13 @@ def taken_by_right(
     elif plan.kind is RightKind.EXTENSION:
         tranche = state.tranches[plan.tranche]
         if tranche.standing is Standing.ENDED:
-            return
+            return None
         nodes = contracts.nodes_promised(tranche.plan, supplied)
         start_at = tranche.plan.end_at
         end_at = min(start_at + plan.term_s * SECOND_US, INSTANT_MAX)
     else:
-        return
-    yield Encumbrance(Interval(start_at, end_at), nodes, plan.kind.value, plan.id)
+        return None
+    return Encumbrance(Interval(start_at, end_at), nodes, plan.kind.value, plan.id)
 
 
 def stock_of(plan: TranchePlan) -> Stock:

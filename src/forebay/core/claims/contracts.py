@@ -14,16 +14,27 @@ from enum import StrEnum
 from typing import NamedTuple, get_args
 
 from forebay.core import supply
-from forebay.core.claims import acceptance, deliveries, opening, prices, relief, rented, rights, versions
+from forebay.core.claims import (
+    acceptance,
+    deliveries,
+    opening,
+    prices,
+    regrants,
+    relief,
+    rented,
+    rights,
+    versions,
+)
 from forebay.core.claims.acceptance import AcceptanceEvent, DeliveredPart, PartLife
 from forebay.core.claims.deliveries import DeliveryEvent
 from forebay.core.claims.noderuns import dated_less, joined_runs, runs_less
+from forebay.core.claims.offers import OfferEvent
 from forebay.core.claims.opening import Opening
 from forebay.core.claims.parties import Estate, EstateApplied, Overlay, OverlayApplied, PartyEvent
 from forebay.core.claims.relief import Relief
 from forebay.core.claims.rented import Rented, RentedEvent
 from forebay.core.claims.rights import Life, Right, RightEvent
-from forebay.core.claims.shorts import Short, ShortfallAssessed
+from forebay.core.claims.shorts import Short, ShortfallAssessed, Unallocated
 from forebay.core.claims.terms import ContractPlan, PromisePolicy, TranchePlan, Unit
 from forebay.core.claims.workdays import BusinessCalendar, BusinessCalendarApplied
 from forebay.core.ids import (
@@ -76,6 +87,8 @@ class SignContract(Command):
     hold: HoldId = HoldId("")
     #: How it stands, for a contract that runs already; None for a new one.
     opening: Opening | None = None
+    #: Version of the promise policy under which it was quoted; 0 for whichever is in force.
+    policy: int = 0
 
 
 @dataclass(slots=True)
@@ -329,6 +342,8 @@ class State:
     versions: dict[ContractId, tuple[versions.Version, ...]] = field(default_factory=dict)
     #: What was published of each index.
     indices: dict[IndexId, tuple[prices.IndexValue, ...]] = field(default_factory=dict)
+    #: What is missing of which stock, and nobody says who goes short of it.
+    unallocated: dict[tuple[SiteId, SkuId], tuple[Unallocated, ...]] = field(default_factory=dict)
 
     def fork(self) -> State:
         """A copy whose containers are its own."""
@@ -336,7 +351,7 @@ class State:
             self.contracts.copy(), self.tranches.copy(), self.policy, self.holds.copy(), self.rights.copy(),
             self.drawn.copy(), self.shorts.copy(), self.by_hand.copy(), self.customers.copy(), self.offers.copy(),
             self.calendars.copy(), self.openings.copy(), self.estate, self.overlays.copy(), self.deliveries.copy(),
-            self.rented.fork(), self.versions.copy(), self.indices.copy(),
+            self.rented.fork(), self.versions.copy(), self.indices.copy(), self.unallocated.copy(),
         )  # fmt: skip
 
 
@@ -512,8 +527,8 @@ def meant(state: State, entry: Due) -> bool:
     if entry.what == "hold":
         hold = state.holds.get(HoldId(entry.about))
         return hold is not None and hold.expires_at == entry.at
-    if entry.what == "rented_delivery":
-        return entry in rented.still_due(state.rented.tranches[TrancheId(entry.about)], state.deliveries)
+    if entry.what.startswith("rented_"):
+        return rented.still_meant(state.rented, state.deliveries, state.policy.notice_grace_s, entry)
     if entry.what in ("deadline", "measure"):
         return entry in _right_dues(state, state.rights[RightId(entry.about)])
     if entry.what == "amendment":
@@ -547,7 +562,7 @@ def dues(state: State) -> Dues:
     found += [entry for contract in state.versions for entry in amendments_due(state, contract)]
     found += [entry for right in state.rights.values() for entry in _right_dues(state, right)]
     found += [entry for tranche in state.tranches.values() for entry in _part_dues(state, tranche)]
-    found += rented.all_still_due(state.rented, state.deliveries)
+    found += rented.all_still_due(state.rented, state.deliveries, state.policy.notice_grace_s)
     return Dues(found + [Due(hold.expires_at, "hold", hold.id, 0) for hold in state.holds.values()])
 
 
@@ -602,7 +617,7 @@ def _apply_beside(state: State, supplied: supply.State, heap: Dues, event: Event
     match event:
         case rights.RightExercised():
             was_right = state.rights[event.right]
-            keep_right(state, heap, rights.advanced(was_right, event))
+            settle_right(state, heap, rights.advanced(was_right, event), at)
             cap = (was_right.contract, was_right.plan.cap)
             if was_right.plan.cap:
                 state.drawn[cap] = state.drawn.get(cap, 0) + event.drawn_micros
@@ -613,7 +628,7 @@ def _apply_beside(state: State, supplied: supply.State, heap: Dues, event: Event
             | rights.BackstopMeasured()
             | rights.ClockResumed()
         ):
-            keep_right(state, heap, rights.advanced(state.rights[event.right], event))
+            settle_right(state, heap, rights.advanced(state.rights[event.right], event), at)
             if isinstance(event, rights.SaleOffered):
                 asked = state.offers.get(event.hold, ())
                 state.offers[event.hold] = tuple(dict.fromkeys((*asked, event.right)))
@@ -632,6 +647,8 @@ def _apply_beside(state: State, supplied: supply.State, heap: Dues, event: Event
                 keep_right(state, heap, right)
             for tranche in state.tranches.values():
                 _push_parts(state, heap, tranche)
+            for entry in rented.all_still_due(state.rented, state.deliveries, state.policy.notice_grace_s):
+                heap.push(entry)
         case ShortfallAssessed():
             stock = (event.site, event.sku)
             state.shorts.pop(stock, None)
@@ -640,13 +657,17 @@ def _apply_beside(state: State, supplied: supply.State, heap: Dues, event: Event
                 state.shorts[stock] = event.shorts
             if event.reason:
                 state.by_hand[stock] = event.reason
+            state.unallocated.pop(stock, None)
+            if event.unallocated:
+                state.unallocated[stock] = event.unallocated
         case EstateApplied():
             state.estate = event.estate
         case OverlayApplied():
             state.overlays[event.overlay.contract] = event.overlay
         case _:
-            rented.record(state.rented, state.deliveries, state.calendars, heap, event)
-            _hand_over(state, supplied, heap, event, at)
+            grace_s = state.policy.notice_grace_s
+            if not rented.record(state.rented, state.deliveries, state.calendars, grace_s, heap, event, at):
+                _hand_over(state, supplied, heap, event, at)
 
 
 def _sign(state: State, heap: Dues, event: ContractSigned, at: int) -> None:
@@ -673,10 +694,7 @@ def _hand_over(state: State, supplied: supply.State, heap: Dues, event: Event, a
     """A part is ready, is answered or paid for; or a date moves."""
     if isinstance(event, relief.ReliefGranted):
         was = state.tranches[event.tranche]
-        granted = Relief(
-            event.kind, event.start_at, event.end_at, event.granted_until_at, event.received_at, event.reason
-        )
-        state.tranches[event.tranche] = was._replace(reliefs=(*was.reliefs, granted))
+        state.tranches[event.tranche] = was._replace(reliefs=(*was.reliefs, relief.as_granted(event)))
     elif isinstance(event, AcceptanceEvent):
         was = state.tranches[event.tranche]
         told = was._replace(parts=acceptance.advanced_parts(was.parts, event))
@@ -740,6 +758,18 @@ def keep_right(state: State, heap: Dues, right: Right) -> None:
         heap.push(entry)
 
 
+def settle_right(state: State, heap: Dues, right: Right, at: int) -> None:
+    """Record a right, with the terms that hold for it now."""
+    keep_right(
+        state, heap, regrants.on_present_terms(right, at, term_end(state, right.plan), state.calendars)
+    )
+
+
+def term_end(state: State, plan: rights.RightPlan) -> int:
+    """When the term ends of the tranche that a right is about; 0 for a right about none."""
+    return state.tranches[plan.tranche].plan.end_at if plan.tranche else 0
+
+
 def _push_parts(state: State, heap: Dues, tranche: Tranche) -> None:
     for entry in _part_dues(state, tranche):
         heap.push(entry)
@@ -761,6 +791,6 @@ EVENTS: tuple[type[Event], ...] = (
     ContractSigned, ContractOpened, TrancheAdded, TrancheBound, TrancheUnbound, TrancheRebound, TrancheStarted,
     TrancheEnded, TrancheNominated, CapacityHeld, HoldReleased, PromisePolicyApplied, ShortfallAssessed,
     BusinessCalendarApplied, *get_args(RightEvent), *get_args(AcceptanceEvent), relief.ReliefGranted,
-    *get_args(PartyEvent), *get_args(DeliveryEvent), *get_args(RentedEvent),
+    *get_args(PartyEvent), *get_args(DeliveryEvent), *get_args(RentedEvent), *get_args(OfferEvent),
     *versions.EVENTS, prices.IndexPublished,
 )  # fmt: skip

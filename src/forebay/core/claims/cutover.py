@@ -17,12 +17,14 @@ from forebay.core import supply, timeline
 from forebay.core.claims import (
     binding,
     contracts,
+    contradicting,
     exercise,
     nomination,
     opening,
     overlays,
     refusals,
     rights,
+    scopes,
     vacancy,
 )
 from forebay.core.claims import calendar as calendars
@@ -75,12 +77,16 @@ def take_in(
     emit: supply.Emit,
 ) -> Answer | Refusal:
     """Sign a contract that runs already. Refuses, in this order: future_fact, bad_term (of the cutover),
-    contradiction (a tranche that runs and leaves a choice), what `exercise.refuse_rights` and `refuse_opening`
-    refuse, and what `_place` does.
+    contradiction (a tranche that runs and leaves a choice), what `exercise.refuse_rights`, `scopes.refuse_empty` (of
+    rights that are not over), `refuse_opening` and `contradicting.refuse_contradicting` refuse, and what `_place`
+    does.
     """
     no = _refuse_date(stated, at) or _refuse_choice(plan)
-    no = no or exercise.refuse_rights(state, supplied, plan, stated.at, _rights_over(stated))
+    over = _rights_over(stated)
+    no = no or exercise.refuse_rights(state, supplied, plan, stated.at, over)
+    no = no or scopes.refuse_empty(state, supplied, plan, over)
     no = no or refuse_opening(state, supplied, plan, stated)
+    no = no or contradicting.refuse_contradicting(state, calendar, plan, plan, at)
     if no is not None:
         return no
     found = _place(state, supplied, calendar, plan, stated)
@@ -93,7 +99,8 @@ def take_in(
     emit(contracts.ContractOpened(plan.id, stated))
     for stock, shorts in _missing(state, supplied, plan, stated, at).items():
         by_hand = state.by_hand.get(stock, "")
-        emit(ShortfallAssessed(*stock, policy.version, policy.confidence, shorts, by_hand))
+        still = state.unallocated.get(stock, ())
+        emit(ShortfallAssessed(*stock, policy.version, policy.confidence, shorts, by_hand, still))
     for name, taken in found.items():
         if taken.runs:
             for other in binding.that_make_room(state, supplied, calendar, state.tranches[name], taken.runs):

@@ -10,8 +10,19 @@ from collections.abc import Container
 from dataclasses import replace
 
 from forebay.core import supply, timeline, units
-from forebay.core.claims import contracts, lateness, prices, refusals, rights, shortfall, terms, workdays
-from forebay.core.claims.calendar import Calendar, Stock
+from forebay.core.claims import (
+    contracts,
+    lateness,
+    prices,
+    refusals,
+    regrants,
+    rights,
+    shortfall,
+    terms,
+    unsold,
+    workdays,
+)
+from forebay.core.claims.calendar import Calendar
 from forebay.core.claims.contracts import Standing, State, Tranche
 from forebay.core.claims.rights import Life, Right, RightKind, RightPlan
 from forebay.core.claims.terms import TranchePlan, Unit
@@ -105,9 +116,12 @@ def _refuse_scope(
     if right.kind in (RightKind.EXTENSION, RightKind.TERMINATION):
         return _refuse_tranche_right(state, plan, right, at, where)
     if right.site and right.site not in supplied.sites:
-        return Refusal("bad_scope", f"right {right.id}: there is no site {right.site}", f"{where}.site")
+        known = ", ".join(sorted(supplied.sites)) or "none"
+        told = f"right {right.id}: there is no site {right.site} (known: {known})"
+        return Refusal("bad_scope", told, f"{where}.site")
     if right.sku and right.sku not in supplied.skus:
-        told = f"right {right.id}: SKU {right.sku} is not in the catalogue"
+        known = ", ".join(sorted(supplied.skus)) or "none"
+        told = f"right {right.id}: SKU {right.sku} is not in the catalogue (known: {known})"
         return Refusal("bad_scope", told, f"{where}.sku")
     if right.kind is RightKind.REFUSAL and not (right.notice_s or right.notice):
         told = f"right {right.id}: a refusal leaves no time to answer an offer"
@@ -184,7 +198,7 @@ def _noticed(state: State, name: RightId, effective_at: int, at: int) -> Right |
         return Refusal("not_exercisable", f"right {name} is {right.life.value}", "right")
     if right.plan.kind is RightKind.REFUSAL and right.life is Life.DORMANT:
         return Refusal("not_exercisable", f"right {name} has no offer open", "right")
-    return right
+    return regrants.as_of(right, effective_at)
 
 
 def _refuse_early(right: Right, effective_at: int) -> Refusal | None:
@@ -363,12 +377,12 @@ def _put(
     if no is not None:
         return no
     one = _new_tranche(right, command, 1, first_at)
-    unsold = min(
+    left = min(
         right.unsold, _racks_unsold(state, supplied, calendar, plan, Interval(one.start_at, one.end_at))
     )
-    fits = _racks_for(cap_left_micros(state, right), one, supplied, unsold)
+    fits = _racks_for(cap_left_micros(state, right), one, supplied, left)
     if fits < plan.racks_min:
-        told = f"{unsold} racks of {plan.sku} at {plan.site} stay unsold, {fits} fit; {plan.racks_min} is the least"
+        told = f"{left} racks of {plan.sku} at {plan.site} stay unsold, {fits} fit; {plan.racks_min} is the least"
         return Refusal("nothing_unsold", told, "racks")
     no = _refuse_racks(right, command.racks, fits) if command.racks else None
     return no or _new_tranche(right, command, command.racks or fits, first_at)
@@ -377,10 +391,25 @@ def _put(
 def _racks_unsold(
     state: State, supplied: supply.State, calendar: Calendar, plan: RightPlan, window: Interval
 ) -> int:
-    """Racks in a backstop's scope, no more than it takes, that nobody has or may take at any instant of a window."""
-    available = calendar.available(Stock(plan.site, plan.sku), state.policy.confidence)
-    racks = max(0, available.least(window)) // supplied.skus[plan.sku].nodes_per_rack
+    """Racks in a backstop's scope, no more than it takes, that are unsold at any instant of a window."""
+    left = unsold.nodes_unsold(calendar, plan, state.policy.confidence)
+    racks = max(0, left.least(window)) // supplied.skus[plan.sku].nodes_per_rack
     return min(racks, plan.racks_max or racks)
+
+
+def _racks_measured(state: State, supplied: supply.State, calendar: Calendar, plan: RightPlan) -> int:
+    """The most racks that are unsold, as far as is known on the measuring date, over a term that begins as early as
+    it may, or later within the window of the right: notice may be given ahead of what is to come by then.
+    """
+    first_at = rights.notice_ends(plan, state.calendars, plan.measure_at)
+    last_at = rights.notice_ends(plan, state.calendars, plan.expires_at) if plan.expires_at else first_at
+    left = unsold.nodes_unsold(calendar, plan, state.policy.confidence)
+    # The lowest value of a term rises only where a lower one is left behind.
+    starts = [first_at, *(start_at for start_at in left.starts if first_at < start_at <= last_at)]
+    return max(
+        _racks_unsold(state, supplied, calendar, plan, Interval(start_at, start_at + plan.term_s * SECOND_US))
+        for start_at in starts
+    )
 
 
 def _racks_for(left_micros: int | None, one: TranchePlan, supplied: supply.State, most: int) -> int:
@@ -503,12 +532,12 @@ def _gpu_us(plan: TranchePlan, supplied: supply.State) -> int:
 
 def cap_left_micros(state: State, right: Right) -> int | None:
     """What a right may still draw on its cap, micro-units; None where it has none."""
-    # A right that an amendment adds may draw on a cap that it adds, and neither is in force yet.
-    known = (state.contracts[right.contract], state.versions[right.contract][-1].plan)
-    for cap in (cap for plan in known for cap in plan.caps):
-        if cap.id == right.plan.cap:
-            return cap.micros - state.drawn.get((right.contract, cap.id), 0)
-    return None
+    # A right that an amendment adds may draw on a cap that it adds, and neither is in force yet. A cap that it lowers
+    # holds from its signature on, or more could be drawn than the cap has when the amendment takes effect.
+    now = state.contracts[right.contract].version
+    known = [each.plan for each in state.versions[right.contract] if each.plan.version >= now]
+    caps = [cap.micros for plan in known for cap in plan.caps if cap.id == right.plan.cap]
+    return min(caps) - state.drawn.get((right.contract, right.plan.cap), 0) if caps else None
 
 
 # By time.
@@ -529,9 +558,7 @@ def fall_due(
     right = state.rights[RightId(due.about)]
     name, plan = right.plan.id, right.plan
     if due.what == "measure":
-        start_at = rights.notice_ends(plan, state.calendars, plan.measure_at)
-        window = Interval(start_at, start_at + plan.term_s * SECOND_US)
-        emit(rights.BackstopMeasured(name, _racks_unsold(state, supplied, calendar, plan, window)))
+        emit(rights.BackstopMeasured(name, _racks_measured(state, supplied, calendar, plan)))
         return
     offered = right.life is Life.OFFERED
     if seen_at - due.at > rights.DOWN_US and (offered or plan.kind is not RightKind.REFUSAL):

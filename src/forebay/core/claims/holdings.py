@@ -84,6 +84,12 @@ class Holdings:
         """Tranches that have not ended with nodes below a level, and the watts that they are promised there."""
         return ((self._claimed.tranches[name], watts) for name, watts in self._loads.get(level, {}).items())
 
+    def last_first(self, levels: Iterable[supply.PowerLevel]) -> list[Tranche]:
+        """Tranches with nodes below any of these levels, the last to begin first, then in order of signing."""
+        names = {name for level in levels for name in self._loads.get(level, {})}
+        turns = sorted((self._turns[name] for name in names), key=lambda turn: (-turn.start_at, turn.signed))
+        return [self._claimed.tranches[turn.tranche] for turn in turns]
+
     def follow(self, event: Event) -> None:
         """What an event, just applied, changes here."""
         if not isinstance(event, _ONLY_TAKE):

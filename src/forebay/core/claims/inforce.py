@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from forebay.core import supply
-from forebay.core.claims import contracts, prices, rights, versions
+from forebay.core.claims import contracts, prices, regrants, versions
 from forebay.core.claims.contracts import Standing, State, Tranche
-from forebay.core.claims.rights import Right
-from forebay.core.claims.terms import ContractPlan, Late, Lending
+from forebay.core.claims.rights import DatedRight, Right
+from forebay.core.claims.terms import ContractPlan, Late, Lending, TranchePlan
 from forebay.core.ids import ContractId, Event, TenantId
 from forebay.core.timeline import Dues
 
@@ -37,6 +37,27 @@ def contract_at(state: State, contract: ContractId, at: int) -> ContractPlan:
     return versions.in_force(state.versions[contract], at)
 
 
+def tranche_at(state: State, tranche: Tranche, at: int) -> TranchePlan | None:
+    """What was agreed of a tranche for an instant, by the version that holds then, at the price of that instant; None
+    where that version has no such tranche. What a right made has the terms that it was made with.
+    """
+    texts = [each.plan for each in state.versions.get(tranche.contract, ())]
+    plan = tranche.plan
+    if all(each.id != plan.id for text in texts for each in text.tranches):
+        return plan
+    held = contract_at(state, tranche.contract, at)
+    stated = next((each for each in held.tranches if each.id == plan.id), None)
+    if stated is None:
+        return None
+    price = prices.price_at(plan, at)
+    return replace(
+        contracts.nominated(stated, plan.site, plan.sku),
+        price_micros_per_gpu_hour=price.price_micros_per_gpu_hour,
+        index=price.index,
+        take_or_pay_ppm=price.take_or_pay_ppm,
+    )
+
+
 def late_at(tranche: Tranche, at: int) -> Late | None:
     """Which terms a tranche had for a part that went missing at an instant."""
     return next((each.late for each in tranche.earlier if at < each.until_at), tranche.plan.late)
@@ -57,7 +78,7 @@ def apply(state: State, supplied: supply.State, heap: Dues, event: Event, at: in
         case versions.ContractAmended():
             _amend(state, heap, event, at)
         case versions.AmendmentTookEffect():
-            _take_effect(state, heap, event)
+            _take_effect(state, heap, event, at)
         case versions.TranchePriceChanged():
             priced = state.tranches[event.tranche]._replace(priced_at=at)
             state.tranches[event.tranche] = priced
@@ -81,29 +102,32 @@ def _amend(state: State, heap: Dues, event: versions.ContractAmended, at: int) -
         contracts.push_dues(heap, state.tranches[plan.id])
     for right in event.rights:
         contracts.keep_right(state, heap, Right(right, contract, event.plan.tenant))
-    ends = {plan.id: plan.end_at for plan in event.tranches}
+    since = max(event.effective_at, at)
+    for right in event.regranted:
+        known = state.rights[right.id]
+        state.rights[right.id] = known._replace(to_come=(*known.to_come, DatedRight(since, right)))
+    for name in event.withdrawn:
+        state.rights[name] = state.rights[name]._replace(withdrawn_at=since)
+    moved = {plan.id for plan in event.tranches}
+    named = {*(right.id for right in event.rights), *event.withdrawn}
     for known in list(state.rights.values()):
-        if known.plan.tranche in ends or known.plan in event.rights:
-            end_at = state.tranches[known.plan.tranche].plan.end_at if known.plan.tranche else 0
-            closes_at = rights.closing(known.plan, end_at, state.calendars)
-            contracts.keep_right(state, heap, known._replace(closes_at=closes_at))
+        if known.plan.tranche in moved or known.plan.id in named:
+            end_at = contracts.term_end(state, known.plan)
+            contracts.keep_right(state, heap, regrants.reclosed(known, end_at, state.calendars))
     for entry in contracts.amendments_due(state, contract):
         heap.push(entry)
 
 
-def _take_effect(state: State, heap: Dues, event: versions.AmendmentTookEffect) -> None:
+def _take_effect(state: State, heap: Dues, event: versions.AmendmentTookEffect, at: int) -> None:
     """From now on a version is the contract, and its terms are those of its tranches."""
     known = next(each for each in state.versions[event.contract] if each.plan.version == event.version)
     state.contracts[event.contract] = known.plan
     for stated in known.plan.tranches:
         was = state.tranches[stated.id]
-        earlier = was.earlier
-        if (was.plan.lending, was.plan.late) != (stated.lending, stated.late):
-            earlier = (*earlier, versions.Earlier(event.effective_at, was.plan.lending, was.plan.late))
-        plan = replace(
-            was.plan, lending=stated.lending, late=stated.late, relief=stated.relief, service=stated.service,
-            maintenance=stated.maintenance,
-        )  # fmt: skip
+        plan, earlier = versions.with_terms(was.plan, was.earlier, stated, event.effective_at)
         state.tranches[stated.id] = was._replace(plan=plan, earlier=earlier, priced_at=event.effective_at)
         if was.standing is not Standing.ENDED:
             contracts.push_dues(heap, state.tranches[stated.id])
+    for right in [each for each in state.rights.values() if each.to_come]:
+        if right.contract == event.contract:
+            contracts.settle_right(state, heap, right, at)

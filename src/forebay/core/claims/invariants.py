@@ -39,6 +39,9 @@ def check(state: State, supplied: supply.State) -> Iterator[str]:
         for hold in [*open_, *(passed for passed, _ in right.passed)]:
             if hold not in state.holds:
                 yield f"right {name}: the sale that it is about, {hold}, is not held"
+    for name, right in state.rented.rights.items():
+        if (right.life is Life.OFFERED) != (name in state.rented.offers.open):
+            yield f"right {name} of what we rent is {right.life.value}, and an offer by it is open or is not"
     for contract in state.contracts.values():
         for cap in contract.caps:
             if state.drawn.get((contract.id, cap.id), 0) > cap.micros:

@@ -1,21 +1,20 @@
 """Where, and of what, is a tranche that leaves a choice?
 
 A tranche names one site, or several in order, a region or a jurisdiction; and one SKU, or further ones that would
-do, in order. When it is signed the first combination is taken in which it fits for its whole term: the SKUs in their
-order, and for each the sites in theirs (by name within a region or jurisdiction). Where it fits nowhere, the first of
-all is taken, and refused like any tranche that does not fit. Before its term begins another one may be named.
+do, in order. Its places are the SKUs in their order, and for each the sites in theirs (by name within a region or
+jurisdiction); `choosing` takes the first that it fits when it is signed. Before its term begins another one may be
+named.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from forebay.core import supply, timeline
 from forebay.core.claims import calendar as calendars
 from forebay.core.claims import contracts
 from forebay.core.claims.calendar import Calendar, Part, Stock
-from forebay.core.claims.contracts import Hold, Nomination, Tranche
+from forebay.core.claims.contracts import Hold, Tranche
 from forebay.core.claims.terms import ContractPlan, TranchePlan
 from forebay.core.ids import Refusal, SiteId, SkuId
 from forebay.core.supply.blocks import Confidence
@@ -83,7 +82,9 @@ def refuse_choice(supplied: supply.State, plan: TranchePlan, where: str) -> Refu
     for place, sku in enumerate(skus_of(plan)):
         if sku not in supplied.skus:
             field = f"{where}.substitutes[{plan.substitutes.index(sku)}]" if place else f"{where}.sku"
-            return Refusal("unknown_sku", f"tranche {plan.id}: SKU {sku} is not in the catalogue", field)
+            skus = ", ".join(sorted(supplied.skus)) or "none"
+            told = f"tranche {plan.id}: SKU {sku} is not in the catalogue (known: {skus})"
+            return Refusal("unknown_sku", told, field)
     return None
 
 
@@ -122,21 +123,3 @@ class Left:
         """A tranche is taken."""
         made = Tranche(plan, contract.id, contract.tenant, contracts.Standing.SIGNED)
         self.take(calendars.stock_of(plan), contracts.commitment(made, supplied))
-
-
-def nominate(
-    supplied: supply.State, left: Left, plan: ContractPlan, at: int
-) -> tuple[ContractPlan, tuple[Nomination, ...]]:
-    """A contract with each tranche at one site and of one SKU, and what was chosen for those that leave a choice."""
-    if not any(map(has_choice, plan.tranches)):
-        return plan, ()
-    found: list[TranchePlan] = []
-    chosen: list[Nomination] = []
-    for tranche in plan.tranches:
-        if has_choice(tranche):
-            made = [contracts.nominated(tranche, *stock) for stock in choices(tranche, supplied)]
-            tranche = next((each for each in made if left.spare(each, supplied, at) >= 0), made[0])
-            chosen.append(Nomination(tranche.id, tranche.site, tranche.sku))
-        left.promise(tranche, plan, supplied)
-        found.append(tranche)
-    return replace(plan, tranches=tuple(found)), tuple(chosen)

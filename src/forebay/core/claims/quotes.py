@@ -6,19 +6,30 @@ A *quote* searches the calendar of every stock that may serve; nothing is kept b
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from forebay.core import supply, timeline, units
 from forebay.core.claims import calendar as calendars
-from forebay.core.claims import contracts, exercise, lateness, overdrawn, refusals, shortfall
+from forebay.core.claims import (
+    choosing,
+    contracts,
+    exercise,
+    fitting,
+    lateness,
+    overdrawn,
+    refusals,
+    shortfall,
+    unsold,
+)
 from forebay.core.claims.calendar import Calendar, Part, Stock
 from forebay.core.claims.contracts import State
-from forebay.core.claims.rights import Life, Right, RightKind
+from forebay.core.claims.rights import Life, Right, RightKind, RightPlan, Unsold
 from forebay.core.claims.shorts import Short
-from forebay.core.claims.terms import Unit
-from forebay.core.ids import HoldId, SiteId, SkuId, TenantId, TrancheId
+from forebay.core.claims.terms import ContractPlan, TranchePlan, Unit
+from forebay.core.ids import ContractId, HoldId, SiteId, SkuId, TenantId, TrancheId
 from forebay.core.supply.blocks import Confidence
 from forebay.core.timeline import INSTANT_MAX, Interval, Steps
 
@@ -82,44 +93,132 @@ def quote(
 ) -> list[Offer]:
     """Offers, the earliest first; each stock once at the confidence of the policy, and where even odds are earlier,
     once at P50, which may not be signed under a policy of P90. Empty when nothing fits before the end of all dates.
+    What is offered has racks and power by the rules of signing, as far as they stand.
     """
-    found: list[tuple[int, Stock, Confidence]] = []
-    for stock in _stocks(supplied, request):
-        before = request.not_after or INSTANT_MAX
-        for confidence in dict.fromkeys((state.policy.confidence, Confidence.P50)):
-            start_at = _start(supplied, calendar, request, stock, confidence)
-            if start_at is not None and start_at < before:
-                found.append((start_at, stock, confidence))
-                before = start_at
-    # What stands in the way is looked for only where it may tell who is among the first.
-    last_at = sorted(start_at for start_at, _, _ in found)[:most][-1:]
-    offers = [
-        _offer(state, supplied, calendar, request, stock, confidence, start_at)
-        for start_at, stock, confidence in found
-        if [start_at] <= last_at
-    ]
-    return ranked(offers)[:most]
+    sure = state.policy.confidence
+    before = dict.fromkeys(_stocks(supplied, request), request.not_after or INSTANT_MAX)
+    # By date; at one date first what the policy asks for. Racks and power are looked at only where it may tell.
+    waiting: list[_Try] = []
+    for number, stock in enumerate(before):
+        for rank, confidence in enumerate(dict.fromkeys((sure, Confidence.P50))):
+            start_at = _start(supplied, calendar, request, stock, confidence, request.not_before)
+            if start_at is not None:
+                heapq.heappush(waiting, _Try(start_at, rank, number, stock, confidence))
+    found: list[Offer] = []
+    while waiting and (len(found) < most or waiting[0].start_at == found[-1].start_at):
+        at_once: dict[Stock, list[_Try]] = {}
+        first_at = waiting[0].start_at
+        while waiting and waiting[0].start_at == first_at:
+            each = heapq.heappop(waiting)
+            if first_at < before[each.stock]:
+                at_once.setdefault(each.stock, []).append(each)
+        offers = [
+            (_offer(state, supplied, calendar, request, stock, tries[0].confidence, first_at), tries)
+            for stock, tries in at_once.items()
+        ]
+        enough = len(found) + most
+        for offer, (each, *even) in sorted(offers, key=lambda made: _rank(made[0])):
+            if len(found) == enough:
+                break
+            if _has_racks(state, supplied, calendar, request, each):
+                found.append(offer)
+                if each.confidence is sure:
+                    before[each.stock] = first_at
+                continue
+            # Even odds are looked at by themselves then.
+            for other in even:
+                heapq.heappush(waiting, other)
+            since = _next_change(state, supplied, calendar, each)
+            later = None if since is None else _start(supplied, calendar, request, *each[3:], since)
+            if later is not None:
+                heapq.heappush(waiting, each._replace(start_at=later))
+    return ranked(found)[:most]
 
 
-def nominee(supplied: supply.State, calendar: Calendar, request: Request, sure: Confidence) -> Stock | None:
+class _Try(NamedTuple):
+    """From when on a request may fit a stock."""
+
+    start_at: int
+    rank: int
+    number: int
+    stock: Stock
+    confidence: Confidence
+
+
+def _shape(request: Request, stock: Stock, start_at: int) -> TranchePlan:
+    """What would be signed for a request."""
+    end_at = min(start_at + request.term_us, INSTANT_MAX)
+    return TranchePlan(
+        TrancheId(""),
+        *stock,
+        request.unit,
+        request.count,
+        start_at,
+        end_at,
+        request.price_micros_per_gpu_hour,
+    )
+
+
+def _asked(request: Request, tranche: TranchePlan) -> ContractPlan:
+    return ContractPlan(ContractId(""), 1, "", request.tenant, "", (tranche,))
+
+
+def _has_racks(
+    state: State,
+    supplied: supply.State,
+    calendar: Calendar,
+    request: Request,
+    wanted: _Try,
+) -> bool:
+    """Whether there are whole racks, and power, by the rules of signing."""
+    at = request.signed_at or request.not_before
+    racks = fitting.Racks(state, supplied, calendar, wanted.confidence, at)
+    made = _shape(request, wanted.stock, wanted.start_at)
+    return racks.refuse(made, _asked(request, made), "") is None
+
+
+def _next_change(
+    state: State,
+    supplied: supply.State,
+    calendar: Calendar,
+    wanted: _Try,
+) -> int | None:
+    """When there may be more racks, or power, than for a term that begins when it was tried: somebody there ends, or
+    more comes. None for never.
+    """
+    stock, after = wanted.stock, wanted.start_at
+    named = (name for sku in supplied.skus for name in calendar.tranches(Stock(stock.site, sku)))
+    ends = (tranche.plan.end_at for tranche in map(state.tranches.__getitem__, named) if tranche.runs)
+    coming = calendar.supply(stock, wanted.confidence).starts
+    return min((when for when in (*ends, *coming) if when > after), default=None)
+
+
+def nominee(
+    state: State, supplied: supply.State, calendar: Calendar, request: Request, sure: Confidence
+) -> Stock | None:
     """Where a tranche with this choice would be if it began at `not_before`: the first that fits, the SKUs in their
-    order and for each the sites in theirs, else by name. None where it fits nowhere from then on.
+    order and for each the sites in theirs, else by name, as signing would choose. None where it fits nowhere from
+    then on.
     """
     places = {site: place for place, site in enumerate(request.sites)}
     skus = {sku: place for place, sku in enumerate(request.skus)}
     ordered = sorted(_stocks(supplied, request), key=lambda s: (skus[s.sku], places.get(s.site, 0), s.site))
+    at = request.signed_at or request.not_before
+    places_left = choosing.Places(state, supplied, calendar, sure, None, at)
     for stock in ordered:
-        sku = supplied.skus[stock.sku]
-        nodes = request.count * (sku.nodes_per_rack if request.unit is Unit.RACK else 1)
-        term = Interval(request.not_before, min(request.not_before + request.term_us, INSTANT_MAX))
-        if calendar.available(stock, sure).least(term) >= nodes:
+        made = _shape(request, stock, request.not_before)
+        if places_left.refuse(_asked(request, made), 0, made) is None:
             return stock
     return None
 
 
 def ranked(found: Iterable[Offer]) -> list[Offer]:
     """The earliest first; then with the least in the way, the cheapest, and by site and SKU."""
-    return sorted(found, key=lambda o: (o.start_at, len(o.obstacles), o.cost_micros, o.site, o.sku))
+    return sorted(found, key=_rank)
+
+
+def _rank(offer: Offer) -> tuple[int, int, int, str, str]:
+    return (offer.start_at, len(offer.obstacles), offer.cost_micros, offer.site, offer.sku)
 
 
 def _stocks(supplied: supply.State, request: Request) -> list[Stock]:
@@ -140,12 +239,17 @@ def _nodes(supplied: supply.State, request: Request, stock: Stock) -> int:
 
 
 def _start(
-    supplied: supply.State, calendar: Calendar, request: Request, stock: Stock, confidence: Confidence
+    supplied: supply.State,
+    calendar: Calendar,
+    request: Request,
+    stock: Stock,
+    confidence: Confidence,
+    not_before: int,
 ) -> int | None:
-    """From when on a request fits a stock; None for never."""
+    """From when on, not before, there are nodes enough of a stock for a request; None for never."""
     available = calendar.available(stock, confidence)
     wanted = (Part(0, _nodes(supplied, request, stock)),)
-    return calendars.earliest(available, wanted, request.term_us, request.not_before)
+    return calendars.earliest(available, wanted, request.term_us, not_before)
 
 
 def _offer(
@@ -247,7 +351,7 @@ class Row(NamedTuple):
     extensions: int
     #: The most that is kept for sales on offer to the holder of a refusal.
     refusals: int
-    #: Floors under what stays unsold: racks that a backstop could put to its customer then, as nodes.
+    #: Floors under what stays unsold, as each backstop counts that: racks that could be put to customers, as nodes.
     backstop: int
     #: Below 0 where more is promised, or may be asked for by a right, than there will be.
     promisable: int
@@ -272,17 +376,14 @@ def capacity_table(
     """Stock by stock and month by month (calendar months in UTC): the first is what is left of the month that holds
     `from_at`. Every stock, unless `stocks` says which.
     """
-    ends = [timeline.month_end(from_at)]
-    while len(ends) < months:
-        ends.append(timeline.month_end(ends[-1]))
-    windows = [Interval(start, end) for start, end in zip([from_at, *ends[:-1]], ends, strict=True)]
+    windows = timeline.months_from(from_at, months)
     rows = []
     for stock in calendar.stocks() if stocks is None else stocks:
         taken = _taken_by_kind(state, calendar, stock)
         provisional = _is_provisional(calendar, stock)
         short = timeline.summed(
             change
-            for each in state.shorts.get(stock, ())
+            for each in shortfall.recorded(state, stock)
             for change in ((each.start_at, each.nodes), (each.end_at, -each.nodes))
         )
         available = calendar.available(stock, state.policy.confidence)
@@ -300,7 +401,7 @@ def capacity_table(
                     taken[RightKind.CALL.value].most(month),
                     taken[RightKind.EXTENSION.value].most(month),
                     taken[RightKind.REFUSAL.value].most(month),
-                    min(max(0, promisable), _backstop(state, supplied, calendar, stock, month)),
+                    _backstop(state, supplied, calendar, stock, month),
                     promisable,
                     short.most(month),
                     provisional,
@@ -330,10 +431,11 @@ def _is_provisional(calendar: Calendar, stock: Stock) -> bool:
 
 
 def _backstop(state: State, supplied: supply.State, calendar: Calendar, stock: Stock, month: Interval) -> int:
-    """Nodes that backstops over this stock could still put to their customers by then; those that share a cap count
-    once, for what the first takes the second cannot.
+    """Nodes that backstops over this stock could still put to their customers by then, no more than stay unsold as
+    each counts that; those that share a cap count once, for what the first takes the second cannot.
     """
     floors: dict[tuple[str, str], int] = {}
+    widest: dict[tuple[str, str], RightPlan] = {}
     for right in calendar.backstops(stock):
         plan = right.plan
         if right.life is not Life.DORMANT or month.end <= plan.measure_at:
@@ -344,7 +446,16 @@ def _backstop(state: State, supplied: supply.State, calendar: Calendar, stock: S
         nodes = (RACKS_MAX if racks is None else racks) * supplied.skus[plan.sku].nodes_per_rack
         key = (right.contract, plan.cap) if plan.cap else ("", plan.id)
         floors[key] = max(floors.get(key, 0), nodes)
-    return sum(floors.values())
+        if key not in widest or plan.unsold is Unsold.NOT_SOLD:
+            widest[key] = plan
+    # What is available is not sold either: whoever may put only that comes first.
+    floor = 0
+    for counts in Unsold:
+        own = [key for key, plan in widest.items() if plan.unsold is counts]
+        if own:
+            left = unsold.nodes_unsold(calendar, widest[own[0]], state.policy.confidence).least(month)
+            floor = min(max(0, left), floor + sum(floors[key] for key in own))
+    return floor
 
 
 def racks_open(state: State, supplied: supply.State, right: Right) -> int | None:

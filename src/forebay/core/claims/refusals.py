@@ -8,7 +8,7 @@ no better terms and for a while. Any other sale, and a better one, is to be offe
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from forebay.core import supply, timeline
@@ -16,9 +16,9 @@ from forebay.core.claims import calendar as calendars
 from forebay.core.claims import contracts, rights, workdays
 from forebay.core.claims.calendar import Calendar, Stock
 from forebay.core.claims.contracts import Hold, State, Tranche
-from forebay.core.claims.rights import Life, Right, RightKind
+from forebay.core.claims.rights import DatedRight, Life, Right, RightKind
 from forebay.core.claims.terms import ContractPlan
-from forebay.core.ids import Answer, HoldId, Refusal, TenantId
+from forebay.core.ids import Answer, HoldId, Refusal, RightId, TenantId
 from forebay.core.supply import Emit
 from forebay.core.timeline import Interval
 from forebay.core.units import SECOND_US
@@ -50,16 +50,26 @@ def promised(supplied: supply.State, plan: ContractPlan) -> list[Sale]:
     return found
 
 
-def granted(state: State, supplied: supply.State, plan: ContractPlan, at: int) -> list[Sale]:
-    """What the calls and extensions of a contract may take later: a call not before a notice given now has ended."""
+def granted(
+    state: State,
+    supplied: supply.State,
+    plan: ContractPlan,
+    at: int,
+    held: Mapping[RightId, Right] | None = None,
+) -> list[Sale]:
+    """What the calls and extensions of a contract may take later: a call not before a notice given now has ended. Of
+    those that are held already, what they may take more than before.
+    """
     alone = State(calendars=state.calendars)
     for tranche in plan.tranches:
         alone.tranches[tranche.id] = Tranche(tranche, plan.id, plan.tenant, contracts.Standing.SIGNED)
-    for right in plan.rights:
-        alone.rights[right.id] = Right(right, plan.id, plan.tenant)
     found = []
     for place, right in enumerate(plan.rights):
-        for each in calendars.taken_by_right(alone.rights[right.id], alone, supplied):
+        known = held.get(right.id) if held else None
+        before = len(list(calendars.taken_by_right(known, alone, supplied))) if known else 0
+        new = Right(right, plan.id, plan.tenant)
+        new = known._replace(to_come=(*known.to_come, DatedRight(at, right))) if known else new
+        for each in list(calendars.taken_by_right(new, alone, supplied))[before:]:
             stock, window, price = Stock(right.site, right.sku), each.window, right.price_micros_per_gpu_hour
             if right.kind is RightKind.CALL:
                 window = Interval(
@@ -69,7 +79,7 @@ def granted(state: State, supplied: supply.State, plan: ContractPlan, at: int) -
                 tranche = alone.tranches[right.tranche].plan
                 stock, price = calendars.stock_of(tranche), price or tranche.price_micros_per_gpu_hour
             found.append(Sale(stock, window, each.nodes, price, f"right {right.id}", f"rights[{place}]"))
-    return found
+    return [sale for sale in found if sale.window.start < sale.window.end]
 
 
 # What stands before a sale.
@@ -112,7 +122,7 @@ def _stands_before(right: Right, sales: list[Sale], hold: Hold | None, at: int) 
     own = [sale for sale in sales if in_scope(right, sale.stock, at)]
     if not own:
         return False
-    return hold is None or not _let_pass(right, hold.id, at) or not _no_better(own, hold)
+    return hold is None or not _let_pass(right, hold.id, at) or not no_better(own, hold)
 
 
 def _rank(right: Right) -> tuple[int, str]:
@@ -126,7 +136,7 @@ def in_scope(right: Right, stock: Stock, at: int) -> bool:
         plan.kind is RightKind.REFUSAL
         and right.life in (Life.DORMANT, Life.OFFERED)
         and plan.opens_at <= at
-        and (not plan.expires_at or at < plan.expires_at)
+        and (not right.closes_at or at < right.closes_at)
         and plan.site in ("", stock.site)
         and plan.sku in ("", stock.sku)
     )
@@ -136,7 +146,7 @@ def _let_pass(right: Right, hold: HoldId, at: int) -> bool:
     return any(passed == hold and at < until_at for passed, until_at in right.passed)
 
 
-def _no_better(sales: Iterable[Sale], hold: Hold) -> bool:
+def no_better(sales: Iterable[Sale], hold: Hold) -> bool:
     """Whether what is signed is no better for the customer than what was offered to the holder of a right: the same
     stock, no more of it at any instant, within the same term, and no cheaper.
     """

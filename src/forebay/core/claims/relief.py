@@ -58,6 +58,13 @@ class Relief(NamedTuple):
     reason: str
 
 
+def as_granted(event: ReliefGranted) -> Relief:
+    """What is kept of an event."""
+    return Relief(
+        event.kind, event.start_at, event.end_at, event.granted_until_at, event.received_at, event.reason
+    )
+
+
 def terms_for(contract: ContractPlan, plan: TranchePlan, kind: ReliefKind) -> ReliefTerms | None:
     """What a contract says of a kind for a tranche: the tranche's own word goes first."""
     return next((each for each in (*plan.relief, *contract.relief) if each.kind is kind), None)

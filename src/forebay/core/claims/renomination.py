@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from forebay.core import supply, timeline
 from forebay.core.claims import calendar as calendars
-from forebay.core.claims import contracts, nomination, signing
+from forebay.core.claims import contracts, contradicting, nomination, ranking, signing
 from forebay.core.claims.calendar import Calendar, Stock
 from forebay.core.claims.contracts import Standing, State, Tranche
 from forebay.core.claims.rights import Life, RightKind
@@ -26,8 +26,8 @@ def nominate_tranche(
     emit: supply.Emit,
 ) -> Answer | Refusal:
     """Put a tranche elsewhere. Refuses: unknown_tranche, tranche_over, too_late (its term has begun), outside_scope,
-    first_refusal, oversold (the tranche, then the right to go on with it), no_whole_racks, no_power. Where it is
-    already, nothing changes.
+    first_refusal, oversold (the tranche, then the right to go on with it), no_whole_racks, no_power,
+    clauses_contradict. Where it is already, nothing changes.
     """
     tranche = state.tranches.get(command.tranche)
     if tranche is None:
@@ -75,6 +75,11 @@ def _refuse_there(
         contract.id, contract.version, contract.seller, contract.tenant, contract.currency, (moved,),
         rights=tuple(right.plan for right in going),
     )  # fmt: skip
-    no = signing.refuse_unkept(without, supplied, Calendar(supplied, without), alone, at)
+    calendar = Calendar(supplied, without)
+    no = signing.refuse_unkept(without, supplied, calendar, alone, at)
+    clause = ranking.says_of(contract, tranche.plan)
+    no = no or contradicting.refuse_contradicting(
+        without, calendar, replace(alone, shortfall=clause), alone, at
+    )
     # What is asked for here has no tranches and no rights to point to.
     return None if no is None else replace(no, field="site")

@@ -9,16 +9,24 @@ from __future__ import annotations
 from dataclasses import replace
 
 from forebay.core import supply, timeline
-from forebay.core.claims import contracts, deliveries, exercise, nomination, rented, rights, signing
-from forebay.core.claims.acceptance import DeliveredPart, PartLife
+from forebay.core.claims import (
+    coming,
+    contracts,
+    deliveries,
+    exercise,
+    nomination,
+    regrants,
+    rented,
+    rights,
+    signing,
+)
 from forebay.core.claims.calendar import Calendar, Stock, stock_of
 from forebay.core.claims.contracts import Standing, State, Tranche
-from forebay.core.claims.deliveries import Dates, ForecastDelivery, NotifyDelivery, ReportDelivered
-from forebay.core.claims.rights import RightKind
-from forebay.core.claims.shorts import Short
+from forebay.core.claims.deliveries import ForecastDelivery, NotifyDelivery, ReportDelivered
+from forebay.core.claims.offers import OfferedSale
+from forebay.core.claims.rights import Life, Right, RightKind
 from forebay.core.claims.terms import ContractPlan, TranchePlan
-from forebay.core.claims.versions import Version
-from forebay.core.ids import Answer, ContractId, Event, Refusal, SiteId, TenantId, TrancheId
+from forebay.core.ids import Answer, ContractId, Event, HoldId, Refusal, SiteId, TenantId, TrancheId
 from forebay.core.supply.blocks import Confidence
 from forebay.core.timeline import INSTANT_MAX, Due, Steps
 
@@ -32,22 +40,19 @@ def rent(
     refuse; unknown_hold (a hold is the seller's). Signing what is signed, word for word, changes nothing.
     """
     plan = command.plan
-    known = state.rented.contracts.get(plan.id)
-    no = _refuse_sellers_part(command)
+    known = state.rented.versions.get(plan.id, ())
+    no = refuse_sellers_part(command)
     if no is not None:
         return no
-    if known is not None and known == plan:
+    if any(each.plan == plan for each in known):
         return {"contract": plan.id, "signed": False, "tranches": {}}
-    if known is not None:
-        told = f"contract {plan.id} is signed with other terms; an amendment is not this command"
+    if known:
+        told = f"contract {plan.id} is signed with other terms in version {plan.version}: give them a new version"
         return Refusal("contract_differs", told)
-    named = rented.sites_named(plan)
-    for site in named:
-        no = _refuse_site(state, supplied, plan, site)
-        if no is not None:
-            return no
-    strange = [site for site in named if site not in supplied.sites]
-    seen = replace(supplied, sites=supplied.sites | {site: _site(site) for site in strange})
+    no = refuse_sites(state, supplied, plan)
+    if no is not None:
+        return no
+    strange, seen = with_sites(supplied, plan)
     no = signing.refuse_written(state, seen, plan, at, theirs=True) or exercise.refuse_rights(
         state, seen, plan, at
     )
@@ -61,7 +66,7 @@ def rent(
     return {"contract": plan.id, "signed": True, "tranches": {}}
 
 
-def _refuse_sellers_part(command: contracts.SignContract) -> Refusal | None:
+def refuse_sellers_part(command: contracts.SignContract) -> Refusal | None:
     """contradiction: what only the seller of a contract can say of it."""
     plan = command.plan
     if command.opening is not None:
@@ -82,8 +87,23 @@ def _site(site: SiteId) -> supply.Site:
     return supply.Site(site, "", "", "", "UTC")
 
 
-def _refuse_site(state: State, supplied: supply.State, plan: ContractPlan, site: SiteId) -> Refusal | None:
-    where = next(
+def refuse_sites(state: State, supplied: supply.State, plan: ContractPlan) -> Refusal | None:
+    """own_site, other_seller: of the first site that a contract names where it cannot be."""
+    found = (refuse_site(state, supplied, plan, site) for site in rented.sites_named(plan))
+    return next((no for no in found if no is not None), None)
+
+
+def with_sites(supplied: supply.State, plan: ContractPlan) -> tuple[list[SiteId], supply.State]:
+    """Sites that a contract names and nobody described, and what there is with a name for each of them."""
+    strange = [site for site in rented.sites_named(plan) if site not in supplied.sites]
+    return strange, replace(supplied, sites=supplied.sites | {site: _site(site) for site in strange})
+
+
+def refuse_site(
+    state: State, supplied: supply.State, plan: ContractPlan, site: SiteId, where: str = ""
+) -> Refusal | None:
+    """other_seller, own_site: whether the seller of a contract can sell to us at a site."""
+    where = where or next(
         (f"tranches[{place}].site" for place, each in enumerate(plan.tranches) if each.site == site), "rights"
     )
     seller = state.rented.sites.get(site, plan.seller)
@@ -106,6 +126,16 @@ def refuse_rented_site(state: State, site: SiteId) -> Refusal | None:
         return None
     told = f"{site} is a site of {seller}: what we have there follows from its contract"
     return Refusal("rented_site", told, "site")
+
+
+def refuse_building(state: State, supplied: supply.State, command: supply.ApplySite) -> Refusal | None:
+    """As `refuse_rented_site`, unless it is described there as it was before, and nothing more."""
+    plan = command.plan
+    described = supply.Site(plan.id, plan.title, plan.region, plan.jurisdiction, plan.zone)
+    builds = plan.feeds or plan.halls or command.schedule is not None
+    if not builds and supplied.sites.get(plan.id) == described:
+        return None
+    return refuse_rented_site(state, plan.id)
 
 
 # Deliveries.
@@ -156,13 +186,19 @@ def notify(state: State, command: NotifyDelivery, at: int, emit: supply.Emit) ->
 
 
 def report_delivered(state: State, command: ReportDelivered, at: int, emit: supply.Emit) -> Answer | Refusal:
-    """Record that a delivery came. Refuses: unknown_tranche, unknown_delivery, bad_quantity (the date),
-    future_fact, delivered_already (on another date). The same again changes nothing.
+    """Record that a delivery came. Refuses: unknown_tranche, unknown_delivery, by_acceptance (its contract has terms
+    for acceptance: what is accepted came then), bad_quantity (the date), future_fact, delivered_already (on another
+    date). The same again changes nothing.
     """
     tranche, number = command.tranche, command.delivery
     part = _part(state, tranche, number)
     if isinstance(part, Refusal):
         return part
+    if part[0].acceptance is not None:
+        told = (
+            f"tranche {tranche} has terms for acceptance: what is accepted of it came then, and needs no more"
+        )
+        return Refusal("by_acceptance", told, "tranche")
     if command.effective_at <= 0:
         return Refusal("bad_quantity", "the date is out of range", "effective_at")
     if command.effective_at > at:
@@ -223,24 +259,9 @@ class _SellersCalendar(Calendar):
         return Steps((0,), (exercise.RACKS_MAX * supply.NODES_PER_RACK_MAX,))
 
 
-def missing_parts(plan: TranchePlan, dates: Dates, each: int, until_at: int, at: int) -> tuple[Short, ...]:
-    """How long each delivery of a tranche was, is, or is expected to be missing, in nodes (`each` in a unit), until
-    `until_at` at most; what is overdue, until now at least.
-    """
-    found = []
-    for number, part in enumerate(deliveries.committed(plan), 1):
-        known = dates.get((plan.id, number), deliveries.UNKNOWN)
-        comes_at = deliveries.told(known, part.at)
-        if not known.delivered_at:
-            comes_at = max(comes_at, at)
-        if part.at < min(comes_at, until_at):
-            found.append(Short(plan.id, part.count * each, part.at, min(comes_at, until_at)))
-    return tuple(found)
-
-
 def tranches_of(state: State, name: ContractId, at: int) -> list[Tranche]:
     """The tranches of a contract on whichever side, also those that rights made. What is rented stands as it does at
-    an instant, with what came of it as accepted where that is agreed.
+    an instant.
     """
     rented_ones = [each for each in state.rented.tranches.values() if each.contract == name]
     if not rented_ones:
@@ -253,35 +274,53 @@ def _as_held(state: State, each: rented.RentedTranche, tenant: TenantId, at: int
     plan = each.plan
     ended_at = each.ended_at or (plan.end_at if plan.end_at <= at else 0)
     standing = Standing.LIVE if plan.start_at <= at else Standing.SIGNED
-    parts: list[DeliveredPart] = []
-    for number, part in enumerate(deliveries.committed(plan) if plan.acceptance else (), 1):
-        came_at = state.deliveries.get((plan.id, number), deliveries.UNKNOWN).delivered_at
-        if came_at:
-            found = DeliveredPart(len(parts) + 1, part.count, came_at, 0, (), PartLife.ACCEPTED, came_at)
-            parts.append(found)
     standing = Standing.ENDED if ended_at else standing
-    return Tranche(plan, each.contract, tenant, standing, ended_at=ended_at, parts=tuple(parts))
+    return Tranche(
+        plan,
+        each.contract,
+        tenant,
+        standing,
+        ended_at=ended_at,
+        parts=each.parts,
+        reliefs=each.reliefs,
+        earlier=each.earlier,
+    )
 
 
 def mirror(state: State, supplied: supply.State, name: ContractId, at: int) -> State:
     """A contract of ours as its seller's World holds it, as far as both sides know it."""
     plan = state.rented.contracts[name]
     seen = State(contracts={name: plan}, drawn=state.rented.drawn, calendars=state.calendars)
-    seen.versions[name] = (Version(plan, 0, 0),)
+    seen.versions[name] = state.rented.versions[name]
     for right in state.rented.rights.values():
         if right.contract == name:
             # How much stayed unsold is the seller's to say.
             backstop = right.plan.kind is RightKind.BACKSTOP
             seen.rights[right.plan.id] = right._replace(unsold=exercise.RACKS_MAX) if backstop else right
+    for known, offer in state.rented.offers.open.items():
+        if known in seen.rights:
+            # It is answered by the terms under which it was received.
+            right = seen.rights[known]
+            then = regrants.as_of(right._replace(life=Life.DORMANT), offer.received_at)
+            seen.rights[known] = right._replace(plan=then.plan)
+            seen.holds[right.hold] = held(right, offer.sale)
     for each in tranches_of(state, name, at):
         seen.tranches[each.plan.id] = each
         # What has not come by now is missing now.
-        shorts = missing_parts(
-            each.plan, state.deliveries, contracts.nodes_each(each.plan, supplied), each.plan.end_at, at + 1
-        )
+        pieces = coming.coming(each.plan, state.deliveries, each.parts, each.reliefs, at)
+        nodes = contracts.nodes_each(each.plan, supplied)
+        shorts = coming.missing_parts(each.plan, pieces, nodes, each.plan.end_at, at + 1)
         stock = stock_of(each.plan)
         seen.shorts[stock] = (*seen.shorts.get(stock, ()), *shorts)
     return seen
+
+
+def held(right: Right, sale: OfferedSale) -> contracts.Hold:
+    """What is offered to us as its seller holds it for somebody else; for whom, we are not told."""
+    return contracts.Hold(
+        HoldId(right.plan.id), TenantId(""), sale.site, sale.sku, sale.nodes, sale.start_at, sale.end_at, INSTANT_MAX,
+        sale.price_micros_per_gpu_hour,
+    )  # fmt: skip
 
 
 def use_rented(
@@ -317,10 +356,16 @@ def use_rented(
     return answer
 
 
-def waive_rented(state: State, command: rights.WaiveRight, at: int, emit: supply.Emit) -> Answer | Refusal:
-    """Give up a right of a contract in which we are the customer. Refuses what `exercise.waive` refuses."""
-    seen = State(rights={command.right: state.rented.rights[command.right]})
-    answer = exercise.waive(seen, command, at, lambda event: None)
-    if not isinstance(answer, Refusal):
-        emit(rented.RentedRightWaived(command.right, command.effective_at or at))
+def waive_rented(
+    state: State, supplied: supply.State, command: rights.WaiveRight, at: int, emit: supply.Emit
+) -> Answer | Refusal:
+    """Give up a right of a contract in which we are the customer, or let an offer by it pass. Refuses what
+    `exercise.waive` refuses.
+    """
+    made: list[Event] = []
+    seen = mirror(state, supplied, state.rented.rights[command.right].contract, at)
+    answer = exercise.waive(seen, command, at, made.append)
+    for event in made:
+        assert isinstance(event, rights.RightWaived)
+        emit(rented.RentedRightWaived(command.right, event.effective_at, event.until_at))
     return answer

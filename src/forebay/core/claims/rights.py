@@ -53,6 +53,15 @@ class RightKind(StrEnum):
     TERMINATION = "termination"
 
 
+class Unsold(StrEnum):
+    """What of a backstop's scope counts as unsold."""
+
+    #: What is not under a signed tranche, and which no hold, call or extension may take.
+    AVAILABLE = "available"
+    #: Whatever is not under a signed tranche.
+    NOT_SOLD = "not_sold"
+
+
 class Side(StrEnum):
     """Who holds a right."""
 
@@ -106,6 +115,8 @@ class RightPlan:
     #: A termination: whether the contract's first tranche ends with it all of which nothing was accepted, if they
     #: have not begun or are to be accepted; and a later one itself only.
     first_ends_rest: bool = False
+    #: A backstop: what counts as unsold, when it is measured and when it is put.
+    unsold: Unsold = Unsold.AVAILABLE
 
 
 # Commands
@@ -216,6 +227,15 @@ class Life(StrEnum):
     LAPSED = "lapsed"
 
 
+class DatedRight(NamedTuple):
+    """Terms of a right that hold from an instant on, or held until it."""
+
+    at: int
+    plan: RightPlan
+    #: By when it was to be used; 0 for never, and for terms that are to come.
+    closes_at: int = 0
+
+
 class Right(NamedTuple):
     """A right as recorded."""
 
@@ -241,6 +261,11 @@ class Right(NamedTuple):
     offered_at: int = 0
     #: When the notice by which it was last used was received; 0 before.
     used_at: int = 0
+    #: Terms that held before amendments, and those that are signed and hold later, in order.
+    earlier: tuple[DatedRight, ...] = ()
+    to_come: tuple[DatedRight, ...] = ()
+    #: From when on an amendment grants it no more; 0 for never.
+    withdrawn_at: int = 0
 
 
 def holder(right: Right) -> Side:

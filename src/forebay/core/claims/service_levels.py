@@ -61,7 +61,8 @@ class ServiceLevel:
     ladder: tuple[Rung, ...]
     #: Nodes of a unit that have to be healthy for it to be available; 0 for the SKU's number a rack, and for all.
     healthy_nodes_min: int = 0
-    #: For how long a unit may be missing until another stands in for it, seconds; 0 where nothing is said.
+    #: For how long a unit may be missing until another stands in for it, seconds: it is down only after that. 0 where
+    #: nothing is said: it is down at once.
     replacement_s: int = 0
     crediting: Crediting = Crediting.AUTOMATIC
     #: How long after its month a credit may be claimed, seconds; 0 for one that comes by itself.

@@ -1,15 +1,17 @@
 """Who goes short, of how many nodes, and when, where more is promised than there will be?
 
 A shortfall is a normal state: a slip, a failure or a signature on the record makes one. Between two changes of the
-calendar the excess is constant, and the seller's policy shares it out among the tranches that promise something then:
-those it protects are touched last; the others by the priority that our overlay of their contract gives them, and then
-in the order of the rule. What has passed to a tranche whose term runs
-stays with it while there is somebody who still waits for more. Everybody loses whole units of its shape, and nobody a
-unit that could be left to it. There is always a policy, for without one the defaults hold; an operator may
-share out one stock by hand instead, and that stands until there is more or less to share.
+calendar the excess is constant, and is shared out among the tranches that promise something then: as their contracts
+say (`ranking`), and where these are silent by the seller's policy. Those it protects are touched last; the others by
+the priority that our overlay of their contract gives them, and then in the order of the rule. What has passed to a
+tranche whose term runs stays with it while there is somebody who still waits for more. Everybody loses whole units of
+its shape, and nobody a unit that could be left to it.
+
+There is always a policy, for without one the defaults hold; one that has no rule (`none`) leaves what clauses do not
+settle to nobody, and that is recorded too. An operator may share out one stock by hand instead, as far as no clause
+is broken by it, and that stands until there is more or less to share.
 
 What was short before now is history, and stays as it was recorded: racks that come today were not there yesterday.
-Clauses that contradict each other are not looked for here.
 """
 
 from __future__ import annotations
@@ -18,11 +20,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from forebay.core import supply
-from forebay.core.claims import contracts, inforce, overlays, prices
+from forebay.core.claims import contracts, inforce, overlays, prices, ranking
 from forebay.core.claims.calendar import ALWAYS, Calendar, Stock
 from forebay.core.claims.contracts import Standing, State, Tranche
 from forebay.core.claims.parties import Overlay
-from forebay.core.claims.shorts import AllocateShortfall, Short, ShortfallAssessed
+from forebay.core.claims.ranking import Decided, Lot, Party
+from forebay.core.claims.serving import ShortfallTerms
+from forebay.core.claims.shorts import AllocateShortfall, Short, ShortfallAssessed, Unallocated
 from forebay.core.claims.terms import PPM, PromisePolicy, Shorting
 from forebay.core.ids import Answer, ContractId, Refusal, TrancheId
 from forebay.core.timeline import INSTANT_MAX, Interval, summed, text
@@ -38,11 +42,27 @@ class _Owed(NamedTuple):
     unit: int
     #: Of these nodes, those that have passed to it.
     held: int
+    #: What its contract says of its place; None where it is silent.
+    says: ShortfallTerms | None = None
+
+    @property
+    def party(self) -> Party:
+        """As far as clauses speak of it."""
+        return Party(self.tranche.contract, self.tranche.tenant, self.says)
 
 
+#: In the place of a tranche: nobody says who goes short.
+NOBODY = TrancheId("")
 NO_OVERLAYS: Mapping[ContractId, Overlay] = {}
 #: Nodes that each tranche goes short of at an instant.
 _Share = dict[TrancheId, int]
+
+
+def recorded(state: State, stock: Stock) -> tuple[Short, ...]:
+    """What is recorded to be missing of a stock: who goes short, and what nobody is said to go short of."""
+    open_to = state.unallocated.get(stock, ())
+    missing = (Short(NOBODY, each.nodes, each.start_at, each.end_at) for each in open_to)
+    return (*missing, *state.shorts.get(stock, ()))
 
 
 def assess(
@@ -55,22 +75,18 @@ def assess(
 ) -> tuple[Short, ...]:
     """Everybody who goes short of a stock, in order of tranche and time, neighbours that are equal as one: until
     `since`, and outside of a window in which something changed, as recorded; else by what is promised and what there
-    will be.
+    will be. First what NOBODY is said to go short of.
     """
-    recorded = state.shorts.get(stock, ())
+    known = recorded(state, stock)
     if stock in state.by_hand:
-        if not disagreement(state, supplied, calendar, stock, recorded, since):
-            return recorded
+        if not disagreement(state, supplied, calendar, stock, known, since):
+            return known
         window = ALWAYS
     window = Interval(max(since, window.start), max(since, window.end))
-    if _is_met(state, calendar, stock, window, recorded):
-        return recorded
-    found = [
-        Short(each.tranche, each.nodes, each.start_at, min(each.end_at, window.start)) for each in recorded
-    ]
-    found += [
-        Short(each.tranche, each.nodes, max(each.start_at, window.end), each.end_at) for each in recorded
-    ]
+    if _is_met(state, calendar, stock, window, known):
+        return known
+    found = [Short(each.tranche, each.nodes, each.start_at, min(each.end_at, window.start)) for each in known]
+    found += [Short(each.tranche, each.nodes, max(each.start_at, window.end), each.end_at) for each in known]
     for start_at, end_at, excess, present in _stretches(state, supplied, calendar, stock, window):
         shares = _shared(state.policy, present, excess, state.overlays) if excess else {}
         found += [Short(name, nodes, start_at, end_at) for name, nodes in shares.items()]
@@ -116,16 +132,17 @@ def _stretches(
             before = owed.pop(place, None)
             after = nodes + (before.nodes if before else 0)
             if after:
-                owed[place] = _owed(tranche, after, supplied)
+                owed[place] = _owed(state, tranche, after, supplied)
         if start_at >= window.start:
             present = [owed[place] for place in sorted(owed)] if level < 0 else []
             yield start_at, end_at, max(0, -level), present
 
 
-def _owed(tranche: Tranche, nodes: int, supplied: supply.State) -> _Owed:
+def _owed(state: State, tranche: Tranche, nodes: int, supplied: supply.State) -> _Owed:
     live = tranche.standing is Standing.LIVE
     held = min(nodes, contracts.nodes_bound(tranche)) if live else 0
-    return _Owed(tranche, nodes, contracts.nodes_each(tranche.plan, supplied), held)
+    says = ranking.says_of(state.contracts[tranche.contract], tranche.plan)
+    return _Owed(tranche, nodes, contracts.nodes_each(tranche.plan, supplied), held, says)
 
 
 def _joined(shorts: Iterable[Short]) -> tuple[Short, ...]:
@@ -159,24 +176,52 @@ def _shared(
     has = [owed._replace(nodes=owed.held) for owed in present if owed.held]
     shares, turns = _shared_among(policy, waits, excess, private)
     lost, more_turns = _shared_among(policy, has, excess - sum(shares.values()), private)
+    # A large unit may have taken more than was missing: then smaller ones get theirs back, who loses last first.
+    over = sum(shares.values()) + sum(lost.values()) - excess
+    for part, in_turn in ((lost, more_turns), (shares, turns)):
+        for owed in reversed(in_turn):
+            name = owed.tranche.plan.id
+            back = min(part.get(name, 0), over // owed.unit * owed.unit)
+            part[name] = part.get(name, 0) - back
+            over -= back
     for name, nodes in lost.items():
         shares[name] = shares.get(name, 0) + nodes
-    # A large unit may have taken more than was missing: then smaller ones get theirs back, who loses last first.
-    over = sum(shares.values()) - excess
-    for owed in reversed([*turns, *more_turns]):
-        name = owed.tranche.plan.id
-        back = min(shares.get(name, 0), over // owed.unit * owed.unit)
-        shares[name] = shares.get(name, 0) - back
-        over -= back
     return {name: nodes for name, nodes in shares.items() if nodes}
 
 
 def _shared_among(
     policy: PromisePolicy, present: list[_Owed], excess: int, private: Mapping[ContractId, Overlay]
 ) -> tuple[_Share, list[_Owed]]:
-    """How as much of the excess as there is falls on these; and who loses first."""
-    if excess <= 0:
-        return {}, []
+    """How as much of the excess as there is falls on these; and who loses first. Those whom clauses put after others
+    lose first, all that they have.
+    """
+    shares: _Share = {}
+    turns: list[_Owed] = []
+    for among in _ranks(present) if excess > 0 else ():
+        lost, in_turn = _shared_in_rank(policy, among, max(0, excess - sum(shares.values())), private)
+        shares |= lost
+        turns += in_turn
+    return shares, turns
+
+
+def _ranks(present: list[_Owed]) -> list[list[_Owed]]:
+    """By when they lose; where all contracts are silent, which is usual, all at once."""
+    if all(owed.says is None for owed in present):
+        return [present]
+    return [[present[each] for each in rank] for rank in ranking.ranks([owed.party for owed in present])]
+
+
+def _shared_in_rank(
+    policy: PromisePolicy, present: list[_Owed], excess: int, private: Mapping[ContractId, Overlay]
+) -> tuple[_Share, list[_Owed]]:
+    """Among those whom no clause puts before one another: who shares ratably loses its share of the whole, the policy
+    shares out the rest.
+    """
+    ratable = [owed for owed in present if owed.says and ranking.shares_ratably(owed.party)]
+    of_all, _ = _pro_rata(present, excess) if ratable else ({}, [])
+    own = {owed.tranche.plan.id: of_all[owed.tranche.plan.id] for owed in ratable}
+    present = [owed for owed in present if owed.tranche.plan.id not in own]
+    excess = max(0, excess - sum(own.values()))
     protected = {name: place for place, name in enumerate(policy.protected)}
     exposed = [owed for owed in present if owed.tranche.contract not in protected]
     shielded = sorted(
@@ -192,7 +237,7 @@ def _shared_among(
         shares |= lost
         turns += in_turn
     _lose_in_turn(shares, shielded, excess)
-    return shares, [*turns, *shielded]
+    return shares | own, [*turns, *shielded, *ratable]
 
 
 def _by_rule(policy: PromisePolicy, exposed: list[_Owed], excess: int) -> tuple[_Share, list[_Owed]]:
@@ -200,6 +245,8 @@ def _by_rule(policy: PromisePolicy, exposed: list[_Owed], excess: int) -> tuple[
         return _pro_rata(exposed, excess)
     shares: _Share = {}
     turns = _turns(policy, exposed)
+    if policy.shorting is Shorting.NONE and len(turns) > 1 and excess < sum(owed.nodes for owed in turns):
+        return ({NOBODY: excess} if excess else {}), turns
     _lose_in_turn(shares, turns, excess)
     return shares, turns
 
@@ -217,7 +264,7 @@ def _lose_in_turn(shares: _Share, turns: list[_Owed], excess: int) -> None:
 def _turns(policy: PromisePolicy, exposed: list[_Owed]) -> list[_Owed]:
     """Who loses first; who signed last where the rule does not tell. `exposed` is in order of signing."""
     latest_first = exposed[::-1]
-    if policy.shorting is Shorting.SIGNING:
+    if policy.shorting is not Shorting.LEAST_DAMAGES:
         return latest_first
     return sorted(latest_first, key=lambda owed: damages_micros_per_gpu_day(owed.tranche))
 
@@ -276,16 +323,17 @@ def allocate(
     if not command.reason:
         return Refusal("no_reason", "what is shared out by hand is so for a reason", "reason")
     wrong = disagreement(state, supplied, calendar, stock, command.shorts, at)
+    if any(each.tranche == NOBODY for each in command.shorts):
+        wrong = "what is shared out is somebody's"
     if wrong:
         return Refusal("bad_allocation", f"{stock.sku} at {stock.site}: {wrong}", "shorts")
-    recorded = state.shorts.get(stock, ())
-    before = [Short(each.tranche, each.nodes, each.start_at, min(each.end_at, at)) for each in recorded]
+    known = recorded(state, stock)
+    before = [Short(each.tranche, each.nodes, each.start_at, min(each.end_at, at)) for each in known]
     after = [Short(each.tranche, each.nodes, max(each.start_at, at), each.end_at) for each in command.shorts]
     shorts = _joined([*before, *after])
-    if shorts == recorded and state.by_hand.get(stock) == command.reason:
+    if shorts == known and state.by_hand.get(stock) == command.reason:
         return {"site": stock.site, "sku": stock.sku, "changed": False}
-    policy = state.policy
-    emit(ShortfallAssessed(stock.site, stock.sku, policy.version, policy.confidence, shorts, command.reason))
+    emit(_assessed(state.policy, stock, shorts, command.reason))
     return {"site": stock.site, "sku": stock.sku, "changed": True}
 
 
@@ -298,7 +346,8 @@ def disagreement(
     since: int,
 ) -> str:
     """Why these are not the shortfalls that there are to share from `since` on; "" when they are: all of the excess,
-    in whole units, nobody short of more than it is owed, nor of a unit that could be left to it.
+    in whole units, nobody short of more than it is owed, nor of a unit that could be left to it, and every clause
+    on shortfall kept.
     """
     told = {
         name: summed(
@@ -324,6 +373,8 @@ def _wrong(present: list[_Owed], excess: int, told: Mapping[TrancheId, int]) -> 
     if not excess:
         return f"nothing is to be shared, and {total} nodes are" if any(told.values()) else ""
     for name, nodes in told.items():
+        if name == NOBODY and 0 <= nodes <= excess:
+            continue
         most = owed[name].nodes if name in owed else 0
         if not 0 <= nodes <= most:
             return f"tranche {name} cannot go short of {nodes} nodes, for it is owed {most}"
@@ -331,7 +382,21 @@ def _wrong(present: list[_Owed], excess: int, told: Mapping[TrancheId, int]) -> 
             return f"tranche {name} goes short of whole units of {owed[name].unit} nodes, not of {nodes}"
         if nodes and total - owed[name].unit >= excess:
             return f"{excess} nodes are to be shared and {total} are: tranche {name} may keep one unit more"
-    return f"{excess} nodes are to be shared, and {total} are" if total < excess else ""
+    if total < excess:
+        return f"{excess} nodes are to be shared, and {total} are"
+    waiting = sum(each.nodes - each.held for each in present)
+    told_first = {name: min(told.get(name, 0), each.nodes - each.held) for name, each in owed.items()}
+    first = [
+        Lot(name, each.party, each.nodes - each.held, told_first[name], each.unit)
+        for name, each in owed.items()
+        if each.held < each.nodes
+    ]
+    then = [
+        Lot(name, each.party, each.held, told.get(name, 0) - told_first[name], each.unit)
+        for name, each in owed.items()
+        if each.held
+    ]
+    return ranking.broken(first, excess) or ranking.broken(then, max(0, excess - waiting))
 
 
 # What it costs.
@@ -411,6 +476,18 @@ def _layers(shorts: tuple[Short, ...]) -> list[tuple[int, int, int]]:
     return found
 
 
+def decided(state: State, tranche: Tranche, shorts: tuple[Short, ...]) -> Decided:
+    """What decides how much a tranche goes short, beside the others of its stock then: clauses, or the policy."""
+    since, until = min(each.start_at for each in shorts), max(each.end_at for each in shorts)
+    stock, window = (tranche.plan.site, tranche.plan.sku), Interval(since, until)
+    parties = {
+        name: Party(each.contract, each.tenant, ranking.says_of(state.contracts[each.contract], each.plan))
+        for name, each in state.tranches.items()
+        if (each.plan.site, each.plan.sku) == stock and contracts.term(each.plan).overlaps(window)
+    }
+    return ranking.deciding(parties, tranche.plan.id)
+
+
 def missing_since(shorts: tuple[Short, ...], at: int) -> int | None:
     """Since when the node of a tranche is missing that is missing longest at an instant; None when none is."""
     return min((start for start, end, _ in _layers(shorts) if start <= at < end), default=None)
@@ -425,10 +502,21 @@ def reassess(
     touched = calendar.changed()
     for stock, window in touched:
         shorts = assess(state, supplied, calendar, stock, since, window)
-        if shorts != state.shorts.get(stock, ()):
-            policy = state.policy
-            emit(ShortfallAssessed(stock.site, stock.sku, policy.version, policy.confidence, shorts))
+        if shorts != recorded(state, stock):
+            emit(_assessed(state.policy, stock, shorts))
     return [stock for stock, _ in touched]
+
+
+def _assessed(
+    policy: PromisePolicy, stock: Stock, shorts: tuple[Short, ...], reason: str = ""
+) -> ShortfallAssessed:
+    nobodys = tuple(
+        Unallocated(each.nodes, each.start_at, each.end_at) for each in shorts if each.tranche == NOBODY
+    )
+    return ShortfallAssessed(
+        stock.site, stock.sku, policy.version, policy.confidence,
+        tuple(each for each in shorts if each.tranche != NOBODY), reason, nobodys,
+    )  # fmt: skip
 
 
 def nodes_short(state: State, tranche: Tranche, at: int) -> int:
@@ -440,9 +528,10 @@ def nodes_short(state: State, tranche: Tranche, at: int) -> int:
 
 def check_shorts(state: State, supplied: supply.State, calendar: Calendar, now: int) -> Iterator[str]:
     """Invariant 4, of promises: from now on each excess is a recorded shortfall, and nothing else is one."""
-    for stock in sorted({*calendar.stocks(), *map(Stock._make, state.shorts)}):
-        if assess(state, supplied, calendar, stock, now) != state.shorts.get(stock, ()):
+    for stock in sorted({*calendar.stocks(), *map(Stock._make, (*state.shorts, *state.unallocated))}):
+        known = recorded(state, stock)
+        if assess(state, supplied, calendar, stock, now) != known:
             yield f"{stock.sku} at {stock.site}: shortfalls differ from what is promised and what there will be"
-        wrong = disagreement(state, supplied, calendar, stock, state.shorts.get(stock, ()), now)
+        wrong = disagreement(state, supplied, calendar, stock, known, now)
         if wrong:
             yield f"{stock.sku} at {stock.site}: {wrong}"

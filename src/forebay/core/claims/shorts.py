@@ -19,6 +19,15 @@ class Short:
 
 
 @dataclass(slots=True)
+class Unallocated:
+    """From `start_at` to `end_at`, so many nodes are missing, and nobody says who goes short of them."""
+
+    nodes: int
+    start_at: int
+    end_at: int
+
+
+@dataclass(slots=True)
 class AllocateShortfall(Command):
     """These go short of a stock from now on, whatever the policy says, until there is more or less to share."""
 
@@ -42,3 +51,5 @@ class ShortfallAssessed(Event):
     shorts: tuple[Short, ...]
     #: Why it was shared out by hand; "" where by the policy.
     reason: str = ""
+    #: What neither a clause nor the policy nor an operator shares out.
+    unallocated: tuple[Unallocated, ...] = ()

@@ -9,30 +9,30 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from forebay.core import supply, timeline, units
+from forebay.core import supply, timeline
 from forebay.core.claims import (
-    binding,
+    choosing,
     clauses,
     contracts,
+    contradicting,
     cutover,
     exercise,
+    fitting,
     handover,
     lateness,
     nomination,
     overlays,
     prices,
     refusals,
+    scopes,
     terms,
-    vacancy,
 )
-from forebay.core.claims import calendar as calendars
-from forebay.core.claims.calendar import Calendar, Part, Stock
-from forebay.core.claims.contracts import State, Tranche
-from forebay.core.claims.terms import ContractPlan, TranchePlan, Unit
+from forebay.core.claims.calendar import Calendar, Stock
+from forebay.core.claims.contracts import State
+from forebay.core.claims.terms import ContractPlan, TranchePlan
 from forebay.core.ids import Answer, HoldId, Refusal, TrancheId, refuse_name
-from forebay.core.supply.blocks import Confidence
-from forebay.core.timeline import INSTANT_MAX, Interval, Steps
-from forebay.core.units import MINOR_DIGITS, SECOND_US
+from forebay.core.timeline import INSTANT_MAX, Interval
+from forebay.core.units import MINOR_DIGITS
 
 DURATION_S_MAX = 50 * 366 * 24 * 3600
 
@@ -46,14 +46,15 @@ def sign(
     emit: supply.Emit,
 ) -> Answer | Refusal:
     """Sign and bind; a contract that runs already is taken in as its opening says, and refused as `cutover.take_in`
-    does. Refuses, in this order: contract_differs, opened_already, signed_already, bad_id (contract, seller, tenant),
-    bad_quantity (version), bad_effective, unknown_currency; for each tranche in turn bad_id, duplicate_id, and what
-    `refuse_tranche` refuses; bad_relief (of the contract); what `clauses.refuse_remedies` and
-    `clauses.refuse_payments` refuse; unknown_hold, other_currency (than that of the hold's price); what
-    `exercise.refuse_rights` refuses; first_refusal; and, unless that is overridden, for each tranche and then each
-    right below_floor (of our overlay), for each tranche in turn and then each right oversold, and for each tranche in
-    turn no_whole_racks, no_power. Signing what is already signed, word for word, changes nothing; another version is
-    for `amendments.amend`.
+    does. Refuses, in this order: contract_differs, opened_already, signed_already, policy_version, bad_id
+    (contract, seller, tenant), bad_quantity (version), bad_effective, unknown_currency; for each tranche in turn
+    bad_id, duplicate_id, and what `refuse_tranche` refuses; bad_relief (of the contract); what
+    `contradicting.refuse_shortfall`, `clauses.refuse_remedies` and `clauses.refuse_payments` refuse; unknown_hold,
+    other_currency (than that of the hold's price); what `exercise.refuse_rights` and `scopes.refuse_empty` refuse;
+    first_refusal; what `contradicting.refuse_contradicting` and `refuse_unsettled` refuse; and, unless that is
+    overridden, for each tranche and then each right below_floor (of our overlay), for each tranche in turn and then
+    each right oversold, and for each tranche in turn no_whole_racks, no_power. Signing what is already signed, word
+    for word, changes nothing; another version is for `amendments.amend`.
     """
     plan = command.plan
     known = state.versions.get(plan.id, ())
@@ -63,9 +64,12 @@ def sign(
             return no
         return {"contract": plan.id, "signed": False, "tranches": {}}
     if known:
-        told = f"contract {plan.id} is signed with other terms in version {plan.version}: give them a new version"
-        return Refusal("contract_differs", told)
-    no = refuse_written(state, supplied, plan, at)
+        told = (
+            f"contract {plan.id} is signed with other terms in version {plan.version}: give them a new version, "
+            f"{known[-1].plan.version + 1}"
+        )
+        return Refusal("contract_differs", told, "version")
+    no = refuse_policy(state, command) or refuse_written(state, supplied, plan, at)
     if no is not None:
         return no
     hold = state.holds.get(command.hold) if command.hold else None
@@ -76,22 +80,25 @@ def sign(
         return cutover.take_in(state, supplied, calendar, plan, command.opening, at, emit)
     signed = plan
     confidence = overlays.confidence_for(state, plan.id)
-    plan, chosen = nomination.nominate(supplied, nomination.Left(calendar, confidence, hold), plan, at)
-    no = exercise.refuse_rights(state, supplied, plan, at)
+    choice = choosing.choose(choosing.Places(state, supplied, calendar, confidence, hold, at), plan)
+    plan = choice.plan
+    no = exercise.refuse_rights(state, supplied, plan, at) or scopes.refuse_empty(state, supplied, plan)
     no = no or _refuse_unoffered(state, supplied, calendar, plan, hold, at)
+    no = no or contradicting.refuse_contradicting(state, calendar, signed, plan, at)
+    no = no or contradicting.refuse_unsettled(state, signed, [each.id for each in plan.tranches])
     if no is not None:
-        return no
+        return choosing.every_place(no, choice)
     cheap = overlays.refuse_below_floor(state, plan)
-    bound = bind(state, supplied, calendar, plan, at)
+    bound = fitting.bind(state, supplied, calendar, plan, confidence, at)
     no = _refuse_oversold(state, supplied, calendar, plan, hold, at)
     no = no or (bound if isinstance(bound, Refusal) else None)
     objection = cheap or no
     if objection is not None and not command.override:
-        return objection
+        return choosing.every_place(objection, choice)
     if hold is not None:
         emit(contracts.HoldReleased(hold.id, hold.site, hold.sku, f"signed: {plan.id}"))
     override = command.override if objection is not None else ""
-    emit(contracts.ContractSigned(signed, state.policy.version, confidence, override, chosen))
+    emit(contracts.ContractSigned(signed, state.policy.version, confidence, override, choice.nominations))
     if no is None and not isinstance(bound, Refusal):
         # Where it does not fit, nothing is bound before it is known who goes short.
         for name, runs in bound.items():
@@ -103,6 +110,14 @@ def sign(
     return {"contract": plan.id, "signed": True, "tranches": {}}
 
 
+def refuse_policy(state: State, command: contracts.SignContract) -> Refusal | None:
+    """Whether another promise policy is in force than the one under which it was quoted. Refuses: policy_version."""
+    if command.policy in (0, state.policy.version):
+        return None
+    told = f"promise policy version {state.policy.version} is in force, not {command.policy}: ask for a quote anew"
+    return Refusal("policy_version", told, "policy")
+
+
 def refuse_unkept(
     state: State, supplied: supply.State, calendar: Calendar, plan: ContractPlan, at: int
 ) -> Refusal | None:
@@ -111,7 +126,8 @@ def refuse_unkept(
     """
     no = _refuse_unoffered(state, supplied, calendar, plan, None, at)
     no = no or _refuse_oversold(state, supplied, calendar, plan, None, at)
-    bound = bind(state, supplied, calendar, plan, at) if no is None else no
+    sure = overlays.confidence_for(state, plan.id)
+    bound = fitting.bind(state, supplied, calendar, plan, sure, at) if no is None else no
     return bound if isinstance(bound, Refusal) else None
 
 
@@ -140,6 +156,7 @@ def refuse_written(
     what its seller builds is not known here.
     """
     no = _refuse_parties(plan) or _refuse_tranches(state, supplied, plan, at)
+    no = no or contradicting.refuse_shortfall(state, plan, theirs=theirs)
     return no or clauses.refuse_remedies(plan) or clauses.refuse_payments(supplied, plan, theirs=theirs)
 
 
@@ -288,132 +305,16 @@ def _refuse_oversold(
     confidence = overlays.confidence_for(state, plan.id)
     left = nomination.Left(calendar, confidence, hold)
     for place, tranche in enumerate(plan.tranches):
-        promised = contracts.nodes_promised(tranche, supplied)
-        least = left.spare(tranche, supplied, at)
-        if least < 0:
-            parts = calendars.parts(tranche, supplied.skus[tranche.sku].nodes_per_rack)
-            stock, since = calendars.stock_of(tranche), max(tranche.start_at, at)
-            earliest = _earliest(left.of(stock), parts, tranche.end_at - tranche.start_at, since)
-            when = f"; it fits from {timeline.text(earliest)} on" if earliest is not None else ""
-            others = len(list(nomination.choices(tranche, supplied))) - 1
-            if others > 0:
-                when += f"; nor does it fit at the {units.counted(others, 'other choice')} that it leaves"
-            return Refusal(
-                "oversold",
-                f"tranche {tranche.id} promises {promised} nodes of {tranche.sku} at {tranche.site}; "
-                f"{max(0, promised + least)} can be promised over its term at {confidence.value.upper()}{when}",
-                f"tranches[{place}].count",
-            )
+        no = fitting.refuse_oversold(left, supplied, tranche, at, confidence, f"tranches[{place}]")
+        if no is not None:
+            return no
         left.promise(tranche, plan, supplied)
     for sale in refusals.granted(state, supplied, plan, at):
-        least = left.of(sale.stock).least(sale.window)
-        if least < sale.nodes:
-            return Refusal(
-                "oversold",
-                f"{sale.what} may take {sale.nodes} nodes of {sale.stock.sku} at {sale.stock.site}; {max(0, least)} "
-                f"can be promised over its window at {confidence.value.upper()}",
-                sale.where,
-            )
+        no = fitting.refuse_oversold_right(left, sale, confidence)
+        if no is not None:
+            return no
         left.take(sale.stock, [(sale.window.start, sale.nodes), (sale.window.end, -sale.nodes)])
     return None
-
-
-def _earliest(left: Steps, wanted: tuple[Part, ...], term_us: int, not_before: int) -> int | None:
-    """The first whole second, for that is how it is told, at which all parts fit for their whole term."""
-    second = not_before
-    while True:
-        second = -(-second // SECOND_US) * SECOND_US
-        found = calendars.earliest(left, wanted, term_us, second)
-        if found is None or found + term_us > INSTANT_MAX:
-            return None
-        if found == second:
-            return second
-        second = found
-
-
-# Which racks.
-
-
-def bind(
-    state: State, supplied: supply.State, calendar: Calendar, plan: ContractPlan, at: int
-) -> dict[TrancheId, binding.Runs] | Refusal:
-    """Racks for the tranches of a contract, as far as they stand. Refuses for each in turn: no_whole_racks (there are
-    nodes enough, but too few racks that are whole or to come), no_power (they stand, and have no power left).
-    """
-    confidence = overlays.confidence_for(state, plan.id)
-    bound: dict[TrancheId, binding.Runs] = {}
-    siblings: list[tuple[Tranche, binding.Runs]] = []
-    for place, each in enumerate(plan.tranches):
-        tranche = Tranche(each, plan.id, plan.tenant, contracts.Standing.SIGNED)
-        wanted = contracts.nodes_due(each, supplied, at)
-        if not calendar.holdings.racks(each.site, each.sku):
-            # Nothing stands yet: there is nothing to look through, however much is promised of it.
-            no = _refuse_broken(supplied, calendar, each, vacancy.Free([], [], ()), confidence, at)
-            if no is not None:
-                return Refusal(no.code, no.detail, f"tranches[{place}].count")
-            bound[each.id] = ()
-            continue
-        free = binding.free_racks(state, calendar, tranche, siblings)
-        room = binding.spare_w(supplied, calendar, tranche, siblings)
-        runs = binding.fit(free, room, supplied, each, wanted)
-        found = sum(count for _, count in runs)
-        if found < contracts.nodes_promised(each, supplied):
-            # Perhaps there are more once those that begin later make room.
-            may = binding.free_racks(state, calendar, tranche, siblings, before_later=True)
-            no = _refuse_broken(supplied, calendar, each, may, confidence, at)
-            may_w = binding.spare_w(supplied, calendar, tranche, siblings, before_later=True)
-            no = no or _refuse_unpowered(supplied, each, may, may_w, wanted)
-            if no is not None:
-                return Refusal(no.code, no.detail, f"tranches[{place}].count")
-        bound[each.id] = runs
-        siblings.append((tranche, runs))
-    return bound
-
-
-def _refuse_broken(
-    supplied: supply.State,
-    calendar: Calendar,
-    plan: TranchePlan,
-    free: vacancy.Free,
-    confidence: Confidence,
-    at: int,
-) -> Refusal | None:
-    """Whether there are too few racks that are whole or to come, even if all that begin later made room."""
-    if plan.unit is not Unit.RACK:
-        return None
-    whole = sum(1 for _ in free.whole(supplied.skus[plan.sku].nodes_per_rack))
-    whole += _racks_to_come(supplied, calendar, plan, confidence, at)
-    if whole >= plan.count:
-        return None
-    told = f"tranche {plan.id} promises {plan.count} whole racks; {whole} are wholly free over its term"
-    return Refusal("no_whole_racks", told)
-
-
-def _refuse_unpowered(
-    supplied: supply.State, plan: TranchePlan, free: vacancy.Free, room: binding.Room, wanted: int
-) -> Refusal | None:
-    """Whether what stands for a tranche has no power, even if all that begin later made room."""
-    short = binding.short_of_power(free, room, supplied, plan, wanted)
-    if short is None:
-        return None
-    sku = supplied.skus[plan.sku]
-    return Refusal(
-        "no_power",
-        f"tranche {plan.id} promises {wanted} nodes of {plan.sku}, {sku.gpus_per_node * sku.gpu_w} W each; of those "
-        f"that are free over its term {short[0]} have power that nobody else is promised: {short[1].kind} "
-        f"{short[1].name} has no more",
-    )
-
-
-def _racks_to_come(
-    supplied: supply.State, calendar: Calendar, plan: TranchePlan, confidence: Confidence, at: int
-) -> int:
-    """Racks of a tranche's stock that do not stand yet, and will when the last of it is due."""
-    stock = calendars.stock_of(plan)
-    last_at = max(at, plan.start_at, *(delivery.at for delivery in plan.deliveries))
-    stands = sum(rack.nodes for rack in calendar.holdings.racks(*stock))
-    will = calendar.supply(stock, confidence).at(last_at)
-    return max(0, will - stands) // supplied.skus[plan.sku].nodes_per_rack
 
 
 # Holds.

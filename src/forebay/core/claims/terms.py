@@ -13,6 +13,7 @@ from forebay.core.claims.payments import PaymentTerms
 from forebay.core.claims.remedies import Remedies
 from forebay.core.claims.rights import Cap, RightPlan
 from forebay.core.claims.service_levels import ServiceLevel
+from forebay.core.claims.serving import ShortfallTerms
 from forebay.core.ids import ContractId, IndexId, SiteId, SkuId, TenantId, TrancheId
 from forebay.core.supply.blocks import Confidence
 
@@ -204,6 +205,8 @@ class TranchePlan:
     take_or_pay_ppm: int = PPM
     #: Its prices were stated for an hour of a superchip of so many GPUs; 0 where for one of a GPU.
     superchip_gpus: int = 0
+    #: Its place when there is too little; None for what the contract says of all.
+    shortfall: ShortfallTerms | None = None
 
 
 @dataclass(slots=True)
@@ -242,6 +245,10 @@ class ContractPlan:
     payments: PaymentTerms | None = None
     #: From when on an amendment holds; 0 for its signature, and for the first version.
     effective_at: int = 0
+    #: IANA name of the zone in which its document means dates; "" where it names none. For people.
+    zone: str = ""
+    #: The place of each tranche that does not say otherwise when there is too little; None where it is silent.
+    shortfall: ShortfallTerms | None = None
 
 
 class Shorting(StrEnum):
@@ -253,6 +260,8 @@ class Shorting(StrEnum):
     SIGNING = "signing"
     #: Who is owed least for it.
     LEAST_DAMAGES = "least_damages"
+    #: The seller has no rule: what clauses do not settle is not shared out, but by hand.
+    NONE = "none"
 
 
 class Spares(StrEnum):

@@ -7,12 +7,12 @@ it promises is promised from its signature on; the version, with its prices and 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from forebay.core.claims.rights import RightPlan
 from forebay.core.claims.terms import ContractPlan, Late, Lending, TranchePlan
-from forebay.core.ids import ContractId, Event, TrancheId
+from forebay.core.ids import ContractId, Event, RightId, TrancheId
 from forebay.core.supply.blocks import Confidence
 
 
@@ -31,6 +31,10 @@ class ContractAmended(Event):
     confidence: Confidence = Confidence.P90
     #: Why it was signed although it did not fit; "" where it did.
     override: str = ""
+    #: Rights that it grants on other terms, from that date on, or from its signature where that is later.
+    regranted: tuple[RightPlan, ...] = ()
+    #: Rights that it grants no more from then on.
+    withdrawn: tuple[RightId, ...] = ()
 
 
 @dataclass(slots=True)
@@ -66,6 +70,19 @@ class Earlier(NamedTuple):
     until_at: int
     lending: Lending | None
     late: Late | None
+
+
+def with_terms(
+    was: TranchePlan, earlier: tuple[Earlier, ...], stated: TranchePlan, effective_at: int
+) -> tuple[TranchePlan, tuple[Earlier, ...]]:
+    """A tranche once a version takes effect, with the terms that it states; and what held before."""
+    if (was.lending, was.late) != (stated.lending, stated.late):
+        earlier = (*earlier, Earlier(effective_at, was.lending, was.late))
+    plan = replace(
+        was, lending=stated.lending, late=stated.late, relief=stated.relief, service=stated.service,
+        maintenance=stated.maintenance, shortfall=stated.shortfall,
+    )  # fmt: skip
+    return plan, earlier
 
 
 def in_force(versions: Sequence[Version], at: int) -> ContractPlan:

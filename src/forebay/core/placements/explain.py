@@ -111,6 +111,8 @@ def _waiting(desk: schedule.Desk, gang: Gang, whole: bool) -> dict[str, Any]:
             Order.OVERTAKE: f"waits for older work that has waited {policy.overtake_s} s and may not be overtaken.",
             Order.FIFO: "waits its turn: nobody goes before older work.",
             Order.EASY: "waits: it could still run when older work is promised its start.",
+            Order.EASY_DEPTH: f"waits: older work is promised its start, or {policy.depth} others come before it.",
+            Order.CONSERVATIVE: "waits: it could still run when older work is to start.",
         }[policy.order]
         summary = f"It would fit, and {summary}"
         return _wait("queue", "", ahead, 0, summary, _past(gang), ahead, expected)

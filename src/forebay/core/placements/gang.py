@@ -305,6 +305,10 @@ class Order(StrEnum):
     FIFO = "fifo"
     #: Whoever fits and does not delay it.
     EASY = "easy"
+    #: The same, of the next few behind it only.
+    EASY_DEPTH = "easy_depth"
+    #: Whoever fits and delays nobody who comes before.
+    CONSERVATIVE = "conservative"
 
 
 @dataclass(slots=True)
@@ -324,6 +328,8 @@ class Policy:
     #: How often a gang is queued again that its engine stopped unasked, or did not start in time.
     interruptions_max: int = 10
     order: Order = Order.OVERTAKE
+    #: With `easy_depth`: how many are tried behind the first of a lane that does not start.
+    depth: int = 100
 
 
 @dataclass(slots=True)

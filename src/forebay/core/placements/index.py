@@ -27,6 +27,23 @@ from forebay.core.placements.gang import Level, Run
 POOL = ""
 
 
+class Vacancy(NamedTuple):
+    """What is free in one pool, in numbers."""
+
+    gpus_per_node: int
+    #: Wholly free nodes.
+    whole: int
+    #: The most GPUs that are free on one of the others.
+    partial: int
+
+    def may_hold(self, gpus: int) -> bool:
+        """Whether so many GPUs fit, were they near enough to each other and were there power for them."""
+        if gpus <= self.gpus_per_node:
+            return self.whole > 0 or self.partial >= gpus
+        whole, rest = divmod(gpus, self.gpus_per_node)
+        return self.whole > whole or (self.whole == whole and self.partial >= rest)
+
+
 class Pool:
     """Free capacity of one (owner, SKU, site). Nodes of a rack are bits counted from its first node."""
 
@@ -460,6 +477,16 @@ class Index:
             pool.whole_moves(rack, self.plant.groups_of_rack[rack], by)
 
     # Questions.
+
+    def room(self, owner: str, sku: SkuId, site: SiteId) -> Vacancy:
+        """What is free in a pool, in numbers."""
+        pool = self.pools.get(PoolKey(owner, sku, site))
+        if pool is None:
+            return Vacancy(1, 0, 0)
+        most = pool.gpus_per_node - 1
+        while most and not pool.by_free[most]:
+            most -= 1
+        return Vacancy(pool.gpus_per_node, pool.whole, most)
 
     def buckets(self) -> dict[PoolKey, Buckets]:
         """What is free in every pool that has anything, for comparison."""

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from forebay.core.ids import GangId, SiteId, SkuId, TrancheId
 from forebay.core.placements.gang import Gang, Level, Phase, Spec, Tier
+from forebay.core.placements.shortest import Shortest
 
 #: Whose turn comes first in a pass.
 TIER_RANK = {Tier.DEDICATED: 0, Tier.ON_DEMAND: 1, Tier.SPOT: 2}
@@ -57,15 +58,22 @@ def shape_of(spec: Spec) -> Shape:
     return Shape(spec.sku, spec.gpus, spec.within, spec.sites, spec.near, spec.slice_gpus)
 
 
+def away_s(spec: Spec) -> int:
+    """How long after its start a gang is gone at the latest, apart from any wiping."""
+    return spec.walltime_s + spec.grace_s
+
+
 class Queue:
     """Pending gangs. Derived: made again from the gangs, in the same order."""
 
-    __slots__ = ("_front", "_lanes")
+    __slots__ = ("_front", "_lanes", "_shortest")
 
     def __init__(self) -> None:
         self._lanes: dict[Lane, dict[Shape, deque[Ticket]]] = {}
         #: Gangs that failed and go first: few, so a sorted list serves.
         self._front: dict[Lane, dict[Shape, list[Ticket]]] = {}
+        #: Of the rest, who is away soonest: made when it is first asked, and kept up from then on.
+        self._shortest: dict[tuple[Lane, Shape], Shortest[Ticket]] = {}
 
     def add(self, gang: Gang) -> None:
         """A gang waits from here on."""
@@ -82,8 +90,12 @@ class Queue:
             ordered = sorted([*waiting, entry])
             waiting.clear()
             waiting.extend(ordered)
+            self._shortest.pop((lane, shape), None)
         else:
             waiting.append(entry)
+            shortest = self._shortest.get((lane, shape))
+            if shortest is not None and not shortest.append(entry, away_s(gang.spec)):
+                del self._shortest[lane, shape]
 
     def lanes(self) -> list[Lane]:
         """Every lane that ever had a gang, by tier and tranche."""
@@ -117,6 +129,30 @@ class Queue:
         self.head(lane, shape, gangs)
         for entries in (self._front.get(lane, {}).get(shape, ()), self._lanes.get(lane, {}).get(shape, ())):
             yield from (entry for entry in entries if _waits(entry, gangs))
+
+    def first_within(
+        self, lane: Lane, shape: Shape, most_s: int, gangs: Mapping[GangId, Gang]
+    ) -> Ticket | None:
+        """The first of a shape, apart from those in front, that is away within `most_s` of its start."""
+        mark = (lane, shape)
+        shortest = self._shortest.get(mark)
+        if shortest is None:
+            waiting = [entry for entry in self._lanes.get(lane, {}).get(shape, ()) if _waits(entry, gangs)]
+            shortest = Shortest([(entry, away_s(gangs[entry.gang].spec)) for entry in waiting])
+            self._shortest[mark] = shortest
+        while (found := shortest.first(most_s)) is not None:
+            place, entry = found
+            if _waits(entry, gangs):
+                return entry
+            shortest.drop(place)
+        return None
+
+    def next_in_front(
+        self, lane: Lane, shape: Shape, after: Ticket, gangs: Mapping[GangId, Gang]
+    ) -> Ticket | None:
+        """Of those of a shape that stand in front, the first that comes after one."""
+        front = self._front.get(lane, {}).get(shape, ())
+        return next((entry for entry in front if entry > after and _waits(entry, gangs)), None)
 
     def waiting(self, lane: Lane, gangs: Mapping[GangId, Gang]) -> Iterator[Ticket]:
         """Everybody who waits in a lane, shape by shape."""

@@ -15,8 +15,9 @@ from forebay.core.ids import Answer, GangId, NodeIndex, Refusal, SiteId, Tranche
 from forebay.core.placements import gang as gangs
 from forebay.core.placements import search
 from forebay.core.placements import state as states
+from forebay.core.placements.ends import free_at
 from forebay.core.placements.gang import HOLDING, LEVELS, Ending, Gang, Level, Phase, Run, Spec, Tier
-from forebay.core.placements.index import POOL, Index, as_bits
+from forebay.core.placements.index import POOL, Index, Plant, as_bits
 from forebay.core.placements.queue import TIER_RANK, Lane, Shape, shape_of
 from forebay.core.placements.search import Misfit, Want
 from forebay.core.supply import Emit
@@ -148,34 +149,48 @@ def never_fits(desk: Desk, spec: Spec) -> Refusal | None:
         promised = claims.nodes_promised(tranche.plan, desk.supplied)
         if claims.nodes_bound(tranche) < promised:
             return _never_fits_later(spec, sku, promised)
-        sites, most, where = [tranche.plan.site], tranche.gpus, f"tranche {spec.tranche}"
+        most = _most(plant, sku, spec.within, [tranche.plan.site], tranche.gpus, f"tranche {spec.tranche}")
     else:
-        sites, most, where = _sites(desk, spec), 10**9, "the largest site"
-    extents = [plant.extents[spec.sku, site] for site in sites if (spec.sku, site) in plant.extents]
+        # The same for every gang of the pool until the plant changes.
+        mark = (spec.sku, spec.within, spec.sites)
+        found = desk.derived.most.get(mark)
+        if found is None:
+            found = _most(plant, sku, spec.within, sites_for(desk, spec), 10**9, "the largest site")
+            desk.derived.most[mark] = found
+        most = found
+    load_w = spec.gpus * sku.gpu_w
+    if spec.gpus <= most.gpus and load_w <= most.watts:
+        return None
+    told = f"nothing here could ever hold {counted(spec.gpus, 'GPU')} of {spec.sku} within one {spec.within}"
+    if spec.gpus > most.gpus:
+        are = "is" if spec.gpus == 1 else "are"
+        text = f"{counted(spec.gpus, 'GPU')} of {spec.sku} {are} asked for; {most.where} has {most.gpus}"
+        return Refusal("never_fits", text, "gpus", "" if spec.tier is Tier.DEDICATED else told)
+    work = f"{counted(spec.gpus, 'GPU')} of {load_w} W in all"
+    text = f"{work} are asked for; the feeds of one {spec.within} have room for {most.watts} W of work"
+    return Refusal("never_fits", text, "gpus", told)
+
+
+def _most(
+    plant: Plant, sku: supply.Sku, within: Level, sites: list[SiteId], gpus: int, where: str
+) -> states.Most:
+    """What one node, rack, hall or site can hold at most when nothing else runs; `gpus` and `where` say what a site
+    counts for."""
+    extents = [plant.extents[sku.id, site] for site in sites if (sku.id, site) in plant.extents]
     near, near_gpus = {
         Level.NODE: ("a node", sku.gpus_per_node),
         Level.RACK: ("a rack", max((extent.rack for extent in extents), default=0)),
         Level.ROW: ("a row", max((extent.row for extent in extents), default=0)),
         Level.HALL: ("a hall", max((extent.hall for extent in extents), default=0)),
         Level.SITE: (where, max((extent.site for extent in extents), default=0)),
-    }[spec.within]
-    if near_gpus < most:
-        most, where = near_gpus, near
-    told = f"nothing here could ever hold {counted(spec.gpus, 'GPU')} of {spec.sku} within one {spec.within}"
-    if spec.gpus > most:
-        are = "is" if spec.gpus == 1 else "are"
-        text = f"{counted(spec.gpus, 'GPU')} of {spec.sku} {are} asked for; {where} has {most}"
-        return Refusal("never_fits", text, "gpus", "" if spec.tier is Tier.DEDICATED else told)
+    }[within]
+    if near_gpus < gpus:
+        gpus, where = near_gpus, near
     # A rack hangs on one root of the electrical tree; a hall or a site may hang on several.
-    under_one = spec.within in (Level.NODE, Level.RACK)
+    under_one = within in (Level.NODE, Level.RACK)
     rooms_w = [[plant.room_w(root) for root in extent.roots] for extent in extents]
-    best_w = max(max(rooms) if under_one else sum(rooms) for rooms in rooms_w)
-    load_w = spec.gpus * sku.gpu_w
-    if load_w > best_w:
-        work = f"{counted(spec.gpus, 'GPU')} of {load_w} W in all"
-        text = f"{work} are asked for; the feeds of one {spec.within} have room for {best_w} W of work"
-        return Refusal("never_fits", text, "gpus", told)
-    return None
+    watts = max((max(rooms) if under_one else sum(rooms) for rooms in rooms_w), default=0)
+    return states.Most(gpus, where, watts)
 
 
 def _slices_never_fit(desk: Desk, spec: Spec) -> Refusal | None:
@@ -184,7 +199,7 @@ def _slices_never_fit(desk: Desk, spec: Spec) -> Refusal | None:
         return None
     sku, plant = desk.supplied.skus[spec.sku], desk.derived.index.plant
     owner = desk.claimed.tranches.get(spec.tranche)
-    sites = _sites(desk, spec) if owner is None else [owner.plan.site]
+    sites = sites_for(desk, spec) if owner is None else [owner.plan.site]
     room: dict[tuple[SiteId, int], int] = {}
     for rack, key in enumerate(plant.pool_key):
         if key[0] == spec.sku and key[1] in sites:
@@ -244,6 +259,8 @@ def apply_policy(desk: Desk, policy: gangs.Policy) -> Answer | Refusal:
     if not 0 <= policy.interruptions_max <= 10**6:
         text = f"interruptions_max is {policy.interruptions_max}; from 0 to {10**6} is meant"
         return Refusal("bad_quantity", text, "policy")
+    if not 1 <= policy.depth <= 10**6:
+        return Refusal("bad_quantity", f"depth is {policy.depth}; from 1 to {10**6} is meant", "policy")
     if policy.version <= desk.state.policy.version:
         return Refusal(
             "policy_version", f"policy version {desk.state.policy.version} is in force already", "version"
@@ -345,7 +362,7 @@ def _shed(desk: Desk) -> None:
         for level, limit_w in enumerate(index.plant.level_limit_w)
     }
     holders = sorted(
-        _holders(desk),
+        holding(desk),
         key=lambda gang: (
             gang.phase in (Phase.PLACED, Phase.RUNNING), -TIER_RANK[gang.spec.tier], -gang.placed_seq,
         ),
@@ -433,7 +450,7 @@ def find(desk: Desk, gang: Gang, *, pool_barred: bool = False, index: Index | No
         found = search.locate(index, want, prefer)
         return found if isinstance(found, Misfit) else Fit(found, TrancheId(""))
     misfit = Misfit("queue", "", 0, spec.gpus) if pool_barred else None
-    for site in () if pool_barred else _sites(desk, spec):
+    for site in () if pool_barred else sites_for(desk, spec):
         found = search.locate(index, want_of(spec, POOL, site, gpu_w), prefer)
         if not isinstance(found, Misfit):
             return Fit(found, TrancheId(""))
@@ -454,7 +471,8 @@ def want_of(spec: Spec, owner: str, site: SiteId, gpu_w: int) -> Want:
     return Want(owner, spec.sku, site, spec.gpus, spec.within, gpu_w, spec.near, spec.slice_gpus)
 
 
-def _sites(desk: Desk, spec: Spec) -> list[SiteId]:
+def sites_for(desk: Desk, spec: Spec) -> list[SiteId]:
+    """Sites that a gang which owns nothing may be at, in order of preference."""
     return list(spec.sites) or list(desk.supplied.sites)
 
 
@@ -578,9 +596,9 @@ def promise(desk: Desk, gang: Gang) -> states.Promised | None:
     nothing else starts; None when even then it does not (it waits for repair, or for power)."""
     scratch = desk.derived.index.copy()
     steps: list[tuple[int, int, int, Turn | Gang]] = [
-        (turn.at, 0, place, turn) for place, turn in enumerate(_turns(desk))
+        (turn.at, 0, place, turn) for place, turn in enumerate(turns_of(desk))
     ]
-    steps += [(free_at(other, desk.state.policy), 1, other.order, other) for other in _holders(desk)]
+    steps += [(free_at(other, desk.state.policy), 1, other.order, other) for other in holding(desk)]
     steps.sort(key=lambda step: step[:3])
     for (at, _, _, step), following in zip_longest(steps, steps[1:]):
         if isinstance(step, Turn):
@@ -612,7 +630,7 @@ def too_small_until(desk: Desk, gang: Gang) -> TooSmall | None:
     nothing ran there and every node were well. None where it could, or where no end of a term helps.
     """
     spec, scratch = gang.spec, desk.derived.index.copy()
-    for other in _holders(desk):
+    for other in holding(desk):
         scratch.release(other.runs, desk.supplied.skus[other.spec.sku].gpu_w)
     for node in sorted({*desk.supplied.failed, *desk.supplied.cordoned}):
         scratch.set_usable(node, True)
@@ -625,7 +643,7 @@ def too_small_until(desk: Desk, gang: Gang) -> TooSmall | None:
         if not isinstance(search.locate(scratch, want), Misfit):
             return None
     ended = TrancheId("")
-    turns = _turns(desk)
+    turns = turns_of(desk)
     for turn, following in zip_longest(turns, turns[1:]):
         scratch.set_owner(turn.runs, turn.owner)
         ended = ended if turn.begins else turn.tranche
@@ -645,7 +663,7 @@ class Turn(NamedTuple):
     runs: tuple[tuple[int, int], ...]
 
 
-def _turns(desk: Desk) -> list[Turn]:
+def turns_of(desk: Desk) -> list[Turn]:
     """When nodes change hands by what is signed, in order."""
     found = []
     for name, tranche in desk.claimed.tranches.items():
@@ -656,20 +674,10 @@ def _turns(desk: Desk) -> list[Turn]:
     return sorted(found)
 
 
-def _holders(desk: Desk) -> list[Gang]:
+def holding(desk: Desk) -> list[Gang]:
     """Every gang that holds GPUs, those included whose GPUs are still being wiped."""
     held = desk.derived.held
     return [desk.state.gangs[name] for name in [*held.gangs, *sorted(held.wiped)]]
-
-
-def free_at(gang: Gang, policy: gangs.Policy) -> int:
-    """When a gang's GPUs are free at the latest, wiped where they were lent."""
-    if gang.returns_at:
-        return gang.returns_at
-    away_s = gang.spec.grace_s + (policy.turnover_s if gang.lender else 0)
-    if gang.phase is Phase.STOPPING:
-        return gang.stopping_at + away_s * SECOND_US
-    return (gang.started_at or gang.placed_at) + (gang.spec.walltime_s + away_s) * SECOND_US
 
 
 def check(desk: Desk) -> Iterator[str]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, get_args
 
 from forebay.core import claims, supply
-from forebay.core.ids import Event, GangId, NodeIndex, SkuId, TrancheId
+from forebay.core.ids import Event, GangId, NodeIndex, SiteId, SkuId, TrancheId
 from forebay.core.placements import gang as gangs
+from forebay.core.placements.ends import Ends
 from forebay.core.placements.gang import HOLDING, Ending, Gang, Phase, Policy, Tier
 from forebay.core.placements.index import POOL, Index, each_node
 from forebay.core.placements.queue import Queue
@@ -33,6 +34,8 @@ class State:
 
 
 NO_TRANCHE = TrancheId("")
+#: By names of their own: to read a member of an enum takes ten times as long, and these are read with every event.
+_PENDING, _PLACED, _RUNNING, _STOPPING, _ENDED = Phase
 
 #: What happens to gangs.
 GangEvent = (
@@ -70,6 +73,18 @@ class Promised(NamedTuple):
     gang: Gang
     at: int
     then: Index
+    #: Whether `then` is its own, and not an outlook that is kept up.
+    apart: bool = True
+
+
+class Most(NamedTuple):
+    """What one node, rack, hall or site of this plant can hold at most, when nothing else runs."""
+
+    gpus: int
+    #: What has so many GPUs, in words.
+    where: str
+    #: Watts of work that its feeds have room for.
+    watts: int
 
 
 class Derived:
@@ -78,15 +93,21 @@ class Derived:
     A fold asks it nothing, so it is made at the first question and kept up from then on.
     """
 
-    __slots__ = ("arrivals", "backoff", "dues", "held", "index", "lent", "promised", "queue", "stirred")
+    __slots__ = (
+        "arrivals", "backoff", "dues", "ends", "held", "index", "lent", "most", "promised", "queue", "stirred",
+    )  # fmt: skip
 
     def __init__(self, held: Held) -> None:
         self.index = Index()
         self.queue = Queue()
         self.dues = Dues()
+        #: When what is held comes free, at the latest; kept up once backfill asked for it.
+        self.ends = Ends()
         self.held = held
         #: Tranche -> gangs that hold capacity it lent, those included whose nodes are still being wiped.
         self.lent: dict[TrancheId, set[GangId]] = {}
+        #: By SKU, level and sites: what could hold a gang of the pool at most. Kept until supply changes.
+        self.most: dict[tuple[SkuId, gangs.Level, tuple[SiteId, ...]], Most] = {}
         #: By capacity (a tranche, or "" for the pool) and SKU: whom backfill must not delay; None where it may.
         self.promised: dict[tuple[TrancheId, SkuId], Promised | None] = {}
         #: Gangs that wait out a pause before they may be placed again.
@@ -127,7 +148,7 @@ def derive(state: State, supplied: supply.State, claimed: claims.State, held: He
             derived.lent.setdefault(gang.lender, set()).add(gang.spec.id)
         if gang.phase in HOLDING or gang.returns_at:
             index.take(gang.runs, supplied.skus[gang.spec.sku].gpu_w)
-        if gang.phase is Phase.PENDING:
+        if gang.phase is _PENDING:
             _enqueue(derived, gang)
         _push_dues(derived, gang, state.policy)
     derived.stirred = True
@@ -142,7 +163,7 @@ def apply(state: State, held: Held, supplied: supply.State, event: GangEvent, at
     if isinstance(event, gangs.GangSubmitted):
         before = state.spent.pop(event.spec.id, 0)
         state.gangs[event.spec.id] = Gang(
-            event.spec, Phase.PENDING, seq, at, before, (), NO_TRANCHE, 0, 0, 0, 0, 0, 0, "", False, False, 0, 0, 0,
+            event.spec, _PENDING, seq, at, before, (), NO_TRANCHE, 0, 0, 0, 0, 0, 0, "", False, False, 0, 0, 0,
             0, before,
         )  # fmt: skip
         return
@@ -163,13 +184,13 @@ def apply(state: State, held: Held, supplied: supply.State, event: GangEvent, at
             now = _started(was, event)
         case gangs.GangStopping():
             now = was._replace(
-                phase=Phase.STOPPING,
+                phase=_STOPPING,
                 stopping_at=was.stopping_at or at,
                 reason=event.reason,
                 again=event.again,
             )
         case gangs.GangWithdrawn():
-            now = was._replace(phase=Phase.ENDED, reason=event.reason, ended_at=at, again=False)
+            now = was._replace(phase=_ENDED, reason=event.reason, ended_at=at, again=False)
         case gangs.LoanReclaimed():
             now = was._replace(reclaim_at=event.deadline_at)
         case gangs.ReclaimOverdue():
@@ -186,22 +207,25 @@ def apply(state: State, held: Held, supplied: supply.State, event: GangEvent, at
 
 def _placed(supplied: supply.State, was: Gang, event: gangs.GangPlaced, at: int, seq: int) -> Gang:
     return Gang(
-        was.spec, Phase.PLACED, was.order, was.submitted_at, event.generation, event.runs, event.lender,
+        was.spec, _PLACED, was.order, was.submitted_at, event.generation, event.runs, event.lender,
         seq, at, 0, 0, was.failures, was.interruptions, "", False, False, 0, 0, was.returns_at, was.ended_at,
         was.generation_before, supply.rack_of(supplied, event.runs[0].first).site,
     )  # fmt: skip
 
 
 def _started(was: Gang, event: gangs.GangStarted) -> Gang:
-    phase = Phase.RUNNING if was.phase is Phase.PLACED else was.phase
+    phase = _RUNNING if was.phase is _PLACED else was.phase
     return Gang._make((was.spec, phase, *was[2:9], event.effective_at, *was[10:]))
 
 
+_FAILURES = frozenset({Ending.FAILED, Ending.LOST})
+
+
 def _ended(was: Gang, event: gangs.GangEnded, at: int) -> Gang:
-    failed = event.ending in (Ending.FAILED, Ending.LOST) and was.phase is not Phase.STOPPING
+    failed = event.ending in _FAILURES and was.phase is not _STOPPING
     again, reason = event.again, event.reason
     return Gang(
-        was.spec, Phase.PENDING if again else Phase.ENDED, was.order, was.submitted_at, was.generation,
+        was.spec, _PENDING if again else _ENDED, was.order, was.submitted_at, was.generation,
         was.runs, was.lender, was.placed_seq, was.placed_at, 0, 0, was.failures + failed,
         was.interruptions + (reason in INTERRUPTIONS), reason, False, again and reason in IN_FRONT,
         event.not_before, was.reclaim_at if event.returns_at else 0, event.returns_at, 0 if again else at,
@@ -234,6 +258,7 @@ def _leave_nodes(held: Held, gang: Gang) -> None:
 
 def reindex(derived: Derived, state: State, supplied: supply.State, event: GangEvent) -> None:
     """What an event of this stage, just recorded, does to the index, the queue and the due times."""
+    derived.ends.note(event)
     match event:
         case gangs.GangSubmitted():
             _enqueue(derived, state.gangs[event.spec.id])
@@ -251,7 +276,8 @@ def reindex(derived: Derived, state: State, supplied: supply.State, event: GangE
             derived.stirred |= bool(state.gangs[event.gang].lender)
         case gangs.GangEnded():
             now = state.gangs[event.gang]
-            _push_dues(derived, now, state.policy)
+            if event.again or event.returns_at:
+                _push_dues(derived, now, state.policy)
             # Also where its nodes are wiped first: their owner may wait for them.
             derived.stirred = True
             if not event.returns_at:
@@ -266,10 +292,11 @@ def reindex(derived: Derived, state: State, supplied: supply.State, event: GangE
             now = state.gangs[event.gang]
             _give_back(derived, supplied, now)
             derived.stirred = True
-            if now.phase is Phase.PENDING:
+            if now.phase is _PENDING:
                 _enqueue(derived, now)
         case gangs.PolicyApplied():
             derived.stirred = True
+            derived.ends.forget()
             for gang in state.gangs.values():
                 _push_dues(derived, gang, state.policy)
 
@@ -298,6 +325,8 @@ def _enqueue(derived: Derived, gang: Gang) -> None:
 
 def end_backoff(state: State, derived: Derived, at: int) -> None:
     """Move gangs whose pause is over to the queue. Derived state only: nothing is recorded."""
+    if not derived.backoff:
+        return
     over = [gang for gang in derived.backoff if state.gangs[gang].not_before <= at]
     for gang in sorted(over, key=lambda gang: state.gangs[gang].order):
         derived.backoff.discard(gang)
@@ -314,14 +343,22 @@ def _give_back(derived: Derived, supplied: supply.State, gang: Gang) -> None:
             del derived.lent[gang.lender]
 
 
+def _start_by(gang: Gang, policy: Policy) -> int:
+    return gang.placed_at + policy.start_timeout_s * SECOND_US
+
+
+def _walltime_at(gang: Gang) -> int:
+    return gang.started_at + gang.spec.walltime_s * SECOND_US
+
+
 def _dues(gang: Gang, policy: Policy) -> list[Due]:
     """What falls due for a gang by itself: the heap holds these, and older ones that lost their meaning."""
     name, generation, found = gang.spec.id, gang.generation, []
-    if gang.phase is Phase.PLACED:
-        found.append(Due(gang.placed_at + policy.start_timeout_s * SECOND_US, "start", name, generation))
-    elif gang.phase is Phase.RUNNING:
-        found.append(Due(gang.started_at + gang.spec.walltime_s * SECOND_US, "walltime", name, generation))
-    elif gang.phase is Phase.PENDING and gang.not_before:
+    if gang.phase is _PLACED:
+        found.append(Due(_start_by(gang, policy), "start", name, generation))
+    elif gang.phase is _RUNNING:
+        found.append(Due(_walltime_at(gang), "walltime", name, generation))
+    elif gang.phase is _PENDING and gang.not_before:
         found.append(Due(gang.not_before, "retry", name, generation))
     # Nodes that are wiped in time are not late, though they return only then.
     if gang.reclaim_at > 0 and not (gang.returns_at and gang.returns_at <= gang.reclaim_at):
@@ -334,12 +371,29 @@ def _dues(gang: Gang, policy: Policy) -> list[Due]:
 def meant(state: State, due: Due) -> bool:
     """Whether a due time still means something: its gang still has it."""
     gang = state.gangs.get(GangId(due.about))
-    return gang is not None and due in _dues(gang, state.policy)
+    if gang is None or gang.generation != due.stamp:
+        return False
+    # These two are nearly all there are, and are asked about after each event.
+    if due.what == "walltime":
+        return gang.phase is _RUNNING and _walltime_at(gang) == due.at
+    if due.what == "start":
+        return gang.phase is _PLACED and _start_by(gang, state.policy) == due.at
+    return due in _dues(gang, state.policy)
+
+
+def first_due(derived: Derived, state: State) -> Due | None:
+    """The earliest due time that its gang still has; what lost its meaning is dropped on the way."""
+    dues = derived.dues
+    while (due := dues.first()) is not None and not meant(state, due):
+        dues.pop()
+    return due
 
 
 def on_supply(derived: Derived, supplied: supply.State, event: Event) -> None:
     """What a change of supply does to the index."""
+    derived.ends.moved = True
     index = derived.index
+    derived.most.clear()
     match event:
         case supply.FeedAdded():
             index.add_feed(supplied.feeds[event.feed])
@@ -357,6 +411,7 @@ def on_supply(derived: Derived, supplied: supply.State, event: Event) -> None:
 
 def on_claims(derived: Derived, claimed: claims.State, event: Event) -> None:
     """What a change of claims does to the index: nodes change their owner."""
+    derived.ends.moved = True
     match event:
         case claims.TrancheBound() if claimed.tranches[event.tranche].standing is claims.Standing.LIVE:
             derived.index.set_owner(event.runs, event.tranche)
@@ -389,7 +444,7 @@ class AtWork:
     def __contains__(self, node: object) -> bool:
         assert isinstance(node, int)
         here = (self._state.gangs[name] for name in self._held.on_node.get(node, ()))
-        return any(gang.spec.tier in self._tiers and gang.phase is not Phase.STOPPING for gang in here)
+        return any(gang.spec.tier in self._tiers and gang.phase is not _STOPPING for gang in here)
 
 
 #: Far more than any engine remembers.
@@ -398,7 +453,7 @@ SPENT_MAX = 100_000
 
 def drop_ended(state: State) -> None:
     """Finished work leaves the live state (its history stays in the journal)."""
-    for name in [n for n, g in state.gangs.items() if g.phase is Phase.ENDED and not g.returns_at]:
+    for name in [n for n, g in state.gangs.items() if g.phase is _ENDED and not g.returns_at]:
         state.spent[name] = state.gangs.pop(name).generation
     for name in list(state.spent)[: max(0, len(state.spent) - SPENT_MAX)]:
         del state.spent[name]
@@ -415,17 +470,17 @@ def check(state: State, derived: Derived, supplied: supply.State, claimed: claim
                 if taken.get(node, 0) & mask:
                     yield f"node {node} is placed on twice"
                 taken[node] = taken.get(node, 0) | mask
-                if node in supplied.failed and gang.phase is not Phase.STOPPING:
+                if node in supplied.failed and gang.phase is not _STOPPING:
                     yield f"gang {gang.spec.id} is to run on node {node}, which failed"
                 owner = derived.index.owner[node]
                 own = gang.spec.tranche if gang.spec.tier is Tier.DEDICATED else gang.lender or POOL
-                if owner != own and gang.phase is not Phase.STOPPING:
+                if owner != own and gang.phase is not _STOPPING:
                     yield f"gang {gang.spec.id} runs on node {node} of {owner or 'the pool'}"
     index = derived.index
     # What stops already may still draw what is reserved for others: they wait for it.
     leaving_w: dict[int, int] = {}
     for gang in state.gangs.values():
-        if gang.phase is Phase.STOPPING or gang.returns_at:
+        if gang.phase is _STOPPING or gang.returns_at:
             for level, watts in index.pool_draw(gang.runs, supplied.skus[gang.spec.sku].gpu_w).items():
                 leaving_w[level] = leaving_w.get(level, 0) + watts
     for level, limit_w in enumerate(index.plant.level_limit_w):

@@ -1,4 +1,6 @@
-"""What exists, and when: what stands at each site (`plant`), and what is to come there (`blocks`, `schedule`)."""
+"""What exists, and when: what stands at each site (`plant`), and what is to come there (`blocks`, `schedule`), also
+by hall, row, feed and cooling loop (`subtrees`).
+"""
 
 from __future__ import annotations
 

@@ -19,12 +19,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from forebay.core import timeline, units
-from forebay.core.ids import BlockId, CauseId, Command, Event, MilestoneId, SiteId, SkuId, StageId
+from forebay.core.ids import (
+    BlockId,
+    CauseId,
+    Command,
+    Event,
+    FeedId,
+    HallId,
+    LoopId,
+    MilestoneId,
+    SiteId,
+    SkuId,
+    StageId,
+)
 from forebay.core.timeline import INSTANT_MAX, Steps
 from forebay.core.units import SECOND_US, ConnectedPower, ContractedPower, FacilityPower, ItPower
+
+Key = TypeVar("Key")
 
 
 class Confidence(StrEnum):
@@ -96,6 +110,11 @@ class BlockPlan:
     sku: SkuId
     racks: int
     after: tuple[MilestoneId, ...]
+    #: Where its racks are to hang, in each tree; "" where that is not known yet. A row is one of the hall.
+    hall: HallId = HallId("")
+    row: str = ""
+    feed: FeedId = FeedId("")
+    loop: LoopId = LoopId("")
 
 
 @dataclass(slots=True)
@@ -421,30 +440,35 @@ class Arrival(NamedTuple):
 
 def powered(arrivals: Iterable[Arrival], power: Steps | None) -> dict[SkuId, Steps]:
     """Nodes of each SKU over time that have both arrived and power: who comes first is fed first, ties by block."""
-    queue = sorted(arrivals)
+    return powered_by([(arrival, arrival.sku) for arrival in sorted(arrivals)], power)
+
+
+def powered_by(queue: Iterable[tuple[Arrival, Key]], power: Steps | None) -> dict[Key, Steps]:
+    """Nodes of each key over time that have both arrived and power; arrivals are fed in their order."""
+    queue = list(queue)
     if power is None:
-        changes: dict[SkuId, list[tuple[int, int]]] = {}
-        for arrival in queue:
-            changes.setdefault(arrival.sku, []).append((arrival.at, arrival.nodes))
-        return {sku: timeline.summed(found) for sku, found in changes.items()}
-    instants = sorted({0, *power.starts, *(arrival.at for arrival in queue)})
-    levels: dict[SkuId, list[int]] = {arrival.sku: [] for arrival in queue}
+        changes: dict[Key, list[tuple[int, int]]] = {}
+        for arrival, key in queue:
+            changes.setdefault(key, []).append((arrival.at, arrival.nodes))
+        return {key: timeline.summed(found) for key, found in changes.items()}
+    instants = sorted({0, *power.starts, *(arrival.at for arrival, _ in queue)})
+    levels: dict[Key, list[int]] = {key: [] for _, key in queue}
     changed = {instants[0], *power.starts}
     fed, left_w, place = dict.fromkeys(levels, 0), 0, 0
     for instant in instants:
         if instant in changed:
             # With other power everybody is fed anew; until then who comes only gets what is left.
             fed, left_w, place = dict.fromkeys(levels, 0), ItPower(power.at(instant)).watts, 0
-        while place < len(queue) and queue[place].at <= instant:
-            arrival = queue[place]
+        while place < len(queue) and queue[place][0].at <= instant:
+            arrival, key = queue[place]
             nodes = min(arrival.nodes, left_w // arrival.node_w) if arrival.node_w else arrival.nodes
             nodes -= nodes % arrival.step
             left_w -= nodes * arrival.node_w
-            fed[arrival.sku] += nodes
+            fed[key] += nodes
             place += 1
-        for sku, nodes in fed.items():
-            levels[sku].append(nodes)
-    return {sku: _joined(instants, values) for sku, values in levels.items()}
+        for key, nodes in fed.items():
+            levels[key].append(nodes)
+    return {key: _joined(instants, values) for key, values in levels.items()}
 
 
 def _joined(instants: list[int], values: list[int]) -> Steps:

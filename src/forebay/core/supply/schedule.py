@@ -21,9 +21,10 @@ PPM = 1_000_000
 def apply_schedule(state: State, command: blocks.ApplySchedule, at: int, emit: Emit) -> Answer | Refusal:
     """Plan what is to come at a site. Refuses: unknown_site; then for causes, the power usage effectiveness,
     milestones, stages and blocks in turn bad_id, duplicate_id, bad_quantity, unknown_cause, unknown_milestone,
-    unknown_sku, no_date; milestone_cycle; for milestones in turn future_fact, not_in_order, milestone_reached (done
-    otherwise); again milestone_reached (one that is done is left out); block_delivered (racks of a block that is left
-    out stand already, or more than its new number, or of another SKU).
+    unknown_sku, no_date, unknown_hall (none of the site, or a row without one), unknown_feed; milestone_cycle; for
+    milestones in turn future_fact, not_in_order, milestone_reached (done otherwise); again milestone_reached (one
+    that is done is left out); block_delivered (racks of a block that is left out stand already, or more than its new
+    number, or of another SKU).
     """
     plan = command.plan
     if plan.site not in state.sites:
@@ -151,11 +152,33 @@ def _refuse_blocks(state: State, plan: SchedulePlan) -> Refusal | None:
             told = f"block {block.id} waits for {missing[0]}, which is not a milestone here"
             return Refusal("unknown_milestone", told, f"{where}.after")
         if block.sku not in state.skus:
-            told = f"block {block.id}: SKU {block.sku} is not in the catalogue"
+            known = ", ".join(sorted(state.skus)) or "none"
+            told = f"block {block.id}: SKU {block.sku} is not in the catalogue (known: {known})"
             return Refusal("unknown_sku", told, f"{where}.sku")
         if not block.after:
             told = f"block {block.id} waits for no milestone: it has no date"
             return Refusal("no_date", told, f"{where}.after")
+        no = _refuse_place(state, plan.site, block, where)
+        if no is not None:
+            return no
+    return None
+
+
+def _refuse_place(state: State, site: SiteId, block: blocks.BlockPlan, where: str) -> Refusal | None:
+    """Whether the site has the hall and the feed that a block is to hang on."""
+    halls = sorted(hall.id for hall in state.halls.values() if hall.site == site)
+    feeds = sorted(feed.id for feed in state.feeds.values() if feed.site == site)
+    if block.row and not block.hall:
+        told = f"block {block.id}: a row is one of a hall, and none is named"
+        return Refusal("unknown_hall", told, f"{where}.hall")
+    if block.hall and block.hall not in halls:
+        known = ", ".join(halls) or "none"
+        told = f"block {block.id}: there is no hall {block.hall} at {site} (there are: {known})"
+        return Refusal("unknown_hall", told, f"{where}.hall")
+    if block.feed and block.feed not in feeds:
+        known = ", ".join(feeds) or "none"
+        told = f"block {block.id}: there is no feed {block.feed} at {site} (there are: {known})"
+        return Refusal("unknown_feed", told, f"{where}.feed")
     return None
 
 
@@ -164,7 +187,9 @@ def _refuse_circle(plan: SchedulePlan) -> Refusal | None:
     if not loop:
         return None
     told = f"milestones wait for each other in a circle: {' before '.join(loop)}"
-    return Refusal("milestone_cycle", told, "milestones")
+    # The second of them waits for the first: there it can be broken.
+    place = next(place for place, milestone in enumerate(plan.milestones) if milestone.id == loop[1])
+    return Refusal("milestone_cycle", told, f"milestones[{place}].after")
 
 
 def _refuse_reached(state: State, plan: SchedulePlan, at: int) -> Refusal | None:

@@ -27,7 +27,17 @@ def apply_both(
         )
     site = Site(plan.id, plan.title, plan.region, plan.jurisdiction, plan.zone)
     ask = blocks.ApplySchedule(planned)
-    with_site = replace(state, sites={plan.id: site, **state.sites})
+    # Blocks may name halls and feeds of the site.
+    halls = {hall.id: plant.Hall(hall.id, plan.id) for hall in plan.halls}
+    feeds = {
+        feed.id: plant.Feed(feed.id, plan.id, feed.parent, feed.limit_w, feed.base_w) for feed in plan.feeds
+    }
+    with_site = replace(
+        state,
+        sites={plan.id: site, **state.sites},
+        halls={**halls, **state.halls},
+        feeds={**feeds, **state.feeds},
+    )
     scheduled = schedule.apply_schedule(with_site, ask, at, _tell_nobody)
     if isinstance(scheduled, Refusal):
         return replace(scheduled, field=f"schedule.{scheduled.field}".rstrip("."))
@@ -35,7 +45,8 @@ def apply_both(
     built = plant.apply_site(with_schedule, command, load_w, _tell_nobody)
     if isinstance(built, Refusal):
         return built
-    plant.apply_site(state, ApplySite(replace(plan, halls=())), _nothing_carried, emit)
+    empty = tuple(replace(hall, racks=()) for hall in plan.halls)
+    plant.apply_site(state, ApplySite(replace(plan, halls=empty)), _nothing_carried, emit)
     schedule.apply_schedule(state, ask, at, emit)
     plant.apply_site(state, command, _nothing_carried, emit)
     return built | {"planned": scheduled["changed"]}

@@ -1,0 +1,143 @@
+"""Who may start where everybody who waits has a reservation? Conservative backfill, as in docs/reference/policies.md.
+
+At each pass everybody who waits is given a time and a place, in order: the earliest at which it is free for as long
+as the gang may take, beside all that holds GPUs and all who come before it. Whose time is now is placed. Nothing is
+kept from one pass to the next: after an end that came early everybody moves up, in order, and after a restart the
+plan is the same.
+
+It costs about n squared for n that wait, times the instants at which something ends: it is slow, for queues of tens.
+"""
+
+from __future__ import annotations
+
+import heapq
+from bisect import bisect_left, bisect_right
+from typing import NamedTuple
+
+from forebay.core.ids import GangId, SkuId
+from forebay.core.placements.ends import free_at
+from forebay.core.placements.gang import Gang, Run
+from forebay.core.placements.index import Index, each_node, gpus_of
+from forebay.core.placements.queue import away_s
+from forebay.core.placements.schedule import Desk, Fit, find, holding, place, turns_of
+from forebay.core.units import SECOND_US
+
+
+class Reservation(NamedTuple):
+    """A gang holds these GPUs, or is to, within [start, end)."""
+
+    start: int
+    end: int
+    gang: GangId
+    sku: SkuId
+    runs: tuple[Run, ...]
+
+
+def plan_all(desk: Desk) -> list[Reservation]:
+    """One pass over everybody who waits; who was not placed has the reservation that is returned, in order."""
+    plan = _Plan(desk)
+    queue, known = desk.derived.queue, desk.state.gangs
+    for lane in queue.lanes():
+        for entry in heapq.merge(*(queue.of_shape(lane, shape, known) for shape in queue.shapes(lane))):
+            plan.reserve(known[entry.gang])
+    return plan.reserved
+
+
+class _Steps:
+    """GPUs of one SKU in use over time, by number: where there are too few, nobody has to look for a place."""
+
+    __slots__ = ("_at", "_used")
+
+    def __init__(self) -> None:
+        self._at = [0]
+        self._used = [0]
+
+    def add(self, start: int, end: int, gpus: int) -> None:
+        first, last = self._split(start), self._split(end)
+        for step in range(first, last):
+            self._used[step] += gpus
+
+    def _split(self, at: int) -> int:
+        step = bisect_left(self._at, at)
+        if step == len(self._at) or self._at[step] != at:
+            self._at.insert(step, at)
+            self._used.insert(step, self._used[step - 1])
+        return step
+
+    def most(self, start: int, end: int) -> int:
+        """The most that are in use at one instant within [start, end)."""
+        return max(self._used[bisect_right(self._at, start) - 1 : bisect_left(self._at, end)])
+
+
+class _Plan:
+    """Who is where, and when, as far as the plan is made."""
+
+    __slots__ = ("_desk", "_ends", "_steps", "_taken", "_turns", "_vacant", "reserved")
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._turns = turns_of(desk)
+        self._vacant: Index = desk.derived.index.copy()
+        self._taken: list[Reservation] = []
+        self._steps: dict[SkuId, _Steps] = {}
+        #: Instants at which something ends, or passes to another owner: nobody fits sooner who does not fit before.
+        self._ends = {turn.at for turn in self._turns}
+        self.reserved: list[Reservation] = []
+        for gang in holding(desk):
+            self._vacant.release(gang.runs, desk.supplied.skus[gang.spec.sku].gpu_w)
+            # Who overstays may be gone at any moment.
+            end = max(free_at(gang, desk.state.policy), desk.at + 1)
+            self._take(Reservation(desk.at, end, gang.spec.id, gang.spec.sku, gang.runs))
+
+    def _take(self, held: Reservation) -> None:
+        self._taken.append(held)
+        self._ends.add(held.end)
+        self._steps.setdefault(held.sku, _Steps()).add(held.start, held.end, gpus_of(held.runs))
+
+    def reserve(self, gang: Gang) -> None:
+        """Give a gang the earliest time and place, and place it where that is now."""
+        desk, spec = self._desk, gang.spec
+        most = self._gpus(spec.sku) - spec.gpus
+        steps = self._steps.setdefault(spec.sku, _Steps())
+        away_us = away_s(spec) * SECOND_US
+        vacant, turns = self._vacant, self._turns
+        for at in sorted({desk.at, *(end for end in self._ends if end > desk.at)}):
+            if turns and turns[0].at <= at:
+                vacant = vacant.copy()
+                for turn in turns:
+                    if turn.at <= at:
+                        vacant.set_owner(turn.runs, turn.owner)
+                turns = [turn for turn in turns if turn.at > at]
+            if steps.most(at, at + away_us) > most:
+                continue
+            fit = self._found(gang, vacant, at, at + away_us)
+            if fit is not None:
+                wiping_us = desk.state.policy.turnover_s * SECOND_US if fit.lender else 0
+                held = Reservation(at, at + away_us + wiping_us, spec.id, spec.sku, fit.runs)
+                self._take(held)
+                if at == desk.at:
+                    place(desk, gang, fit)
+                else:
+                    self.reserved.append(held)
+                return
+
+    def _gpus(self, sku: SkuId) -> int:
+        extents = self._desk.derived.index.plant.extents
+        return sum(extent.site for (of, _), extent in extents.items() if of == sku)
+
+    def _found(self, gang: Gang, vacant: Index, start: int, end: int) -> Fit | None:
+        """Where a gang fits beside all that is there at any instant within [start, end), as if all were at once."""
+        taken: dict[int, int] = {}
+        gpu_w: dict[int, int] = {}
+        for held in self._taken:
+            if held.start < end and held.end > start:
+                watts = self._desk.supplied.skus[held.sku].gpu_w
+                for node, mask in each_node(held.runs):
+                    taken[node] = taken.get(node, 0) | mask
+                    gpu_w[node] = watts
+        for node, mask in taken.items():
+            vacant.take((Run(node, 1, mask),), gpu_w[node])
+        fit = find(self._desk, gang, index=vacant)
+        for node, mask in taken.items():
+            vacant.release((Run(node, 1, mask),), gpu_w[node])
+        return fit if isinstance(fit, Fit) else None

@@ -1,0 +1,54 @@
+"""Is what is kept up from one promise to the next what a way through all that runs would find?"""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import initialize, invariant, run_state_machine_as_test
+
+from forebay.core.placements import promises, schedule
+from forebay.core.placements.gang import Order, Phase
+from forebay.core.placements.index import Index
+from tests.core import machine
+from tests.core.plant import Driver
+
+
+class Promising(machine.Machine):
+    """Anything in any order under EASY backfill, and after each step every promise asked for in both ways."""
+
+    @initialize(order=st.sampled_from([Order.EASY, Order.EASY_DEPTH]))
+    def policy(self, order: Order) -> None:
+        self.driver.policy(order=order)
+
+    @invariant()
+    def kept_is_found(self) -> None:
+        compare(self.driver)
+
+
+def compare(driver: Driver) -> int:
+    """How many promises there are; each is the same in both ways."""
+    desk = driver.world._desk(driver.world.now)
+    promises.bring_up_to_date(desk)
+    firsts = [first.gang for first in desk.derived.promised.values() if first is not None]
+    for gang in firsts:
+        if gang.phase is Phase.PENDING and not promises.fits(desk, gang, desk.derived.index):
+            kept, found = promises.promise_kept(desk, gang), schedule.promise(desk, gang)
+            assert (kept is None) is (found is None)
+            if kept is not None and found is not None:
+                assert (kept.gang, kept.at) == (found.gang, found.at)
+                assert shown(kept.then) == shown(found.then)
+    return len(firsts)
+
+
+def shown(index: Index) -> tuple[object, ...]:
+    return index.buckets(), index.load_w, index.reserved_w
+
+
+def test_kept_is_found_whatever_happens() -> None:
+    run_state_machine_as_test(
+        Promising,
+        settings=settings(
+            max_examples=20, stateful_step_count=30, derandomize=True, database=None, deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )  # fmt: skip
