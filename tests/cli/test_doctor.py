@@ -5,7 +5,7 @@ import sqlite3
 
 from tests.cli.rig import Lab, Shell, write_journal
 
-CHECKS = ("python", "state", "disk", "journal", "rules", "engine", "server", "limits")
+CHECKS = ("python", "state", "disk", "journal", "rules", "engine", "server", "limits", "work")
 
 
 def test_nothing_is_wrong(lab: Lab) -> None:

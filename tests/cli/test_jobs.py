@@ -33,6 +33,9 @@ WAITS = [
     (("gpus", "", 1, 2), "needs 2 GPUs on one node, 1 free"),
     (("power", "main", 1200, 6600), "power of main: needs 6.6 kW, 1.2 kW left"),
     (("power", "", 0, 6600), "power: needs 6.6 kW, 0 W left"),
+    (("cap", "lab", 4, 8), "the cap of lab: 4 left of it, needs 8"),
+    (("cap", "lab", 8, 8), "others before it, by the cap of lab"),
+    (("budget", "lab", 0, 0), "the budget of lab: it is spent"),
     (("new_kind", "", 0, 0), "new kind"),
 ]
 

@@ -1,5 +1,6 @@
 """The twin replays a trace, and says what came of it."""
 
+import json
 import re
 import threading
 import time
@@ -10,7 +11,7 @@ import pytest
 from jsonschema import validate
 
 from forebay.cli import outputs, replay, session
-from tests.cli.rig import Shell
+from tests.cli.rig import ROOT, Shell
 
 
 @pytest.fixture
@@ -90,3 +91,75 @@ def test_impossible_policies(trace: Path, shell: Shell, said: tuple[str, str]) -
     ran = shell("replay", str(trace), "--gpus", "16", *said)
     assert ran.status == 2
     assert said[1] in ran.err
+
+
+def test_a_page_and_a_file_of_the_report(trace: Path, shell: Shell) -> None:
+    ran = shell("replay", str(trace), "--gpus", "16", "--report", "r.html")
+    assert ran.status == 0, ran.err
+    assert (shell.home / "r.html").read_text().startswith("<!doctype html>")
+    assert shell("replay", str(trace), "--gpus", "16", "--report", "r.json").status == 0
+    assert '"wait_s"' in (shell.home / "r.json").read_text()
+    for wrong in ("r.pdf", "none/r.html"):
+        ran = shell("replay", str(trace), "--gpus", "16", "--report", wrong)
+        assert ran.status in (1, 2)
+        assert f"--report {wrong}" in ran.err
+
+
+def test_an_estate_with_a_map_and_failures(trace: Path, shell: Shell) -> None:
+    (shell.home / "map.yaml").write_text(
+        "forebay: 1\nkind: TraceMap\nrules:\n  - {match: acme, tier: dedicated, checkpoint: 5m}\n"
+    )
+    (shell.home / "rates.yaml").write_text(
+        "forebay: 1\nkind: FailureRates\nnode: {mtbf: 1h, repair: 10m}\nrestart: 10s\n"
+    )
+    ran = shell(
+        "replay", str(trace), "--estate", str(ROOT / "examples" / "one_site"), "--map", "map.yaml",
+        "--faults", "1", "--rates", "rates.yaml", "--policy", "easy",
+    )  # fmt: skip
+    assert ran.status == 0, ran.err
+    assert re.search(r"^policy +easy$", ran.out, re.MULTILINE)
+    assert "STOPPED FOR" in ran.out
+    assert "node_failed" in ran.out
+    assert "FAILED" in ran.out
+    assert re.search(r"^ETTR +\d\d\.\d\d %; ", ran.out, re.MULTILINE)
+
+
+def test_broken_rows_are_listed_and_too_many_are_refused(shell: Shell) -> None:
+    good = "1 0 0 60 4 -1 -1 4 90 -1 1 1 1 -1 1 -1 -1 -1\n"
+    (shell.home / "t.swf").write_text("; Version: 2.2\n" + good + "2 x\n" * 7)
+    ran = shell("replay", "t.swf", "--gpus", "8")
+    assert ran.status == 0, ran.err
+    assert "7 broken rows left out" in ran.out
+    assert "t.swf: line 3: it has 2 fields; 18 numbers are meant" in ran.out
+    assert "and 2 more broken rows" in ran.out
+    assert shell("replay", "t.swf", "--gpus", "8", "--json").json["broken"][0]["line"] == 3
+    ran = shell("replay", "t.swf", "--gpus", "8", "--broken-max", "6", "--json")
+    assert ran.status == 1
+    told = json.loads(ran.err)
+    assert told["code"] == "bad_trace"
+    assert [error["line"] for error in told["errors"]] == [3, 4, 5, 6, 7, 8, 9]
+
+
+def test_documents_that_do_not_hold(trace: Path, shell: Shell) -> None:
+    (shell.home / "site.yaml").write_text("forebay: 1\nkind: Site\nid: s\n")
+    ran = shell("replay", str(trace), "--estate", "site.yaml", "--json")
+    assert ran.status == 1
+    told = json.loads(ran.err)
+    assert told["code"] == "bad_document"
+    assert told["errors"][0]["line"] == 1
+
+
+def test_side_by_side(trace: Path, shell: Shell) -> None:
+    words = ("replay", str(trace), "--gpus", "16", "--vary", "gpus=8,16", "--vary", "policy=fifo,easy")
+    ran = shell(*words)
+    assert ran.status == 0, ran.err
+    assert "4 replays of 40 jobs in" in ran.out
+    assert ran.out.splitlines()[0].split()[:2] == ["GPUS", "POLICY"]
+    told = shell(*words, "--full", "--json").json
+    validate(told, outputs.OUTPUTS["replay.vary"])
+    assert [run["varied"] for run in told["runs"]][1] == {"gpus": "8", "policy": "easy"}
+    assert len({run["digest"] for run in told["runs"]}) == 4
+    failing = shell("replay", str(trace), "--gpus", "16", "--vary", "seed=1-3")
+    assert "ETTR" in failing.out
+    assert shell(*words, "--report", "r.html").status == 2
+    assert shell("replay", str(trace), "--vary", "gpus=8", "--vary", "color=red").status == 2

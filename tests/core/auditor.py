@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from forebay.core import claims, ids, supply, usage
 from forebay.core.ids import Event
 from forebay.core.placements import gang as gangs
 from forebay.core.placements.index import each_node
 from forebay.core.world import World
+from tests.core import reasons
 
 Events = list[tuple[int, Event]]
 #: tenant, tier, lender, price segment, start of the period
@@ -31,6 +32,11 @@ class Placed:
     started: int = 0
     #: Tranches on whose nodes it stays without a right.
     overdue: set[str] = field(default_factory=set)
+
+
+def as_placed(spec: gangs.Spec, event: gangs.GangPlaced) -> gangs.Spec:
+    """A gang with as many GPUs as it got, of whatever kind."""
+    return replace(spec, gpus=sum(run.nodes * run.mask.bit_count() for run in event.runs))
 
 
 def metered_use(world: World, events: Events) -> dict[UseKey, int]:
@@ -79,7 +85,7 @@ def _generations(world: World, events: Events) -> Iterator[tuple[Placed, int]]:
         if isinstance(event, gangs.GangSubmitted):
             specs[event.spec.id] = event.spec
         elif isinstance(event, gangs.GangPlaced):
-            here[event.gang] = Placed(specs[event.gang], event.lender, {})
+            here[event.gang] = Placed(as_placed(specs[event.gang], event), event.lender, {})
         elif isinstance(event, gangs.GangStarted):
             here[event.gang].started = event.effective_at
         elif isinstance(event, gangs.GangEnded):
@@ -158,9 +164,11 @@ class _Floor:
         self.notices: dict[tuple[str, int], int] = {}
         #: node -> (since when, well or out), in order: what was known, or older, is no event.
         self.health: defaultdict[int, list[tuple[int, bool]]] = defaultdict(list)
+        known = reasons.Reasons()
         for _, event in events:
-            if isinstance(event, supply.NodeHealthChanged):
-                self.health[event.node].append((event.effective_at, event.healthy))
+            for node, since, well in known.take(event):
+                self.health[node].append((since, well))
+        self.reasons = reasons.Reasons()
         self.cordoned: set[int] = set()
         self.terms: dict[str, _Term] = {}
         self.specs: dict[str, gangs.Spec] = {}
@@ -170,13 +178,14 @@ class _Floor:
         self.moved: set[BookKey] = set()
 
     def take(self, event: Event, at: int) -> None:
+        for node, since, _ in self.reasons.take(event):
+            self._health(node, since, at)
         match event:
-            case supply.NodeHealthChanged():
-                self._health(event, at)
-            case supply.NodeCordoned():
+            case supply.NodeCordoned() | supply.NodeDegraded(degraded=True):
                 self.cordoned.add(event.node)
-            case supply.NodeUncordoned():
-                self.cordoned.discard(event.node)
+            case supply.NodeUncordoned() | supply.NodeHealthChanged() | supply.NodeDegraded():
+                if not self.reasons.keeps_free(event.node):
+                    self.cordoned.discard(event.node)
             case claims.TrancheStarted():
                 self.terms[event.tranche] = _Term({}, at)
                 if event.since_at:
@@ -214,7 +223,7 @@ class _Floor:
                 self.specs[event.spec.id] = event.spec
             case gangs.GangPlaced():
                 held = {node: mask.bit_count() for node, mask in each_node(event.runs)}
-                self.placed[event.gang] = Placed(self.specs[event.gang], event.lender, held)
+                self.placed[event.gang] = Placed(as_placed(self.specs[event.gang], event), event.lender, held)
             case gangs.ReclaimOverdue():
                 self.placed[event.gang].overdue.add(event.tranche)
             case gangs.GangEnded() if not event.returns_at:
@@ -254,11 +263,11 @@ class _Floor:
         plan = self.world.state.claims.tranches[ids.TrancheId(tranche)].plan
         return self.supply.skus[plan.sku].nodes_per_rack if plan.unit is claims.Unit.RACK else 1
 
-    def _health(self, event: supply.NodeHealthChanged, at: int) -> None:
+    def _health(self, node: int, turned_at: int, at: int) -> None:
         for name, term in self.terms.items():
-            since, until = max(event.effective_at, term.nodes.get(event.node, at)), term.end or at
+            since, until = max(turned_at, term.nodes.get(node, at)), term.end or at
             for start, end in zip(self.periods, [*self.periods[1:], at], strict=True):
-                if event.node in term.nodes and max(start, since) < min(end, until):
+                if node in term.nodes and max(start, since) < min(end, until):
                     self.moved.add((name, start))
 
     def gpus(self, node: int) -> int:

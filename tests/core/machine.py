@@ -12,15 +12,21 @@ from dataclasses import replace
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from forebay.core import claims, ids, money, supply
+from forebay.core.claims.terms import SpareScope
 from forebay.core.ids import Asked, Command, Event, Principal, Refusal
+from forebay.core.placements import chains
 from forebay.core.placements import gang as gangs
+from forebay.core.placements.checkpoints import ReportCheckpoint
+from forebay.core.placements.failing import Failing
 from forebay.core.placements.gang import HOLDING, Ending, Gang, Level, Phase, Tier
+from forebay.core.placements.substitutes import RackChoice
+from forebay.core.supply import blocks
 from forebay.core.units import DAY_US, MICROS, SECOND_US
 from forebay.core.world import World
-from tests.core import auditor, plant
+from tests.core import auditor, inspector, plant
 from tests.core.plant import EDGE, OPERATOR
 
 TENANTS = ("acme", "bravo")
@@ -45,10 +51,11 @@ works = st.fixed_dictionaries(
     {
         "gpus": st.sampled_from([1, 1, 2, 3, 4, 5, 8, 12, 13, 16]),
         "walltime_s": st.sampled_from([1, 60, 3600, 90_000]),
-        "within": st.sampled_from([Level.SITE, Level.SITE, Level.HALL, Level.RACK, Level.NODE]),
+        "within": st.sampled_from([Level.SITE, Level.SITE, Level.HALL, Level.BLOCK, Level.RACK, Level.NODE]),
         "grace_s": st.sampled_from([0, 30, 300]),
         "restarts_max": st.sampled_from([0, 1, 3]),
         "sites": st.sampled_from([(), (), ("north",), ("south", "north")]),
+        "checkpoint_s": st.sampled_from([0, 0, 40]),
         "sku": st.sampled_from(["s4", "s4", "s1"]),
         "tier": st.sampled_from(list(Tier)),
         "tenant": st.sampled_from(TENANTS),
@@ -61,10 +68,14 @@ class Machine(RuleBasedStateMachine):
 
     #: Whether nodes may be reported late.
     late_health = False
+    #: How the engine keeps time, and which invariants are held against the events after each step.
+    driven: type[plant.Driver] = plant.Driver
+    inspectors: tuple[type[inspector.Inspector], ...] = ()
 
     def __init__(self) -> None:
         super().__init__()
-        self.driver = plant.opened()
+        self.driver = plant.opened(kind=self.driven)
+        self.inspection = inspector.Inspection(*(kind() for kind in self.inspectors))
         self.names = 0
         self.version = 0
 
@@ -81,10 +92,21 @@ class Machine(RuleBasedStateMachine):
             plant.feed("r", right, "m"),
         )
         halls = (
-            plant.hall("h1", plant.rack("r1", "s4", "l"), plant.rack("r2", "s4", "r")),
-            plant.hall("h2", plant.rack("r3", "s4", "r"), plant.rack("r4", "s1", "l", limit_w=3_100)),
+            plant.hall(
+                "h1",
+                plant.rack("r1", "s4", "l", loop="l1", spine="s"),
+                plant.rack("r2", "s4", "r", loop="l2", spine="s"),
+            ),
+            plant.hall(
+                "h2", plant.rack("r3", "s4", "r", loop="l1"), plant.rack("r4", "s1", "l", limit_w=3_100)
+            ),
         )
-        ask(supply.ApplySite(plant.site("north", feeds, halls)))
+        switch = supply.SwitchPlan(ids.SwitchId("s1"), (ids.RackId("r2"), ids.RackId("r4")))
+        self.feeds, self.halls, self.switches, self.came = feeds, halls, (switch,), 0
+        self.apply_north()
+        # Two racks more are to come in the north, tomorrow or whenever that slips to.
+        ready = plant.milestone("ready", on=1)
+        ask(blocks.ApplySchedule(plant.schedule(ready, plant.block("b1", "ready", racks=2, of="s4"))))
         there = plant.hall("h3", plant.rack("r5", "s4", "s"), plant.rack("r6", "s1", "s"))
         ask(supply.ApplySite(plant.site("south", (plant.feed("s", south),), (there,))))
         self.price_lists(3 * MICROS, 1 * MICROS + 1, 0)
@@ -136,6 +158,73 @@ class Machine(RuleBasedStateMachine):
             spec = plant.spec(self.give_name(f"{of}.f"), gpus, **work)
             self.ask(gangs.SubmitGang(spec), plant.tenant(of))
 
+    @rule(
+        owner=st.sampled_from(TENANTS),
+        grace_s=st.sampled_from([0, 30, 300, 301]),
+        gpus=st.sampled_from([2, 4, 8]),
+        sites=st.sampled_from([(), (), ("north",), ("south",)]),
+        own=st.lists(st.sampled_from([1, 4, 5, 8, 12]), min_size=1, max_size=3),
+    )
+    def lend_and_want_back(
+        self, owner: str, grace_s: int, gpus: int, sites: tuple[str, ...], own: list[int]
+    ) -> None:
+        """On spot all is taken that can be had; then the owner comes."""
+        by = TENANTS[owner == TENANTS[0]]
+        work: dict[str, Any] = {"sku": "s4", "walltime_s": 86_400, "grace_s": grace_s}
+        for _ in range(80 // gpus):
+            name = self.give_name(f"{by}.l")
+            self.ask(gangs.SubmitGang(plant.spec(name, gpus, tenant=by, tier=Tier.SPOT, sites=sites, **work)))
+            taken = self.driver.world.state.placements.gangs.get(ids.GangId(name))
+            if taken is None or taken.phase is Phase.PENDING:
+                break
+        for size in own:
+            spec = plant.spec(
+                self.give_name(f"{owner}.o"), size, tenant=owner, tranche=f"base-{owner[0]}", **work
+            )
+            self.ask(gangs.SubmitGang(spec), plant.tenant(owner))
+
+    @rule(
+        work=works,
+        places=st.lists(st.integers(0, 30), max_size=2),
+        when=st.sampled_from(list(chains.Precondition)),
+        count=st.sampled_from([0, 0, 1, 3, 5]),
+        other=st.sampled_from([0, 0, 2, 4]),
+        by_s=st.sampled_from([0, 0, -5, 100, 4000, 100_000]),
+        finish=st.booleans(),
+        at_most=st.integers(0, 3),
+    )
+    def chain(
+        self,
+        work: dict[str, Any],
+        places: list[int],
+        when: chains.Precondition,
+        count: int,
+        at_most: int,
+        other: int,
+        by_s: int,
+        finish: bool,
+    ) -> None:
+        """A gang, or an array, that comes after others, takes other racks as well, or has a deadline."""
+        named = [gang.spec.id for place in places if (gang := self.pick(place, set(Phase))) is not None]
+        arrays = [*self.driver.world.state.placements.chains.arrays]
+        named += arrays[-1:] if len(places) > 1 else []
+        after = tuple(chains.After(name, when) for name in named)
+        terms = work | {"tier": Tier.SPOT if other == 4 else Tier.ON_DEMAND}
+        if other:
+            second = ids.SkuId("s1" if work["sku"] == "s4" else "s4")
+            terms["skus"] = RackChoice(work["sku"], work["gpus"]), RackChoice(second, other)
+        if by_s:
+            terms["finish_by" if finish else "start_by"] = self.driver.at + by_s * SECOND_US
+        spec = plant.spec(self.give_name(f"{work['tenant']}.a"), after=after, **terms)
+        command = gangs.SubmitArray(spec, tuple(range(count)), at_most) if count else gangs.SubmitGang(spec)
+        self.ask(command, plant.tenant(spec.tenant))
+
+    @rule(place=st.integers(0, 30))
+    def cancel_array(self, place: int) -> None:
+        arrays = [*self.driver.world.state.placements.chains.arrays]
+        if arrays:
+            self.ask(gangs.CancelGang(arrays[place % len(arrays)]))
+
     @rule(places=st.lists(st.integers(0, 30), min_size=1, max_size=3))
     def cancel(self, places: list[int]) -> None:
         for place in places:
@@ -168,7 +257,20 @@ class Machine(RuleBasedStateMachine):
         start_timeout_s=st.sampled_from([5, 600, 600]),
         interruptions_max=st.sampled_from([0, 1, 10]),
         order=st.sampled_from(list(gangs.Order)),
+        restart_s=st.sampled_from([0, 60]),
+        scrub_s=st.sampled_from([0, 0, 7]),
+        reclaim_ramp_s=st.sampled_from([0, 0, 5]),
+        scrub_pool=st.booleans(),
         depth=st.sampled_from([1, 3]),
+        ramp_w_per_minute=st.sampled_from([0, 0, 4_000, 60_000]),
+        failing=st.sampled_from(
+            [
+                Failing(),
+                Failing(checks=("burn-in", "nccl"), hold_s=300),
+                Failing(("nccl",), lemon_failures=2, hold_s=90_000, spare=SpareScope.RACK),
+                Failing(hold_s=600, stuck_s=600, stuck_restarts=True),
+            ]
+        ),
     )
     def office(self, what: str, within_s: int, price: int, **times: Any) -> None:
         if what == "prices":
@@ -222,6 +324,18 @@ class Machine(RuleBasedStateMachine):
                 generation = gang.generation - older
                 self.ask(gangs.ReportGangEnded(gang.spec.id, generation, since, "sim", ending), EDGE)
 
+    @rule(
+        places=st.lists(st.integers(0, 30), min_size=1, max_size=4),
+        late_s=LATE,
+        older=st.sampled_from([0, 0, 1]),
+    )
+    def checkpoint(self, places: list[int], late_s: int, older: int) -> None:
+        since = self.driver.at - late_s * SECOND_US
+        for place in places:
+            gang = self.pick(place, HOLDING)
+            if gang is not None:
+                self.ask(ReportCheckpoint(gang.spec.id, gang.generation - older, since, "sim"), EDGE)
+
     @rule(stop=st.booleans(), start=st.booleans())
     def engine_obeys(self, stop: bool, start: bool) -> None:
         """All that is to stop stops, all that is to run starts."""
@@ -232,15 +346,16 @@ class Machine(RuleBasedStateMachine):
                 self.driver.start(gang.spec.id)
 
     @rule(
-        node=st.integers(0, 20),
+        nodes=st.lists(st.integers(0, 20), min_size=1, max_size=3),
         what=st.sampled_from(["fail", "fail", "recover", "cordon", "drain", "uncordon"]),
         late_s=LATE,
     )
-    def floor(self, node: int, what: str, late_s: int) -> None:
+    def floor(self, nodes: list[int], what: str, late_s: int) -> None:
         state = self.driver.world.state.supply
         since = self.driver.at - (late_s if self.late_health else 0) * SECOND_US
         if what == "fail":
-            self.ask(supply.ReportNodeHealth(ids.NodeIndex(node), False, "xid", since), EDGE)
+            for node in nodes:
+                self.ask(supply.ReportNodeHealth(ids.NodeIndex(node), False, "xid", since), EDGE)
         elif what == "recover":
             for failed in sorted(state.failed)[:2]:
                 self.ask(supply.ReportNodeHealth(failed, True, "", since), EDGE)
@@ -248,7 +363,119 @@ class Machine(RuleBasedStateMachine):
             for cordoned in sorted(state.cordoned)[:2]:
                 self.driver.uncordon(cordoned)
         else:
-            self.ask(supply.CordonNode(ids.NodeIndex(node), "", drain=what == "drain"))
+            for node in nodes:
+                self.ask(supply.CordonNode(ids.NodeIndex(node), "", drain=what == "drain"))
+
+    @rule(
+        what=st.sampled_from(["slip", "slip", "ready", "come", "come"]),
+        by_s=st.sampled_from([-86_400, 0, 60, 3600, 86_400, 20 * 86_400]),
+    )
+    def delivery(self, what: str, by_s: int) -> None:
+        """What is to come slips, is ready, or stands there."""
+        north = ids.SiteId("north")
+        if what == "slip":
+            expected = max(self.driver.at, plant.day(1)) + by_s * SECOND_US
+            self.ask(blocks.ReportForecast(north, ids.MilestoneId("ready"), expected, "late"))
+        elif what == "ready":
+            self.ask(blocks.ReportReached(north, ids.MilestoneId("ready"), self.driver.at))
+        elif self.came < 2:
+            self.came += 1
+            come = plant.rack(f"come{self.came}", "s4", "r", block="b1")
+            self.halls = (*self.halls[:-1], replace(self.halls[-1], racks=(*self.halls[-1].racks, come)))
+            self.apply_north()
+
+    def apply_north(self) -> None:
+        north = plant.site("north", self.feeds, self.halls)
+        self.ask(supply.ApplySite(replace(north, switches=self.switches)))
+
+    @invariant()
+    def inspected(self) -> None:
+        """Whoever looks on has nothing to say."""
+        self.inspection.see(self.driver.events, self.driver.at)
+
+    @rule(
+        kind=st.sampled_from(list(supply.DomainKind)),
+        place=st.integers(0, 5),
+        healthy=st.sampled_from([False, False, True]),
+        late_s=LATE,
+    )
+    def trip(self, kind: supply.DomainKind, place: int, healthy: bool, late_s: int) -> None:
+        """A part of the plant fails with all that hangs on it, or is well again: the one that is out the longest."""
+        names = {
+            supply.DomainKind.RACK: ["r1", "r2", "r3", "r4", "r5", "r6"],
+            supply.DomainKind.SWITCH: ["s1"],
+            supply.DomainKind.LOOP: ["l1", "l2"],
+            supply.DomainKind.FEED: ["m", "l", "r", "s"],
+            supply.DomainKind.HALL: ["h1", "h2", "h3"],
+            supply.DomainKind.SITE: ["north", "south"],
+        }
+        since = self.driver.at - (late_s if self.late_health else 0) * SECOND_US
+        out = self.driver.world.state.supply.health.out
+        domain = (kind, names[kind][place % len(names[kind])])
+        if healthy and out:
+            domain = next(iter(out))
+        self.ask(supply.ReportDomainHealth(*domain, healthy, "tripped", since), EDGE)
+
+    @rule(
+        node=st.integers(0, 20),
+        what=st.sampled_from(["quarantine", "release", "degrade", "mend", "check", "fail_check", "ticket"]),
+    )
+    def care(self, node: int, what: str) -> None:
+        health = self.driver.world.state.supply.health
+        index = ids.NodeIndex(node)
+        if what == "quarantine":
+            self.ask(supply.QuarantineNode(index, "suspect"))
+        elif what == "release":
+            for quarantined in sorted(health.quarantined)[:2]:
+                self.ask(supply.ReleaseNode(quarantined, ""))
+        elif what in ("degrade", "mend"):
+            chosen = index if what == "degrade" else next(iter(health.degraded), index)
+            self.ask(supply.ReportNodeDegraded(chosen, what == "degrade", "ecc"), EDGE)
+        elif what == "ticket":
+            self.ask(supply.TicketNode(index, "T-1", "", "", self.driver.at + 600 * SECOND_US))
+        else:
+            for repaired, missing in sorted(health.missing.items())[:2]:
+                self.ask(supply.ReportNodeCheck(repaired, missing[0], what == "check"), EDGE)
+
+    @rule(
+        name=st.sampled_from(["k1", "k2", "k3"]),
+        level=st.sampled_from(["m", "m", "l", "r", "s"]),
+        share=st.sampled_from([0, 10, 50, 90]),
+        off=st.booleans(),
+        begins_s=st.sampled_from([0, 0, 300, 4000, 90_000]),
+        lasts_s=st.sampled_from([0, 60, 3600, 86_400]),
+        respond_s=st.sampled_from([0, 20, 600]),
+    )
+    def curtail(
+        self, name: str, level: str, share: int, off: bool, begins_s: int, lasts_s: int, respond_s: int
+    ) -> None:
+        """Less power for a while, at once or later."""
+        limit_w = self.driver.world.state.supply.feeds[ids.FeedId(level)].limit_w * share // 100
+        start_at = self.driver.at + begins_s * SECOND_US if begins_s else 0
+        end_at = (start_at or self.driver.at) + lasts_s * SECOND_US if lasts_s else 0
+        most_w, less_w = (-1, limit_w) if off else (limit_w, 0)
+        self.ask(
+            supply.CurtailPower(
+                ids.CurtailmentId(name),
+                supply.Carrier.FEED,
+                level,
+                most_w,
+                less_w,
+                start_at,
+                end_at,
+                respond_s,
+            )
+        )
+
+    @rule(name=st.sampled_from(["k1", "k2", "k3"]))
+    def lift(self, name: str) -> None:
+        self.ask(supply.EndCurtailment(ids.CurtailmentId(name)))
+
+    @rule(place=st.integers(0, 30), mark=st.integers(0, 3))
+    def progress(self, place: int, mark: int) -> None:
+        gang = self.pick(place, {Phase.RUNNING})
+        if gang is not None:
+            self.ask(gangs.ReportGangProgress(gang.spec.id, mark, gang.generation), EDGE)
 
     # What is needed for it
 

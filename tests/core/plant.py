@@ -63,6 +63,7 @@ def rack(
     row: str = "",
     block: str = "",
     loop: str = "",
+    spine: str = "",
 ) -> supply.RackPlan:
     return supply.RackPlan(
         ids.RackId(name),
@@ -73,6 +74,7 @@ def rack(
         limit_w,
         ids.BlockId(block),
         ids.LoopId(loop),
+        spine,
     )
 
 
@@ -85,13 +87,21 @@ def site(
     feeds: Iterable[supply.FeedPlan] = (),
     halls: Iterable[supply.HallPlan] = (),
     racks: int = 2,
+    loops: Iterable[supply.LoopPlan] = (),
 ) -> supply.SitePlan:
     """A site; without halls it has one, with racks `r1`, `r2`, ... on the first feed."""
     feeds = tuple(feeds) or (feed("f1"),)
     if not halls:
         halls = (hall(f"{name}-h1", *(rack(f"r{n}", on=feeds[0].id) for n in range(1, racks + 1))),)
     return supply.SitePlan(
-        ids.SiteId(name), name.title(), "nordics", "FI", "Europe/Helsinki", feeds, tuple(halls)
+        ids.SiteId(name),
+        name.title(),
+        "nordics",
+        "FI",
+        "Europe/Helsinki",
+        feeds,
+        tuple(halls),
+        loops=tuple(loops),
     )
 
 
@@ -273,6 +283,12 @@ class Driver:
         since = self.at - ago_s * SECOND_US
         self.ask(supply.ReportNodeHealth(ids.NodeIndex(node), healthy, "xid 79", since), EDGE)
 
+    def domain(self, kind: str, name: str, healthy: bool, ago_s: int = 0) -> dict[str, Any]:
+        since = self.at - ago_s * SECOND_US
+        reason = "" if healthy else "tripped"
+        report = supply.ReportDomainHealth(supply.DomainKind(kind), name, healthy, reason, since)
+        return self.ask(report, EDGE)
+
     def fail(self, node: int, ago_s: int = 0) -> None:
         self.health(node, False, ago_s)
 
@@ -288,6 +304,19 @@ class Driver:
     def policy(self, **terms: Any) -> None:
         held = self.world.state.placements.policy
         self.ask(gangs.ApplyPolicy(replace(held, **({"version": held.version + 1} | terms))))
+
+    def curtail(self, name: str, level: str, most_w: int = -1, **terms: Any) -> dict[str, Any]:
+        """So many watts at the most from now on, within a minute; a loop's liquid where the level is `loop/NAME`."""
+        kind, _, loop = level.rpartition("/")
+        carrier = supply.Carrier.LIQUID if kind else supply.Carrier.FEED
+        known: dict[str, Any] = {
+            "id": name, "carrier": carrier, "name": loop, "most_w": most_w, "less_w": 0, "start_at": 0,
+            "end_at": 0, "respond_s": 60, "reason": "heat",
+        }  # fmt: skip
+        return self.ask(supply.CurtailPower(**(known | terms)))
+
+    def lift(self, name: str) -> None:
+        self.ask(supply.EndCurtailment(ids.CurtailmentId(name)))
 
     def close(self) -> list[money.InvoiceIssued]:
         """Close the open period; its invoices."""
@@ -331,9 +360,33 @@ def live(world: World) -> list[Gang]:
     return sorted(alive, key=lambda gang: gang.order)
 
 
-def opened(at: int = T0, name: str = "lab") -> Driver:
+class PromptDriver(Driver):
+    """The same with an engine that kills in time: what is to stop is gone when its grace is over."""
+
+    def until(self, at: int) -> Driver:
+        while True:
+            kill, due = self._next_kill(), self.world.next_wake()
+            if kill is not None and kill[0] <= at and (due is None or kill[0] <= due):
+                self.at = max(kill[0], self.world.now)
+                ended = gangs.ReportGangEnded(kill[1], kill[2], self.at, "sim", Ending.STOPPED)
+                self._took(self.world.handle(Asked(ended, EDGE), self.at), self.at)
+            elif due is not None and due <= at:
+                super().until(due)
+            else:
+                return super().until(at)
+
+    def _next_kill(self) -> tuple[int, ids.GangId, int] | None:
+        known = self.world.state.placements.gangs
+        stopping = [gang for gang in known.values() if gang.phase is gangs.Phase.STOPPING]
+        return min(
+            ((gang.stopping_at + gang.spec.grace_s * SECOND_US, gang.spec.id, gang.generation)
+             for gang in stopping), default=None,
+        )  # fmt: skip
+
+
+def opened(at: int = T0, name: str = "lab", kind: type[Driver] = Driver) -> Driver:
     """A World that is open, and nothing else."""
-    driver = Driver(at)
+    driver = kind(at)
     driver.ask(OpenWorld(name))
     return driver
 

@@ -98,7 +98,7 @@ def test_a_tranche_does_not_lend_while_its_own_wait() -> None:
     assert driver.phase("b1") == "placed"
 
 
-def test_loans_are_called_back_latest_first_and_as_few_as_needed() -> None:
+def test_loans_are_called_back_by_the_work_they_lose_and_no_more_than_needed() -> None:
     driver = lending()
     driver.run("pool", 32, tenant="bravo")
     for name, gpus in (("b1", 8), ("b2", 16), ("b3", 8)):
@@ -109,18 +109,21 @@ def test_loans_are_called_back_latest_first_and_as_few_as_needed() -> None:
     reclaimed = driver.last(gangs.LoanReclaimed)
     assert (reclaimed.gang, reclaimed.for_gang) == ("b3", "own")
     assert reclaimed.deadline_at == driver.at + 300 * SECOND_US
-    # A second does not wait for the first: its own loan is called back at once.
+    assert reclaimed.lost_gpu_us == 8 * SECOND_US
+    # A second does not wait for the first: its own loan is called back at once. A larger gang would lose more,
+    # though it was placed later.
     driver.submit("own2", 8, tranche="t1")
-    assert driver.phases("b1", "b2", "b3") == ["running", "stopping", "stopping"]
+    assert driver.phases("b1", "b2", "b3") == ["stopping", "running", "stopping"]
+    assert driver.last(gangs.LoanReclaimed).lost_gpu_us == 24 * SECOND_US
     driver.end("b3", Ending.STOPPED)
     assert driver.phases("own", "own2", "b3") == ["placed", "pending", "pending"]
-    driver.end("b2", Ending.STOPPED)
-    # The owner has all it wants, and what is left is lent again.
-    assert driver.phases("own2", "b1", "b2", "b3") == ["placed", "running", "pending", "placed"]
+    driver.end("b1", Ending.STOPPED)
+    # The owner has all it wants, and nothing is left to lend.
+    assert driver.phases("own2", "b1", "b2", "b3") == ["placed", "pending", "running", "pending"]
     assert driver.book() == (16, 16, 0)
     driver.end("own")
     driver.end("own2")
-    assert driver.phase("b2") == "placed"
+    assert driver.phases("b1", "b3") == ["placed", "placed"]
 
 
 def test_only_loans_on_the_nodes_that_are_needed_are_called_back() -> None:

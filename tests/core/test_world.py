@@ -18,6 +18,7 @@ from forebay.core.ids import (
     CalendarId,
     Command,
     ContractId,
+    CurtailmentId,
     GangId,
     HoldId,
     IndexId,
@@ -33,7 +34,9 @@ from forebay.core.ids import (
     TrancheId,
 )
 from forebay.core.placements import gang as gangs
+from forebay.core.placements import projects, sharing
 from forebay.core.placements import state as placing
+from forebay.core.placements.checkpoints import ReportCheckpoint
 from forebay.core.placements.gang import Ending, Policy, SubmitGang
 from forebay.core.supply import blocks
 from forebay.core.timeline import Dues
@@ -61,8 +64,15 @@ COMMANDS: list[Command] = [
     supply.ApplyCatalogue(()),
     supply.ApplySite(site()),
     supply.ReportNodeHealth(NodeIndex(0), True, "", T0),
+    supply.ReportDomainHealth(supply.DomainKind.RACK, "r1", True, "", T0),
+    supply.ReportNodeDegraded(NodeIndex(0), True, ""),
+    supply.ReportNodeCheck(NodeIndex(0), "nccl", True),
+    supply.QuarantineNode(NodeIndex(0), ""),
+    supply.ReleaseNode(NodeIndex(0), ""),
+    supply.TicketNode(NodeIndex(0), "T-1"),
     supply.CordonNode(NodeIndex(0), ""),
     supply.UncordonNode(NodeIndex(0)),
+    gangs.ReportGangProgress(GangId("g1"), 1),
     blocks.ApplySchedule(blocks.SchedulePlan(SiteId("north"), (), ())),
     blocks.ReportForecast(SiteId("north"), MilestoneId("grid"), T0),
     blocks.ReportReached(SiteId("north"), MilestoneId("grid"), T0),
@@ -94,11 +104,25 @@ COMMANDS: list[Command] = [
     claims.acceptance.AcceptDelivery(TrancheId("t1")),
     claims.acceptance.RejectDelivery(TrancheId("t1"), "links flap"),
     claims.relief.ReportRelief(TrancheId("t1"), claims.ReliefKind.CHANGE_ORDER, T0, T0 + 1, "more power"),
+    supply.CurtailPower(
+        CurtailmentId("heat"),
+        supply.Carrier.FEED,
+        "f1",
+        most_w=1,
+        less_w=0,
+        start_at=0,
+        end_at=0,
+        respond_s=60,
+    ),
+    supply.EndCurtailment(CurtailmentId("heat")),
     gangs.ApplyPolicy(Policy()),
+    projects.ApplyProjects(projects.ProjectsPlan(TenantId("acme"), 1, ())),
     SubmitGang(spec()),
+    gangs.SubmitArray(spec(), (0,)),
     gangs.CancelGang(GangId("g1")),
     gangs.ReportGangStarted(GangId("g1"), 1, T0, "sim"),
     gangs.ReportGangEnded(GangId("g1"), 1, T0, "sim", Ending.FAILED),
+    ReportCheckpoint(GangId("g1"), 1, T0, "sim"),
     claims.PublishIndex(IndexId("power"), ()),
     money.ApplyPriceList(prices()),
     money.CloseBillingPeriod(""),
@@ -333,7 +357,8 @@ def test_damage_is_found() -> None:
 
 
 def test_every_event_kind_is_applied_by_one_stage() -> None:
-    stages = [supply.EVENTS, claims.EVENTS, placing.EVENTS, usage.EVENTS, money.EVENTS]
+    work = [placing.EVENTS, sharing.SHARE_EVENTS]
+    stages = [supply.EVENTS, claims.EVENTS, *work, usage.EVENTS, money.EVENTS]
     counted = Counter(kind for stage in stages for kind in stage)
     assert set(counted.values()) == {1}
     assert len(World.EVENTS) == len(counted) + 2

@@ -44,6 +44,7 @@ def run_gang(
     mask: int = 0b11,
     grace_s: int = 20,
     starts_before: int = 0,
+    reclaim_s: int = 0,
 ) -> gang.RunGang:
     """An effect for one node, with a rank for each bit of `mask`."""
     return gang.RunGang(
@@ -55,6 +56,7 @@ def run_gang(
         starts_before=starts_before,
         program=program,
         cause=CAUSE,
+        reclaim_s=reclaim_s,
     )
 
 

@@ -71,7 +71,7 @@ def output(bench: LocalBench, name: str, rank: int = 0) -> str:
 
 def test_a_rank_starts_in_a_clean_environment(bench: LocalBench) -> None:
     program = gang.Program(("env", "-0"), env={"MODEL": "a=b", "OMP_NUM_THREADS": "2"})
-    bench.engine.release([run_gang("a", 5, program, mask=0b1010, starts_before=3)])
+    bench.engine.release([run_gang("a", 5, program, mask=0b1010, starts_before=3, reclaim_s=300)])
     assert end_of(bench, "a", 5).ending is gang.Ending.COMPLETED
     text = output(bench, "a", 1)
     seen = dict(line.split("=", 1) for line in text.split("\0") if line)
@@ -95,6 +95,8 @@ def test_a_rank_starts_in_a_clean_environment(bench: LocalBench) -> None:
         "FOREBAY_GPU": "3",
         "FOREBAY_CHECKPOINT_DIR": str(bench.state / "gangs" / "a" / "checkpoints"),
         "FOREBAY_STARTS_BEFORE": "3",
+        "FOREBAY_GRACE_S": "20",
+        "FOREBAY_RECLAIM_S": "300",
         "OMP_NUM_THREADS": "2",
         "MODEL": "a=b",
     }

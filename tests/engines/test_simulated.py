@@ -6,6 +6,7 @@ import pytest
 from forebay.core import ids
 from forebay.core.placements import gang
 from forebay.engines import simulated
+from forebay.twin.clock import VirtualClock
 from tests.engines import contract
 from tests.engines.contract import CAUSE, Story
 
@@ -284,3 +285,21 @@ def test_everything_gets_done_under_all_faults(seed: int) -> None:
 
 def test_another_seed_is_another_history() -> None:
     assert play(1) != play(2)
+
+
+def test_what_was_over_long_ago_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else an engine that runs ten million gangs would need room for all of them."""
+    monkeypatch.setattr(simulated, "KNOWN_MAX", 2)
+    clock = VirtualClock()
+    engine = simulated.SimulatedEngine(
+        clock, {f"g{n}": (10**9 if n == 0 else 1, gang.Ending.COMPLETED) for n in range(9)}
+    )
+    for number in range(9):
+        effect = gang.RunGang(
+            ids.GangId(f"g{number}"), 1, ids.TenantId("t"), (gang.Run(0, 1, 1),), 30, 0, None, 1
+        )
+        engine.release([effect])
+        clock.set(clock.now() + 10)
+        engine.acknowledge(engine.reports(clock.now()))
+    assert "g0" in engine._known  # it runs still
+    assert len(engine._known) <= 5

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from forebay.core import claims, ids, money, supply
+from forebay.core.claims.terms import SpareScope
 from forebay.core.placements import gang
+from forebay.core.placements.failing import Failing
 from forebay.feeds import commands, reading, tree
 from tests.feeds.test_reading import GANG
 
@@ -204,6 +206,13 @@ def test_prices_and_policies() -> None:
     assert policy == gang.ApplyPolicy(gang.Policy(2, 900, 5, 600, 0, 600, 10))
     policy = wanted("forebay: 1\nkind: Policy\nversion: 2\norder: easy_depth\ndepth: 7").command
     assert policy == gang.ApplyPolicy(gang.Policy(2, order=gang.Order.EASY_DEPTH, depth=7))
+    text = (
+        "failing: {checks: [burn-in], lemon_failures: 3, lemon_window: 7d, hold: 10m, spare: row, stuck: 1h}"
+    )
+    policy = wanted(f"forebay: 1\nkind: Policy\nversion: 2\n{text}").command
+    assert policy == gang.ApplyPolicy(
+        gang.Policy(2, failing=Failing(("burn-in",), 3, 604_800, 600, SpareScope.ROW, 3600))
+    )
 
 
 @pytest.mark.parametrize(

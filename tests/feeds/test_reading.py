@@ -26,7 +26,7 @@ MISTAKES = [
     ("gpus: 8", "gpus: '8'", "g.yaml:7:7: gpus: '8' is not a whole number from 1 to 10000000"),
     ("gpus: 8", "gpus: 0", "g.yaml:7:7: gpus: '0' is not a whole number from 1 to 10000000"),
     ("gpus: 8", "gpus: 0x8", "g.yaml:7:7: gpus: '0x8' is not a whole number from 1 to 10000000"),
-    ("gpus: 8", "gpus:", "g.yaml:7:6: gpus: nothing is not a whole number from 1 to 10000000"),
+    ("walltime: 2h", "walltime:", "g.yaml:8:10: walltime: nothing is not a duration"),
     (
         "gpus: 8",
         "gpus: [8]",
@@ -46,7 +46,7 @@ MISTAKES = [
         "",
         "g.yaml:1:1: 'kind:' is missing: one of Estate, Catalogue, Site, Schedule, Policy, PromisePolicy,",
     ),
-    ("sku: gb300-nvl72\n", "", "g.yaml:1:1: 'sku' is missing: a name: 1 to 80 letters"),
+    ("name: train\n", "", "g.yaml:1:1: 'name' is missing: a name: 1 to 80 letters"),
     ("tenant: acme", "tenant: a/b", "g.yaml:4:9: tenant: 'a/b' is not a name: 1 to 80 letters"),
     (
         "tenant: acme",

@@ -29,10 +29,13 @@ from forebay.core.claims import (
 )
 from forebay.core.claims.calendar import Stock
 from forebay.core.ids import Effect
+from forebay.core.placements import chains
 from forebay.core.placements import gang as gangs
+from forebay.core.placements.checkpoints import ReportCheckpoint
+from forebay.core.placements.failing import Failing
 from forebay.core.placements.gang import Ending, Tier
 from forebay.core.supply import blocks
-from forebay.core.units import DAY_US, MICROS
+from forebay.core.units import DAY_US, MICROS, SECOND_US
 from forebay.core.world import World
 from forebay.journals.memory import MemoryJournal
 from forebay.loop import codec, ports, schema
@@ -40,6 +43,7 @@ from forebay.twin.clock import VirtualClock
 from forebay.twin.driver import Twin
 from tests.core import plant, story
 from tests.core.plant import EDGE, LENT, Driver
+from tests.recorded import divided
 
 FOLDER = Path(__file__).parent
 SHAPES = FOLDER / "shapes.txt"
@@ -55,17 +59,70 @@ def told() -> Driver:
     _reclaim_overdue(driver)
     _correct(driver)
     _use_names_again(driver)
+    divided.divide(driver)
+    _chain(driver)
     _promise(driver)
     _hand_over(driver)
     _rent(driver)
     _amend(driver)
     _agree(driver)
     driver.later(days=40)
+    _break(driver)
+    _curtail(driver)
     _offer(driver, "h3")
     driver.ask(_told_of(driver, nodes=2), plant.FINANCE)
     _open(driver)
+    # What is open now is to be answered while nobody looks: no time passes any more.
     _wait_for_an_answer(driver)
     return driver
+
+
+def _break(driver: Driver) -> None:
+    """A switch takes racks out with it; a node fails twice, is quarantined, repaired, checked and released."""
+    halls = (plant.hall("west-h1", plant.rack("w1", on="fw"), plant.rack("w2", on="fw")),)
+    switch = supply.SwitchPlan(ids.SwitchId("w-s1"), (ids.RackId("w1"), ids.RackId("w2")))
+    driver.ask(supply.ApplySite(replace(plant.site("west", (plant.feed("fw"),), halls), switches=(switch,))))
+    node = ids.NodeIndex(driver.world.state.supply.racks[ids.RackId("w1")].first_node)
+    driver.policy(failing=Failing(("burn-in",), lemon_failures=2, hold_s=600, stuck_s=600))
+    driver.run("broad", 24, sites=("west",))
+    lost = ids.NodeIndex(driver.nodes("broad")[0])
+    driver.fail(lost)
+    driver.end("broad", Ending.STOPPED)
+    driver.start("broad")
+    driver.ask(gangs.ReportGangProgress(ids.GangId("broad"), 1200, source="sim"), EDGE)
+    driver.later(700).end("broad")
+    driver.recover(lost)
+    driver.ask(supply.ReportNodeCheck(lost, "burn-in", True), EDGE)
+    driver.domain("switch", "w-s1", False)
+    driver.later(60).domain("switch", "w-s1", True, ago_s=10)
+    driver.ask(supply.ReportNodeDegraded(node, True, "ecc"), EDGE)
+    for _ in range(2):
+        driver.later(60).fail(node)
+        driver.ask(supply.TicketNode(node, "T-17", "dead fan", "fan", driver.at + DAY_US))
+        driver.later(60).recover(node)
+    driver.ask(supply.ReleaseNode(node, "board replaced"))
+    driver.ask(supply.ReportNodeCheck(node, "burn-in", True, "24 h"), EDGE)
+
+
+def _curtail(driver: Driver) -> None:
+    """A site with a cooling loop has less power for a while; what is shed is late, and comes back."""
+    feeds = [plant.feed("fl", 40_000)]
+
+    def lee(loop: str) -> supply.SitePlan:
+        racks = (plant.rack("l1", on="fl", loop="lee-l1"), plant.rack("l2", on="fl", loop=loop))
+        loops = (supply.LoopPlan(ids.LoopId("lee-l1"), 60_000, 60_000),)
+        return plant.site("lee", feeds, (plant.hall("lee-h1", *racks),), loops=loops)
+
+    driver.ask(supply.ApplySite(lee("")))
+    driver.ask(supply.ApplySite(lee("lee-l1")))
+    driver.run("bravo.warm", 16, tenant="bravo", sites=("lee",), walltime_s=86_400, grace_s=600)
+    driver.run("bravo.cool", 16, tenant="bravo", sites=("lee",), walltime_s=86_400)
+    driver.curtail("heat", "fl", 20_000)
+    driver.later(61).end("bravo.cool", Ending.STOPPED)
+    begins = driver.at + 3600 * SECOND_US
+    driver.curtail("grid", "fl", less_w=1_000, start_at=begins, end_at=begins + 60 * SECOND_US)
+    driver.lift("heat")
+    driver.later(hours=2).curtail("pump", "loop/lee-l1", 1_000, respond_s=600)
 
 
 def _sign(driver: Driver) -> None:
@@ -89,6 +146,7 @@ def _reclaim_overdue(driver: Driver) -> None:
     driver.run("fills-south", 8, tenant="bravo", sites=("south",), walltime_s=3600)
     driver.run("carol.own", 8, tenant="carol", tranche="south-1")
     driver.run("borrows", 16, tenant="bravo", tier=Tier.SPOT, sites=("south",), walltime_s=86_400)
+    driver.later(30).ask(ReportCheckpoint(ids.GangId("borrows"), 1, driver.at - 10 * SECOND_US, "sim"), EDGE)
     program = gangs.Program(("python3", "train.py", "é \U0001f600"), {"LR": "3e-4"}, "/srv", 500, 10**9)
     wants = plant.spec("carol.wants", 16, tenant="carol", tranche="south-1", program=program, title="Größer")
     driver.ask(gangs.SubmitGang(wants), plant.tenant("carol"), "carol-1")
@@ -117,6 +175,17 @@ def _use_names_again(driver: Driver) -> None:
     driver.run("carol.own", 8, tenant="carol", tranche="south-1", restarts_max=0)
     driver.later(60).end("carol.own", Ending.COMPLETED)
     driver.ask(supply.ApplyCatalogue((plant.sku("small", gpus_per_node=1),)), key="catalogue")
+
+
+def _chain(driver: Driver) -> None:
+    """An array, two of it at once, what comes after it, and what can never start."""
+    each = plant.spec("dora.sweep", 8, tenant="dora", restarts_max=0, walltime_s=600)
+    driver.ask(gangs.SubmitArray(each, (1, 2, 5), 2))
+    for name, when in (("next", chains.Precondition.COMPLETED), ("tidy", chains.Precondition.ENDED)):
+        driver.submit(f"dora.{name}", 8, tenant="dora", after=(chains.After(each.id, when),))
+    for index in (2, 1, 5):
+        driver.later(60).end(f"dora.sweep.{index}", Ending.COMPLETED if index == 1 else Ending.FAILED)
+    driver.cancel("dora.tidy")
 
 
 EAST, HGX = ids.SiteId("east"), ids.SkuId("hgx")

@@ -47,7 +47,7 @@ SALE_TEXT = (
 SALE = {"documents": [{"name": "sale.yaml", "text": SALE_TEXT}]}
 SHARES = [{"tranche": "acme-far", "racks": 2}]
 GANG_TEXT = "forebay: 1\nkind: Gang\n" + "".join(
-    f"{key}: {value}\n" for key, value in gang("acme", "filed").items()
+    f"{key}: {value}\n" for key, value in gang("acme", "filed", project="acme-lab").items()
 )
 
 HELD_UP = {"kind": "change_order", "start": "2026-12-01", "end": "2026-12-02", "reason": "more power"}
@@ -74,21 +74,44 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "/v1/version"): Row("", {}),
     ("GET", "/healthz"): Row("", {}),
     ("GET", "/openapi.json"): Row("", {}),
-    ("POST", "/v1/gangs"): Row(WORK, {}, body=gang("acme", "posted"), status=201),
+    ("POST", "/v1/gangs"): Row(WORK, {}, body=gang("acme", "posted", project="acme-lab"), status=201),
     ("GET", "/v1/gangs"): Row(WORK, {}, query="?tenant=birch"),
     ("GET", "/v1/gangs/{name}"): Row(WORK, OWN_GANG, FOREIGN_GANG),
     ("POST", "/v1/gangs/{name}/cancel"): Row(WORK, {"name": "acme.more"}, {"name": "birch.more"}),
     ("GET", "/v1/gangs/{name}/explain"): Row(WORK, OWN_GANG, FOREIGN_GANG),
     ("GET", "/v1/gangs/{name}/logs"): Row(WORK, OWN_GANG, FOREIGN_GANG),
+    ("POST", "/v1/gangs/{name}/checkpoint"): Row(WORK, OWN_GANG, FOREIGN_GANG, body={}),
+    ("GET", "/v1/loans"): Row(WORK, {}),
+    ("GET", "/v1/projects"): Row(EVERYBODY, {}),
+    ("GET", "/v1/projects/{tenant}"): Row(EVERYBODY, {"tenant": "acme"}, {"tenant": "birch"}),
+    ("GET", "/v1/queue"): Row(WORK, {}, query="?tenant=birch"),
     ("GET", "/v1/status"): Row(EVERYBODY, {}),
     ("GET", "/v1/names/{name}"): Row(EVERYBODY, {"name": "acme-t1"}, {"name": "birch-t1"}),
     ("GET", "/v1/engine"): Row(OPERATOR, {}),
+    ("GET", "/v1/power"): Row(OPERATOR, {}),
+    ("GET", "/v1/curtailments"): Row(OPERATOR, {}),
+    ("POST", "/v1/curtailments"): Row(
+        OPERATOR, {}, body={"id": "heat", "feed": "a", "to": "500 kW"}, status=201
+    ),
+    ("POST", "/v1/curtailments/{name}/end"): Row(OPERATOR, {"name": "heat"}, body={}, again=404),
     ("GET", "/v1/nodes"): Row(OPERATOR, {}),
     ("POST", "/v1/nodes/{name}/cordon"): Row(OPERATOR, NODE),
     ("POST", "/v1/nodes/{name}/drain"): Row(OPERATOR, NODE),
     ("POST", "/v1/nodes/{name}/uncordon"): Row(OPERATOR, NODE),
     ("POST", "/v1/nodes/{name}/fail"): Row(OPERATOR, NODE),
     ("POST", "/v1/nodes/{name}/restore"): Row(OPERATOR, NODE),
+    ("GET", "/v1/nodes/out"): Row(OPERATOR, {}),
+    ("GET", "/v1/domains/out"): Row(OPERATOR, {}),
+    ("POST", "/v1/domains/{kind}/{name}/fail"): Row(OPERATOR, {"kind": "rack", "name": "r04"}),
+    ("POST", "/v1/domains/{kind}/{name}/restore"): Row(OPERATOR, {"kind": "rack", "name": "r04"}),
+    ("GET", "/v1/stuck"): Row(WORK, {}),
+    ("POST", "/v1/gangs/{name}/progress"): Row(WORK, OWN_GANG, FOREIGN_GANG, body={"mark": 1}),
+    ("POST", "/v1/nodes/{name}/quarantine"): Row(OPERATOR, NODE),
+    ("POST", "/v1/nodes/{name}/ticket"): Row(OPERATOR, NODE, body={"ticket": "T-1"}),
+    ("POST", "/v1/nodes/{name}/release"): Row(OPERATOR, NODE),
+    ("POST", "/v1/nodes/{name}/degrade"): Row(OPERATOR, NODE),
+    ("POST", "/v1/nodes/{name}/mend"): Row(OPERATOR, NODE),
+    ("POST", "/v1/nodes/{name}/check"): Row(OPERATOR, NODE, body={"check": "x", "passed": True}, status=409),
     ("GET", "/v1/contracts"): Row(EVERYBODY, {}),
     ("GET", "/v1/contracts/{name}"): Row(EVERYBODY, {"name": "acme-1"}, {"name": "birch-1"}),
     ("GET", "/v1/clauses/watched"): Row(EVERYBODY, {}),
@@ -117,6 +140,12 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "/v1/what-if/slip"): Row(
         BOOKS, {}, body={"site": "lpp", "milestone": "grid", "forecast_at": "2027-08-01"}
     ),
+    ("POST", "/v1/what-if/submit"): Row(
+        WORK, {}, body={"documents": [{"name": "gang.yaml", "text": GANG_TEXT}]}
+    ),
+    ("POST", "/v1/what-if/fail"): Row(OPERATOR, {}, body={"kind": "node", "name": "r04-n01"}),
+    ("POST", "/v1/what-if/curtail"): Row(OPERATOR, {}, body={"feed": "a", "to": "500 kW"}),
+    ("GET", "/v1/what-if/reclaim"): Row(OPERATOR, {}, query="?tranche=acme-t1&gpus=4"),
     ("POST", "/v1/what-if/sign"): Row(BOOKS, {}, body=SALE),
     ("POST", "/v1/quotes"): Row(BOOKS, {}, body={"skus": ["gb300-nvl72"], "racks": 1, "term": "30d"}),
     ("GET", "/v1/holds"): Row(BOOKS, {}),
@@ -128,6 +157,8 @@ ROWS: dict[tuple[str, str], Row] = {
         OPERATOR, {"site": "lpp", "sku": "gb300-nvl72"}, body={"shares": SHARES, "reason": "agreed"}
     ),
     ("GET", "/v1/bindings"): Row(OPERATOR, {}),
+    ("GET", "/v1/fragmentation"): Row(OPERATOR, {}),
+    ("GET", "/v1/arrays"): Row(WORK, {}, query="?tenant=birch"),
     ("POST", "/v1/bindings/{site}/{sku}/solve"): Row(
         OPERATOR, {"site": "lpp", "sku": "gb300-nvl72"}, body={"seconds": 1}
     ),
@@ -196,7 +227,8 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
         made.furnish()
         made.promise()
         for tenant in ("acme", "birch"):
-            answer = made.apply(DAYS.format(tenant), COUNTED.format(tenant))
+            projects = f"forebay: 1\nkind: Projects\ntenant: {tenant}\nversion: 1\nprojects: [{{id: {tenant}-lab}}]\n"
+            answer = made.apply(DAYS.format(tenant), COUNTED.format(tenant), projects)
             assert answer.status_code == 200, answer.text
         yield made
 
@@ -320,7 +352,7 @@ def test_a_tenant_cannot_act_on_what_is_foreign(rig: Rig) -> None:
     assert told[0] == told[1]
     _tells_nothing(told[0])
     # So is a name that only the other has used.
-    assert rig.acme.post("/v1/gangs", json=gang("acme", "birch")).status_code == 201
+    assert rig.acme.post("/v1/gangs", json=gang("acme", "birch", project="acme-lab")).status_code == 201
 
 
 def test_lists_of_a_tenant_hold_its_own(rig: Rig) -> None:
@@ -451,7 +483,7 @@ def test_a_mistake_of_ours_is_a_problem_too(rig: Rig) -> None:
 def test_schemas_are_served(rig: Rig) -> None:
     assert set(rig.acme.get("/v1/schemas").json()["schemas"]) == {
         "BusinessCalendar", "Catalogue", "Contract", "Estate", "Gang", "Notice", "Overlay", "Policy", "PriceIndex",
-        "PriceList", "PromisePolicy", "Schedule", "Site",
+        "PriceList", "Projects", "PromisePolicy", "Schedule", "Site",
     }  # fmt: skip
-    assert len(rig.acme.get("/v1/schemas/any").json()["oneOf"]) == 13
+    assert len(rig.acme.get("/v1/schemas/any").json()["oneOf"]) == 14
     problem(rig.acme.get("/v1/schemas/gang"), 404, "not_found")

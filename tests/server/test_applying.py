@@ -284,3 +284,53 @@ def test_a_key_is_remembered_where_everything_was_recorded_already(rig: Rig) -> 
         other[number] = documents[number] | {"text": texts[number].replace(old, new)}
         answer = rig.operator.post("/v1/documents", json={"documents": other}, headers=headers)
         problem(answer, 422, "key_reused")
+
+
+CHAIN = """
+forebay: 1
+kind: Gang
+name: %s
+tenant: acme
+tier: dedicated
+tranche: acme-t1
+sku: gb300-nvl72
+gpus: 1
+walltime: 1h
+after: [%s]
+%s
+"""
+
+
+def test_gangs_that_come_after_others_may_stand_before_them(rig: Rig) -> None:
+    rig.apply(SITE, PRICES, contract("acme", "acme-t1"))
+    chain = "---".join(
+        (
+            CHAIN % ("last", "{gang: many}", ""),
+            CHAIN % ("many", "{gang: first}", "array: 0-1"),
+            CHAIN % ("first", "", ""),
+        )
+    )
+    applied = rig.apply(chain, client=rig.acme).json()["applied"]
+    assert [each["id"] for each in applied] == ["acme.first", "acme.many", "acme.last"]
+    again = rig.apply(chain, client=rig.acme).json()["applied"]
+    assert [each["changed"] for each in again] == [False] * 3
+    other = rig.apply(chain.replace("array: 0-1", "array: 0-2"), client=rig.acme)
+    problem(other, 409, "duplicate_id")
+
+
+def test_gangs_that_wait_for_each_other_are_refused_together(rig: Rig) -> None:
+    rig.apply(SITE, PRICES, contract("acme", "acme-t1"))
+    circle = "---".join(
+        (CHAIN % ("first", "", ""), CHAIN % ("a", "{gang: b}", ""), CHAIN % ("b", "{gang: a}", ""))
+    )
+    told = problem(rig.apply(circle, client=rig.acme), 422, "dependency_cycle")
+    assert told["errors"][0]["code"] == "dependency_cycle"
+    assert "acme.a after acme.b after acme.a" in told["errors"][0]["detail"]
+    assert rig.acme.get("/v1/gangs").json()["items"] == []
+
+
+def test_an_array_of_programs_is_held_to_the_same_rule(tmp_path: Path) -> None:
+    with rigged(tmp_path, permissions=Permissions()) as made:
+        made.apply(SITE, PRICES, contract("acme", "acme-t1"))
+        sweep = CHAIN % ("sweep", "", "array: 0-1\nprogram: {argv: [ls]}")
+        problem(made.apply(sweep, client=made.acme), 403, "forbidden")

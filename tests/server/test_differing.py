@@ -44,7 +44,11 @@ notes: they pay late
 """
 NOTICE = "forebay: 1\nkind: Notice\ntranche: acme-t1\nexpected: 2026-12-09\nreceived: 2026-12-01\nzone: UTC\n"
 HANDED_OVER = "forebay: 1\nkind: Notice\ntranche: acme-t1\ndelivered: 2026-12-01T08:00:00Z\n"
-GANG = "forebay: 1\nkind: Gang\nname: g\ntenant: acme\ntier: spot\nsku: gb300-nvl72\ngpus: 4\nwalltime: 1h\n"
+PROJECTS = "forebay: 1\nkind: Projects\ntenant: acme\nversion: 1\nprojects: [{id: lab, users: [{id: u1}]}]\n"
+GANG = (
+    "forebay: 1\nkind: Gang\nname: g\ntenant: acme\ntier: spot\nsku: gb300-nvl72\ngpus: 4\nwalltime: 1h\n"
+    "project: lab\nuser: u1\n"
+)
 
 
 @pytest.fixture
@@ -63,10 +67,10 @@ def differences(rig: Rig, *texts: str) -> list[dict[str, Any]]:
 
 def test_new_then_the_same_for_every_kind(rig: Rig) -> None:
     texts = [ESTATE, CATALOGUE, SITE, SCHEDULE, POLICY, PROMISE, DAYS, PRICES, INDEX, OVERLAY,
-             contract("acme", "acme-t1"), NOTICE, HANDED_OVER, GANG]  # fmt: skip
+             contract("acme", "acme-t1"), PROJECTS, NOTICE, HANDED_OVER, GANG]  # fmt: skip
     told = differences(rig, *texts)
     assert {each["kind"] for each in told} == set(kinds.KINDS)
-    assert [(each["state"], each["refused"]) for each in told] == [("new", None)] * 14
+    assert [(each["state"], each["refused"]) for each in told] == [("new", None)] * 15
     assert told[2]["added"] == ["site lpp", "feed utility", "feed a", "hall h1", "rack r01", "rack r02", "rack r03",
                                 "rack r04"]  # fmt: skip
     assert rig.apply(*texts).status_code == 200

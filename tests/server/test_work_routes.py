@@ -121,3 +121,34 @@ def test_without_logs_there_are_none(tmp_path: Path) -> None:
     with rigged(tmp_path) as rig:
         rig.furnish()
         problem(rig.acme.get("/v1/gangs/acme.own/logs"), 404, "no_logs")
+
+
+def test_an_array_is_one_thing_over_http(rig: Rig) -> None:
+    body = gang("acme", "sweep") | {"array": "0-3%2", "gpus": 1}
+    assert rig.acme.post("/v1/gangs", json=body).json() == {"gang": "acme.sweep", "gangs": 4}
+    (array,) = rig.acme.get("/v1/arrays").json()["items"]
+    assert array["id"] == "acme.sweep"
+    assert (array["gangs"], array["at_most"], array["phases"]["pending"]) == (4, 2, 2)
+    waits = {each["id"]: each.get("waits_for", {}).get("code") for each in of(rig, "array=acme.sweep")}
+    assert waits == {
+        "acme.sweep.0": None,
+        "acme.sweep.1": None,
+        "acme.sweep.2": "array",
+        "acme.sweep.3": "array",
+    }
+    assert {each["id"] for each in of(rig, "members=false")} == {"acme.own", "acme.more"}
+    after = gang("acme", "last") | {"after": [{"gang": "sweep", "when": "ended"}]}
+    assert rig.acme.post("/v1/gangs", json=after).status_code == 201
+    last = next(each for each in of(rig, "members=false") if each["id"] == "acme.last")
+    assert last["after"] == [{"gang": "acme.sweep", "when": "ended"}]
+    assert last["waits_for"] == {"code": "dependency", "level": "", "have": 0, "need": 1}
+    # Another's arrays are as if there were none.
+    assert rig.birch.get("/v1/arrays").json()["items"] == []
+    problem(rig.birch.post("/v1/gangs/acme.sweep/cancel", json={}), 404, "not_found")
+    answer = rig.acme.post("/v1/gangs/acme.sweep/cancel", json={}).json()
+    assert (answer["gang"], answer["gangs"]) == ("acme.sweep", 4)
+
+
+def of(rig: Rig, query: str) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = rig.acme.get(f"/v1/gangs?{query}").json()["items"]
+    return items

@@ -11,9 +11,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from forebay.twin import replay
-
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "jobs_philly_2017_oct_dev.parquet"
+from forebay.twin import measures, replay
+from forebay.twin.asked import ReplayWords
+from forebay.twin.trace import Trace
 
 
 def written(path: Path, jobs: int) -> Path:
@@ -48,7 +48,8 @@ def test_a_job_is_metered_and_invoiced_for_as_long_as_it_runs(tmp_path: Path) ->
 def test_a_job_that_never_fits_is_refused_and_counted(tmp_path: Path) -> None:
     report = replay.run(written(tmp_path / "t.parquet", 16), 16)
     assert report.refused == 2
-    assert sum(len(waits) for waits in report.waits_by_size.values()) == 14
+    assert report.waits.count == 14
+    assert list(report.refusals) == ["never_fits"]
 
 
 def test_the_plant_is_made_of_whole_nodes(tmp_path: Path) -> None:
@@ -64,32 +65,47 @@ def test_progress_is_told(tmp_path: Path) -> None:
 
 def test_two_processes_with_other_hash_seeds_give_the_same_digest(tmp_path: Path) -> None:
     path = written(tmp_path / "t.parquet", 600)
+    (tmp_path / "rates.yaml").write_text("forebay: 1\nkind: FailureRates\nnode: {mtbf: 20h, repair: 1h}\n")
     program = (
-        "import sys, json; from pathlib import Path; from forebay.twin import replay;"
-        "told = replay.run(Path(sys.argv[1]), 64).as_json(); told.pop('machine'); print(json.dumps(told))"
+        "import sys, json; from pathlib import Path; from forebay.twin import asked, replay, trace;"
+        "setup = asked.ReplayWords(gpus=64, policy='easy', seed=int(sys.argv[2]),"
+        " rates=Path(sys.argv[3])).setup();"
+        "told = replay.run_trace(trace.Trace(Path(sys.argv[1])), setup).as_json();"
+        "told.pop('machine'); print(json.dumps(told))"
     )
     told = [
         subprocess.run(
-            [sys.executable, "-c", program, str(path)],
-            env={**os.environ, "PYTHONHASHSEED": seed},
+            [sys.executable, "-c", program, str(path), seed, str(tmp_path / "rates.yaml")],
+            env={**os.environ, "PYTHONHASHSEED": hashes},
             capture_output=True,
             check=True,
             text=True,
         ).stdout
-        for seed in ("1", "2")
+        for hashes, seed in (("1", "5"), ("2", "5"), ("2", "6"))
     ]
     assert told[0] == told[1]
+    assert json.loads(told[0])["digest"] != json.loads(told[2])["digest"]
+    assert json.loads(told[0])["reliability"]["failures"][0]["failures"] > 0
     assert len(json.loads(told[0])["digest"]) == 64
 
 
-def test_the_october_trace_in_short(tmp_path: Path, needs: object) -> None:
-    assert callable(needs)
-    needs("twin: the October 2017 trace", SHARED.is_file(), f"{SHARED.name} is not beside the checkout")
-    path = tmp_path / "short.parquet"
-    duckdb.execute(
-        f"COPY (SELECT * FROM read_parquet('{SHARED}') ORDER BY submit_s LIMIT 3000) TO '{path}' (FORMAT parquet)"
+def test_a_curtailment_is_kept(tmp_path: Path) -> None:
+    """64 GPUs with 8 racks' base: at 60 % of the power fewer work for an hour, and all jobs come to their end."""
+    trace = Trace(written(tmp_path / "t.parquet", 200))
+    free, less = (
+        replay.run_trace(trace, ReplayWords(gpus=64, curtail=curtail).setup())
+        for curtail in ((), ("substation=60%:1h:1h",))
     )
-    report = replay.run(path, 400)
-    assert report.jobs == 3000
-    assert report.refused == 0
-    assert report.gpu_us > 0
+    assert free.seen is not None
+    assert less.seen is not None
+    slice_s = less.seen.series.slice_us // 1_000_000
+    assert free.seen.series.slice_us == less.seen.series.slice_us
+    most = less.limit_w * 6 // 10
+    # From a little after the beginning, for its response time, to the end.
+    assert max(less.seen.series.means(measures.WATTS)[-(-3900 // slice_s) : 7200 // slice_s]) <= most
+    assert max(free.seen.series.means(measures.WATTS)[-(-3900 // slice_s) : 7200 // slice_s]) > most
+    assert less.seen.ends == free.seen.ends
+    with pytest.raises(ValueError, match="there is no feed x"):
+        replay.run_trace(trace, ReplayWords(gpus=64, curtail=("x=60%:1h:1h",)).setup())
+    with pytest.raises(ValueError, match="cannot be curtailed like that"):
+        replay.run_trace(trace, ReplayWords(gpus=64, curtail=("substation=60%:1h:0s",)).setup())

@@ -29,6 +29,26 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
                 "Submit gangs from files, or a command as a gang.",
             ),
             ("jobs", "forebay.cli.jobs:jobs_command", "List gangs: waiting, running, ended."),
+            (
+                "queue",
+                "forebay.cli.queue:queue_command",
+                "Who waits, in the order in which they are tried, and why in this order.",
+            ),
+            (
+                "projects",
+                "forebay.cli.projects:projects_command",
+                "How a tenant divides what it may use: a tree of projects with shares, caps, budgets and use.",
+            ),
+            (
+                "loans",
+                "forebay.cli.loans:loans_command",
+                "List loans: who lends what to whom, when it could be back, and what work that would cost.",
+            ),
+            (
+                "checkpoint",
+                "forebay.cli.loans:checkpoint_command",
+                "Report that a gang has written a checkpoint: what it did before is not lost when it is stopped.",
+            ),
             ("logs", "forebay.cli.logs:logs_command", "Print what a rank of a gang wrote."),
             (
                 "explain",
@@ -55,11 +75,45 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
                 "forebay.cli.import_tables:import_command",
                 "Apply sites, schedules and contracts from tables: CSV and XLSX.",
             ),
-            ("node", "forebay.cli.node:node_group", "List nodes; cordon, drain, fail or restore one."),
+            (
+                "node",
+                "forebay.cli.node:node_group",
+                "List nodes; cordon, drain, fail, restore or quarantine one.",
+            ),
+            (
+                "progress",
+                "forebay.cli.failing:progress_command",
+                "Report how far a gang got: a number that grows, such as its step.",
+            ),
+            (
+                "fail",
+                "forebay.cli.failing:fail_command",
+                "Report that a node, or a part of the plant with all that hangs on it, has failed.",
+            ),
+            (
+                "repair",
+                "forebay.cli.failing:repair_command",
+                "Report that a node, or a part of the plant, is well again.",
+            ),
             (
                 "drain",
                 "forebay.cli.node:drain_command",
                 "Move the work off a node (the same as `node drain`).",
+            ),
+            (
+                "power",
+                "forebay.cli.power:power_command",
+                "What each feed and cooling loop may carry, carries and has left.",
+            ),
+            (
+                "curtail",
+                "forebay.cli.power:curtail_command",
+                "A feed or a cooling loop is to carry less for a while; `end ID` lifts that.",
+            ),
+            (
+                "curtailments",
+                "forebay.cli.power:curtailments_command",
+                "List curtailments that are announced or hold.",
             ),
             (
                 "invoice",
@@ -103,6 +157,11 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
                 "shortfall",
                 "forebay.cli.shortfall:shortfall_group",
                 "Who goes short, by how many GPUs, for how much; share it out by hand.",
+            ),
+            (
+                "fragmentation",
+                "forebay.cli.fragmentation:fragmentation_command",
+                "Show how free capacity lies: wholly free nodes and racks, the largest gangs, what is scattered.",
             ),
             (
                 "binding",
@@ -188,7 +247,7 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             (
                 "what-if",
                 "forebay.cli.what_if:what_if_group",
-                "What a slip or a signature would change; records nothing.",
+                "What a slip, a sale, more work, a failure, a curtailment or a reclaim would change.",
             ),
         ),
     ),

@@ -158,7 +158,7 @@ def _help_columns() -> int:
 def _meant(name: str, known: list[str]) -> str:
     import difflib
 
-    near = difflib.get_close_matches(name, known, n=2, cutoff=0.5)
+    near = difflib.get_close_matches(name, known, n=2, cutoff=0.65)
     if near:
         return f" Did you mean {' or '.join(near)}?"
     return " `forebay --help` lists them."

@@ -190,6 +190,21 @@ def _server(said: session.Session) -> Iterator[Finding]:
         return
     yield Finding("server", "ok", f"{found.address} answers")
     yield from _limits(found)
+    yield from _stuck(found)
+
+
+def _stuck(found: client.Client) -> Iterator[Finding]:
+    try:
+        stuck = found.get("/v1/stuck")["items"]
+    except Failed as failure:
+        if failure.status is not Status.AUTH:
+            yield Finding("work", "fail", failure.message, failure.hint)
+        return
+    for each in stuck[:5]:
+        told = f"{each['gang']} runs and has got nowhere since {each['since']} (mark {each['mark']})"
+        yield Finding("work", "warn", told, f"forebay logs {each['gang']}")
+    if not stuck:
+        yield Finding("work", "ok", "nothing is stuck")
 
 
 #: What holds gangs to their limits, in words.

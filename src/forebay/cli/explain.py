@@ -80,13 +80,17 @@ def _print_gang(body: dict[str, Any]) -> None:
     for fact in body["facts"]:
         click.echo("\n".join(paper.wrapped(f"  {fact}", 0)))
     if body["phase"] == "pending":
+        for change in body.get("would_fit", ()):
+            # What is short the summary has told, where nothing at all is there.
+            if body["constraint"]["have"] or change["change"] in ("gpus", "within", "sites"):
+                click.echo("\n".join(paper.wrapped(f"  {change['text']}", 0)))
         if ahead := body.get("ahead", 0):
             click.echo(
                 f"  {paper.count(ahead, 'gang')} of its queue {'comes' if ahead == 1 else 'come'} first."
             )
         when = body.get("expected_start")
         click.echo(
-            f"  It starts by {paper.moment(when)}, if what runs takes all the time it may."
+            f"  It starts by {paper.moment(when)} at the latest, if nothing arrives before it."
             if when
             else "  When it starts cannot be said: what it waits for has no end of its own."
         )

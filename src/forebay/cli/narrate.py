@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from forebay.cli import paper
+from forebay.cli import narrate_health, paper, power_story
 from forebay.core import timeline, units
 
 Body = dict[str, Any]
@@ -20,8 +20,11 @@ _WHY_STOP = {
     "walltime": "its limit of time is reached",
     "cancelled": "it was cancelled",
     "node_failed": "a node under it failed",
+    "stuck": "it got nowhere",
+    "quarantine": "a node under it was quarantined",
     "drain": "a node under it is being drained",
     "claim_started": "the nodes pass to a tranche whose term begins",
+    "curtailed": "there is less power for a while",
     "claim_power": "its power passes to a tranche whose term begins",
     "claim_ended": "the term of its tranche is over",
     "start_timeout": "it did not start in time",
@@ -60,7 +63,10 @@ class Narrator:
     def tell(self, kind: str, body: Body) -> list[str]:
         """Sentences for one event; none for kinds that say nothing new to people."""
         sentence = self._SENTENCES.get(kind)
-        return sentence(self, body) if sentence is not None else []
+        if sentence is None:
+            of_power = power_story.POWER_SENTENCES.get(kind)
+            return [] if of_power is None else of_power(body)
+        return sentence(self, body)
 
     def node(self, index: int) -> str:
         """How people call a node."""
@@ -99,10 +105,6 @@ class Narrator:
         return [
             f"rack {body['rack']} is live: {holds} ({body['sku']}), at most {paper.power(body['limit_w'])}"
         ]
-
-    def _health(self, body: Body) -> list[str]:
-        state = "is well again" if body["healthy"] else f"failed ({body['reason']})"
-        return [f"{self.node(body['node'])} {state}"]
 
     def _cordoned(self, body: Body) -> list[str]:
         how = "is drained: its work moves away" if body["draining"] else "is cordoned: it takes no new work"
@@ -335,10 +337,19 @@ class Narrator:
             "on_demand": "on demand",
             "spot": "on spot (cheap; may be asked to leave)",
         }[spec["tier"]]
+        if spec.get("part") is not None:
+            return []
         title = f": {spec['title']}" if spec.get("title") else ""
         return [
             f"{spec['id']}{title}",
             f"  {spec['tenant']} asks for {paper.count(spec['gpus'], 'GPU')} {by_right}",
+        ]
+
+    def _array(self, body: Body) -> list[str]:
+        count = len(body["indices"])
+        at_once = f", at most {body['at_most']} at once" if body["at_most"] else ""
+        return [
+            f"{body['array']}: {body['tenant']} asks for an array of {paper.count(count, 'gang')}{at_once}"
         ]
 
     def _placed(self, body: Body) -> list[str]:
@@ -479,7 +490,7 @@ class Narrator:
         "SiteAdded": _site,
         "FeedAdded": _feed,
         "RackAdded": _rack,
-        "NodeHealthChanged": _health,
+        **narrate_health.SENTENCES,
         "NodeCordoned": _cordoned,
         "NodeUncordoned": _uncordoned,
         "SchedulePlanned": _planned,
@@ -524,6 +535,7 @@ class Narrator:
         "TrancheEnded": _tranche_ended,
         "PriceListApplied": _prices,
         "GangSubmitted": _submitted,
+        "ArraySubmitted": _array,
         "GangPlaced": _placed,
         "GangStarted": _started,
         "GangStopping": _stopping,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from forebay.cli import client, command, paper, session
+from forebay.cli import client, command, failing, paper, session
 
 EXAMPLES = """
     forebay node list
@@ -15,15 +15,21 @@ EXAMPLES = """
 
 @command.group("node", examples=EXAMPLES)
 def node_group() -> None:
-    """List nodes; cordon, drain, fail or restore one.
+    """List nodes; cordon, drain, fail, restore or quarantine one.
 
     A node is called after its rack and its place in it: r01-n02.
     """
 
 
-@node_group.command("list", examples="forebay node list\nforebay node list --json")
-def _list() -> None:
+@node_group.command("list", examples="forebay node list\nforebay node list --out")
+@click.option(
+    "--out", is_flag=True, help="Only those that may have no new work, and what is done about them."
+)
+def _list(out: bool) -> None:
     """List nodes with what runs on them."""
+    if out:
+        failing.list_out()
+        return
     said = session.current()
     items = client.connect(said).pages("/v1/nodes")
     if said.json:
@@ -31,7 +37,9 @@ def _list() -> None:
         return
     rows = []
     for node in items:
-        state = "failed" if not node["healthy"] else "cordoned" if node["cordoned"] else "healthy"
+        state = node["condition"]
+        if state == "healthy" and node["cordoned"]:
+            state = "cordoned"
         used = f"{node['gpus_used']}/{node['gpus']}"
         rows.append(
             (node["name"], node["sku"], state, used, node["tranche"], " ".join(node["gangs"]), node["reason"])
@@ -94,6 +102,42 @@ def _fail(node: str, reason: str) -> None:
 def _restore(node: str, reason: str) -> None:
     """Report that a node is well again."""
     _act("restore", node, reason, "is recorded as healthy")
+
+
+@node_group.command("quarantine", examples='forebay node quarantine r01-n02 --reason "fails again and again"')
+@click.argument("node")
+@_reason
+def _quarantine(node: str, reason: str) -> None:
+    """Take a node out until it is released; its work moves away."""
+    _act("quarantine", node, reason, "is quarantined: it is out until it is released")
+
+
+@node_group.command("release", examples='forebay node release r01-n02 --reason "board replaced"')
+@click.argument("node")
+@_reason
+def _release(node: str, reason: str) -> None:
+    """Quarantine a node no more; its failures are forgotten."""
+    _act("release", node, reason, "is quarantined no more")
+
+
+@node_group.command("degrade", examples="forebay node degrade r01-n02 --reason ecc")
+@click.argument("node")
+@_reason
+def _degrade(node: str, reason: str) -> None:
+    """Report that a node is degraded: what runs there goes on, nothing new is started."""
+    _act("degrade", node, reason, "is degraded: it takes no new work")
+
+
+@node_group.command("mend", examples="forebay node mend r01-n02")
+@click.argument("node")
+@_reason
+def _mend(node: str, reason: str) -> None:
+    """Report that a node is degraded no more."""
+    _act("mend", node, reason, "is degraded no more")
+
+
+node_group.add_command(failing.check_command)
+node_group.add_command(failing.ticket_command)
 
 
 @command.command("drain", examples="forebay drain r01-n02 --reason maintenance")

@@ -18,7 +18,7 @@ EXAMPLES = """
 COMMAND_LINE = "command line"
 
 
-LEVELS = ["node", "rack", "row", "hall", "site"]
+LEVELS = ["node", "rack", "row", "block", "hall", "site"]
 
 
 @command.command("submit", examples=EXAMPLES, context_settings={"ignore_unknown_options": False})
@@ -39,6 +39,24 @@ LEVELS = ["node", "rack", "row", "hall", "site"]
     "--slice-gpus", type=click.IntRange(min=1), metavar="NUMBER",
     help="Its GPUs come in slices of so many, each within one rack.",
 )  # fmt: skip
+@click.option(
+    "--start-by", default="", metavar="TIME", help="It is withdrawn where it has not started by then."
+)
+@click.option(
+    "--finish-by",
+    default="",
+    metavar="TIME",
+    help="It is withdrawn where its walltime does not end by then any more.",
+)
+@click.option(
+    "--after", multiple=True, metavar="GANG", help="A gang that has to complete first; several may be named."
+)
+@click.option(
+    "--array", default="", metavar="NUMBERS", help="A gang for each number: 0-99, or 0-99%10 for ten at once."
+)
+@click.option("--project", default="", metavar="NAME", help="The project of its tenant that it counts to.")
+@click.option("--user", default="", metavar="ID", help="Who asks, by an opaque id.")
+@click.option("--priority", default="", metavar="NAME", help="Its class of priority.")
 @click.option("-n", "--dry-run", is_flag=True, help="Check it, and say whether it would be taken in.")
 def submit_command(what: tuple[str, ...], dry_run: bool, gpus: int | None, **fields: Any) -> None:
     """Submit gangs from files, or a command as a gang.
@@ -91,7 +109,9 @@ def _document(argv: tuple[str, ...], gpus: int, fields: dict[str, Any]) -> str:
     if missing:
         raise Failed(f"a command as a gang needs {' and '.join(missing)} too", Status.USAGE, code="usage")
     body: dict[str, Any] = {"forebay": 1, "kind": "Gang", "tier": tier, "gpus": gpus}
-    body |= {name: value for name, value in fields.items() if value and name != "tier"}
+    body |= {name: value for name, value in fields.items() if value and name not in ("tier", "after")}
+    if fields["after"]:
+        body["after"] = [{"gang": name} for name in fields["after"]]
     body["name"] = fields["name"] or f"{os.path.basename(argv[0]).strip('{}') or 'job'}-{os.urandom(3).hex()}"
     body["program"] = {"argv": list(argv)}
     return json.dumps(body)

@@ -3,25 +3,49 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 import click
 
-from forebay.cli import capacity, client, command, overdrafts, paper, risks, schedule, session, sign
+from forebay.cli import (
+    capacity,
+    client,
+    command,
+    loans,
+    overdrafts,
+    paper,
+    risks,
+    schedule,
+    session,
+    sign,
+    what_if_work,
+)
+from forebay.core.placements import gang
 
 EXAMPLES = """
     forebay what-if slip grid-1 --site lappeenranta --by 60
     forebay what-if sign contract.yaml
     forebay what-if sign contract.yaml --override "to see who would go short"
+    forebay what-if submit gangs/train.yaml
+    forebay what-if fail rack r01
+    forebay what-if curtail utility --to "800 kW"
+    forebay what-if reclaim acme-1 --gpus 72
 """
 MONTHS = 60
 
 
 @command.group("what-if", examples=EXAMPLES)
 def what_if_group() -> None:
-    """What a slip or a signature would change; records nothing.
+    """What a slip, a sale, more work, a failure, a curtailment or a reclaim would change.
 
-    Shows what could be promised before and after, and who would go short. For operators and finance.
+    A slip and a signature show what could be promised before and after, and who would go short; for operators and
+    finance. Work shows when it would start and who would make room; for tenants, of their own.
     """
+
+
+what_if_group.add_command(what_if_work.try_submit)
+what_if_group.add_command(what_if_work.try_fail)
+what_if_group.add_command(what_if_work.try_curtail)
 
 
 def _shared(function: Any) -> Any:
@@ -67,6 +91,34 @@ def _try_sign(files: tuple[str, ...], hold: str, override: str, months: int, uni
     found = client.connect(said)
     more = {"hold": hold, "override": override, "months": months}
     _tell(said, sign.post_contracts(found, "/v1/what-if/sign", files, more), unit)
+
+
+@what_if_group.command("reclaim", examples="forebay what-if reclaim acme-1 --gpus 72 --within rack")
+@click.argument("tranche")
+@click.option("--gpus", required=True, type=click.IntRange(min=1), help="How many GPUs its owner would want.")
+@click.option(
+    "--within",
+    type=click.Choice([level.value for level in gang.Level]),
+    default="site",
+    show_default=True,
+    help="All of them within one of these.",
+)
+@click.option(
+    "--slice",
+    "slice_gpus",
+    default=0,
+    type=click.IntRange(min=0),
+    help="In parts of so many, each in one rack.",
+)
+def _try_reclaim(tranche: str, gpus: int, within: str, slice_gpus: int) -> None:
+    """What if an owner wanted lent capacity back now: who would go, what work is lost, and when it is back."""
+    said = session.current()
+    asked = {"tranche": tranche, "gpus": gpus, "within": within, "slice_gpus": slice_gpus}
+    body = client.connect(said).get(f"/v1/what-if/reclaim?{urlencode(asked)}")
+    if said.json:
+        said.emit("what-if.reclaim", body)
+    else:
+        click.echo(loans.preview_text(body, said.colors()))
 
 
 def _tell(said: session.Session, body: dict[str, Any], unit: str) -> None:

@@ -15,8 +15,9 @@ Energy is GPU-time at the SKU's watts (source "profile"); readings come later an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 from forebay.core import claims, supply
@@ -26,6 +27,7 @@ from forebay.core.ids import Event, GangId, NodeIndex, SiteId, SkuId, TenantId, 
 from forebay.core.placements import gang as gangs
 from forebay.core.placements.gang import HOLDING, Gang, Run, Tier
 from forebay.core.placements.index import each_node, gpus_of
+from forebay.core.placements.occupants import held_by_node
 from forebay.core.placements.state import Held
 from forebay.core.placements.state import State as Placements
 
@@ -64,6 +66,9 @@ class Meter(NamedTuple):
 
 
 UNUSED = Meter()
+#: From their fields, in order: what is made with every start and end.
+_key: Callable[[tuple[str, ...]], Key] = partial(tuple.__new__, Key)
+_meter: Callable[[tuple[int, ...]], Meter] = partial(tuple.__new__, Meter)
 
 
 class Kept(NamedTuple):
@@ -206,7 +211,7 @@ def settled(meter: Meter, at: int) -> Meter:
 def key_of(gang: Gang) -> Key:
     """What a placed gang's use is told apart by."""
     spec = gang.spec
-    return Key(spec.tenant, spec.tier, spec.tranche, gang.lender, spec.sku, gang.site)
+    return _key((spec.tenant, spec.tier, spec.tranche, gang.lender, spec.sku, gang.site))
 
 
 def key_of_line(line: UsageLine) -> Key:
@@ -370,12 +375,13 @@ def _shift(state: State, key: Key, gpus: int, since: int, at: int, starts: int =
     current = state.spans[-1]
     mark = (key, current)
     running, counted_at, gpu_us, started = state.meters.get(mark, UNUSED)
-    gpu_us += running * (at - counted_at) + gpus * (at - max(since, current.start))
-    state.meters[mark] = Meter(running + gpus, at, gpu_us, started + starts)
-    if since >= current.start:
+    start = current.start
+    gpu_us += running * (at - counted_at) + gpus * (at - max(since, start))
+    state.meters[mark] = _meter((running + gpus, at, gpu_us, started + starts))
+    if since >= start:
         return
     # The fact reaches back over a change of price or period: each piece goes where it belongs.
-    end = current.start
+    end = start
     for span in reversed(state.spans[:-1]):
         start = max(since, span.start)
         past = state.meters.get((key, span)) or Meter(0, at)
@@ -385,34 +391,37 @@ def _shift(state: State, key: Key, gpus: int, since: int, at: int, starts: int =
             return
 
 
+_METERED = (gangs.GangPlaced, gangs.GangStarted, gangs.GangEnded, gangs.NodesReturned, gangs.ReclaimOverdue)
+#: Events about gangs that the books know of.
+METERED: frozenset[type[Event]] = frozenset(_METERED)
+
+
 def meter_gang(
     state: State, placements: Placements, claimed: claims.State, supplied: supply.State, event: Event, at: int
 ) -> None:
     """What an event about a gang does to the books; `placements` is still as it was before the event."""
-    match event:
-        case gangs.GangPlaced():
-            gang = placements.gangs[event.gang]
-            tranche = event.lender or gang.spec.tranche
-            if tranche:
-                gpus = gpus_in_service(claimed.tranches[tranche], event.runs)
-                _move(state, tranche, at, used=0 if event.lender else gpus, lent=gpus if event.lender else 0)
-        case gangs.GangStarted():
-            gang = placements.gangs[event.gang]
-            _shift(state, key_of(gang), gang.spec.gpus, event.effective_at, at, starts=1)
-        case gangs.GangEnded():
-            gang = placements.gangs[event.gang]
-            if gang.started_at:
-                _shift(state, key_of(gang), -gang.spec.gpus, event.effective_at, at)
-            if not event.returns_at:
-                _let_go(state, claimed, supplied, gang, at)
-        case gangs.NodesReturned():
-            _let_go(state, claimed, supplied, placements.gangs[event.gang], at)
-        case gangs.ReclaimOverdue():
-            gang = placements.gangs[event.gang]
-            here, _ = _gpus_on(supplied, gang, claimed.tranches[event.tranche])
-            _move(state, event.tranche, at, lent=-here, undeliverable=here)
-            _mark_overdue(state, event.gang, event.tranche)
-            _keep_back_more(state, supplied, claimed.tranches[event.tranche], gang, at, (1, 1))
+    if isinstance(event, gangs.GangStarted):
+        gang = placements.gangs[event.gang]
+        _shift(state, key_of(gang), gang.spec.gpus, event.effective_at, at, starts=1)
+    elif isinstance(event, gangs.GangEnded):
+        gang = placements.gangs[event.gang]
+        if gang.started_at:
+            _shift(state, key_of(gang), -gang.spec.gpus, event.effective_at, at)
+        if not event.returns_at and (gang.lender or gang.spec.tranche or state.overdue):
+            _let_go(state, claimed, supplied, gang, at)
+    elif isinstance(event, gangs.GangPlaced):
+        tranche = event.lender or placements.gangs[event.gang].spec.tranche
+        if tranche:
+            gpus = gpus_in_service(claimed.tranches[tranche], event.runs)
+            _move(state, tranche, at, used=0 if event.lender else gpus, lent=gpus if event.lender else 0)
+    elif isinstance(event, gangs.NodesReturned):
+        _let_go(state, claimed, supplied, placements.gangs[event.gang], at)
+    elif isinstance(event, gangs.ReclaimOverdue):
+        gang = placements.gangs[event.gang]
+        here, _ = _gpus_on(supplied, gang, claimed.tranches[event.tranche])
+        _move(state, event.tranche, at, lent=-here, undeliverable=here)
+        _mark_overdue(state, event.gang, event.tranche)
+        _keep_back_more(state, supplied, claimed.tranches[event.tranche], gang, at, (1, 1))
 
 
 def _let_go(state: State, claimed: claims.State, supplied: supply.State, gang: Gang, at: int) -> None:
@@ -611,46 +620,48 @@ def holds(tranche: claims.Tranche, node: int) -> bool:
     return any(first <= node < first + count for first, count, _ in tranche.billed)
 
 
-def on_node(
+def on_nodes(
     state: State, held: Held, placements: Placements, claimed: claims.State, supplied: supply.State,
-    event: supply.NodeHealthChanged | supply.NodeCordoned | supply.NodeUncordoned, at: int,
+    turns: Sequence[supply.NodeTurn], at: int,
 ) -> None:  # fmt: skip
-    """A node goes out of service or comes back; `supplied` is still as it was before the event."""
-    was = (event.node in supplied.failed, event.node in supplied.cordoned)
-    match event:
-        case supply.NodeHealthChanged():
-            now = (not event.healthy, was[1])
-        case supply.NodeCordoned():
-            now = (was[0], True)
-        case _:
-            now = (was[0], False)
-    owner = _served(claimed, event.node)
-    stays: list[Stay] = []
-    if owner:
-        gpus = supplied.skus[claimed.tranches[owner].plan.sku].gpus_per_node
-        own = lent = overdue = 0
-        for name, here in held_on(held, placements, event.node):
-            gang = placements.gangs[name]
-            if owner in state.overdue.get(name, ()):
-                overdue += here
-                continue
-            stays.append(Stay(here, gang.placed_at, bool(gang.lender)))
-            own, lent = own + (0 if gang.lender else here), lent + (here if gang.lender else 0)
-        before, after = node_split(gpus, own, lent, overdue, *was), node_split(gpus, own, lent, overdue, *now)
-        moved = Split(*(new - old for old, new in zip(before, after, strict=True)))
-        _move(state, owner, at, *moved)
-        _keep_back(state, event.node, at, node_split(gpus, own, lent, overdue, False, now[1]).undeliverable)
-    if not isinstance(event, supply.NodeHealthChanged) or event.effective_at == at:
-        return
-    for tranche in claimed.tranches.values():
-        until = tranche.ended_at or at
-        if not tranche.started_at or not holds(tranche, event.node):
-            continue
-        since = max(event.effective_at, claims.held_since(tranche, event.node))
-        if since < until:
+    """Nodes went out of service or came back: all of them at once, for a whole site may."""
+    nodes = sorted(turn.node for turn in turns)
+    tranches = claims.in_service_of(claimed, nodes)
+    here = held_by_node(held, placements, set(nodes)) if tranches else {}
+    for turn in turns:
+        for tranche in tranches.get(turn.node, ()):
+            now = tranche.standing is claims.Standing.LIVE
             gpus = supplied.skus[tranche.plan.sku].gpus_per_node
-            late = _Late(tranche.plan.id, event.node, gpus, since, until, event.healthy)
-            _move_late(state, late, stays if tranche.plan.id == owner else [])
+            stays = _turn(state, placements, tranche, here.get(turn.node, ()), turn, gpus, at) if now else []
+            if turn.was[0] is turn.now[0] or turn.since == at:
+                continue
+            since = max(turn.since, claims.held_since(tranche, turn.node))
+            until = tranche.ended_at or at
+            if since < until:
+                name = tranche.plan.id
+                _move_late(state, _Late(name, turn.node, gpus, since, until, not turn.now[0]), stays)
+
+
+def _turn(
+    state: State, placements: Placements, tranche: claims.Tranche, here: Iterable[tuple[GangId, int]],
+    turn: supply.NodeTurn, gpus: int, at: int,
+) -> list[Stay]:  # fmt: skip
+    """A node of a live tranche counts otherwise from `at` on; who is there by right."""
+    owner, stays = tranche.plan.id, []
+    own = lent = overdue = 0
+    for name, some in here:
+        gang = placements.gangs[name]
+        if owner in state.overdue.get(name, ()):
+            overdue += some
+            continue
+        stays.append(Stay(some, gang.placed_at, bool(gang.lender)))
+        own, lent = own + (0 if gang.lender else some), lent + (some if gang.lender else 0)
+    before = node_split(gpus, own, lent, overdue, *turn.was)
+    after = node_split(gpus, own, lent, overdue, *turn.now)
+    _move(state, owner, at, *Split(*(new - old for old, new in zip(before, after, strict=True))))
+    kept = node_split(gpus, own, lent, overdue, False, turn.now[1]).undeliverable
+    _keep_back(state, turn.node, at, kept)
+    return stays
 
 
 def _keep_back(state: State, node: NodeIndex, at: int, gpus: int) -> None:
@@ -727,12 +738,7 @@ def _move_late(state: State, late: _Late, stays: list[Stay]) -> None:
 
 def held_on(held: Held, placements: Placements, node: NodeIndex) -> list[tuple[GangId, int]]:
     """Gangs that hold GPUs of a node and how many, those included whose GPUs are still being wiped."""
-    found = []
-    for name in sorted({*held.on_node.get(node, ()), *held.wiped}):
-        here = sum(mask.bit_count() for n, mask in each_node(placements.gangs[name].runs) if n == node)
-        if here:
-            found.append((name, here))
-    return found
+    return held_by_node(held, placements, {node}).get(node, [])
 
 
 EVENTS: tuple[type[Event], ...] = (PriceSegmentStarted, PeriodClosed)

@@ -171,6 +171,8 @@ class Launcher:
             "FOREBAY_GENERATION": str(effect.generation),
             "FOREBAY_CHECKPOINT_DIR": str(checkpoints),
             "FOREBAY_STARTS_BEFORE": str(effect.starts_before),
+            "FOREBAY_GRACE_S": str(effect.grace_s),
+            **({"FOREBAY_RECLAIM_S": str(effect.reclaim_s)} if effect.reclaim_s else {}),
         }
 
     def _environment_of_rank(self, rank: int, world_size: int, seat: Seat) -> dict[str, str]:

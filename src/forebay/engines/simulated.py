@@ -7,6 +7,7 @@ that runs real work, and passes the same tests. Nothing goes wrong by itself; `E
 from __future__ import annotations
 
 import heapq
+import itertools
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -56,6 +57,8 @@ class EngineFaults:
     outages: tuple[tuple[int, int], ...] = ()
 
 
+#: Gangs that are over and still known, at the least: an effect that comes that late is taken for a new one.
+KNOWN_MAX: Final = 100_000
 _START: Final = 0
 _END: Final = 1
 _SHOW: Final = 2
@@ -138,10 +141,12 @@ class SimulatedEngine:
     def release(self, effects: Sequence[ids.Effect]) -> None:
         """Start and stop gangs; effects for other edges are passed over."""
         at = self._clock.now()
-        for effect in effects:
-            if self._faults is None:
+        if self._faults is None:
+            for effect in effects:
                 self._follow(effect, at)
-            elif not (self._outage_end(at) or self._roll("lost_effects", self._faults.lost_effects)):
+            return
+        for effect in effects:
+            if not (self._outage_end(at) or self._roll("lost_effects", self._faults.lost_effects)):
                 self._follow(effect, at)
                 if self._roll("repeated_effects", self._faults.repeated_effects):
                     self._push(at + self._delay("repeated_effects"), _EFFECT, effect)
@@ -166,8 +171,10 @@ class SimulatedEngine:
 
     def reports(self, at: int) -> list[ids.Asked]:
         """Facts that can be seen at `at` and are not acknowledged, in the order in which they came to be seen."""
-        self._advance(at)
-        if self._faults is not None and self._outage_end(at):
+        heap = self._heap
+        if heap and heap[0][0] <= at:
+            self._advance(at)
+        if not self._facts or (self._faults is not None and self._outage_end(at)):
             return []
         return list(self._facts.values())
 
@@ -211,12 +218,20 @@ class SimulatedEngine:
         if effect.generation <= self._known.get(effect.gang, -1):
             return
         self._known[effect.gang] = effect.generation
+        if len(self._known) > 2 * KNOWN_MAX:
+            self._forget()
         older = self._live.get(effect.gang)
         if older is None:
             self._start(effect, at)
         else:
             self._waiting[effect.gang] = effect
             self._stop(older, at, older.grace_us, f"generation {effect.generation} takes its place")
+
+    def _forget(self) -> None:
+        """What was heard of longest ago, and is over, is not known any more."""
+        for name in list(itertools.islice(self._known, len(self._known) - KNOWN_MAX)):
+            if name not in self._live and name not in self._waiting:
+                del self._known[name]
 
     def _follow_stop(self, effect: gang.StopGang, at: int) -> None:
         live = self._live.get(effect.gang)
@@ -247,8 +262,7 @@ class SimulatedEngine:
             if end_before is not None and self._roll("stale_reports", faults.stale_reports):
                 self._push(self._seen_at(at), _SHOW, end_before)
         starts_at = at + self._start_us
-        live = _Live(effect, fate, starts_at, comes_up)
-        self._live[effect.gang] = live
+        live = self._live[effect.gang] = _Live(effect, fate, starts_at, comes_up)
         if not comes_up:
             self._end_at(live, starts_at)
             return
@@ -316,9 +330,12 @@ class SimulatedEngine:
     # Reporting
 
     def _report_start(self, live: _Live) -> None:
-        report = gang.ReportGangStarted(live.gang, live.generation, live.starts_at, self._name)
-        key = (live.gang, live.generation, False)
-        self._see(key, ids.Asked(report, self._by, "", live.cause), live.starts_at)
+        name, generation, at = live.gang, live.generation, live.starts_at
+        asked = ids.Asked(gang.ReportGangStarted(name, generation, at, self._name), self._by, "", live.cause)
+        if self._faults is None:
+            self._facts[name, generation, False] = asked
+        else:
+            self._see((name, generation, False), asked, at)
 
     def _report_end(
         self, gang_id: ids.GangId, generation: int, cause: int, at: int, ending: gang.Ending, fate: Fate
@@ -328,7 +345,10 @@ class SimulatedEngine:
         )
         key = (gang_id, generation, True)
         asked = ids.Asked(report, self._by, "", cause)
-        if self._faults is not None and self._faults.stale_reports:
+        if self._faults is None:
+            self._facts[key] = asked
+            return
+        if self._faults.stale_reports:
             self._ends[gang_id] = key, asked
         self._see(key, asked, at)
 
@@ -346,15 +366,15 @@ class SimulatedEngine:
             self._report_end(effect.gang, effect.generation, effect.cause, at, gang.Ending.LOST, fate)
 
     def _see(self, key: _Key, asked: ids.Asked, at: int) -> None:
-        """Let a fact of instant `at` be seen: at once, or when a fault lets it through."""
-        if self._faults is not None:
-            seen_at = at
-            if self._roll("late_reports", self._faults.late_reports):
-                seen_at += self._delay("late_reports")
-            seen_at = self._seen_at(seen_at)
-            if seen_at > at:
-                self._push(seen_at, _SHOW, (key, asked))
-                return
+        """With faults: let a fact of instant `at` be seen at once, or when one lets it through."""
+        assert self._faults is not None, "without faults it is seen at once"
+        seen_at = at
+        if self._roll("late_reports", self._faults.late_reports):
+            seen_at += self._delay("late_reports")
+        seen_at = self._seen_at(seen_at)
+        if seen_at > at:
+            self._push(seen_at, _SHOW, (key, asked))
+            return
         self._facts[key] = asked
 
     def _push(self, at: int, kind: int, what: object) -> int:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from forebay.core.units import MINOR_DIGITS
-from forebay.feeds import forms, kinds, quantities, reading, terms
+from forebay.feeds import forms, kinds, plant_kinds, quantities, reading, terms
 
 Path = tuple[str, ...]
 
@@ -35,10 +35,10 @@ class TableLevel(NamedTuple):
     within: str = ""
 
 
-SITE = TableLevel("site", kinds.SiteDocument)
-FEED = TableLevel("feed", kinds.FeedEntry, "id", "site", "feeds")
-HALL = TableLevel("hall", kinds.HallEntry, "id", "site", "halls")
-RACK = TableLevel("rack", kinds.RackEntry, "id", "hall", "racks")
+SITE = TableLevel("site", plant_kinds.SiteDocument)
+FEED = TableLevel("feed", plant_kinds.FeedEntry, "id", "site", "feeds")
+HALL = TableLevel("hall", plant_kinds.HallEntry, "id", "site", "halls")
+RACK = TableLevel("rack", plant_kinds.RackEntry, "id", "hall", "racks")
 SCHEDULE = TableLevel("schedule", kinds.ScheduleDocument, "site")
 MILESTONE = TableLevel("milestone", kinds.MilestoneEntry, "id", "schedule", "milestones")
 CAUSE = TableLevel("cause", kinds.CauseEntry, "id", "schedule", "causes")

@@ -12,10 +12,23 @@ from typing import Any, NamedTuple
 
 from forebay.core import claims, ids, money, supply, units
 from forebay.core.claims import payments
-from forebay.core.placements import gang
+from forebay.core.placements import gang, projects, substitutes
 from forebay.core.supply import blocks
 from forebay.core.units import SECOND_US
-from forebay.feeds import kinds, openings, quantities, reading, terms, tree, zones
+from forebay.feeds import (
+    divided,
+    failing,
+    gang_parts,
+    kinds,
+    openings,
+    plant_kinds,
+    quantities,
+    reading,
+    successions,
+    terms,
+    tree,
+    zones,
+)
 
 _RANGE = re.compile(r"([^\[\]]*)\[([0-9]{1,6})-([0-9]{1,6})\]([^\[\]]*)")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -89,11 +102,11 @@ def command_of(document: reading.Document, setting: Setting) -> Wanted:
 
 
 def _catalogue(document: reading.Document, setting: Setting) -> Wanted:
-    body: kinds.CatalogueDocument = document.body
+    body: plant_kinds.CatalogueDocument = document.body
     skus = tuple(
         supply.Sku(
             ids.SkuId(sku.id), sku.title, sku.gpus_per_node, sku.nodes_per_rack, sku.rack_power, sku.base_power,
-            sku.gpu_power, sku.healthy_nodes, sku.source, sku.counts, sku.gpus_per_superchip,
+            sku.gpu_power, sku.healthy_nodes, sku.source, sku.counts, sku.gpus_per_superchip, sku.liquid_share,
         )
         for sku in body.skus
     )  # fmt: skip
@@ -101,7 +114,7 @@ def _catalogue(document: reading.Document, setting: Setting) -> Wanted:
 
 
 def _site(document: reading.Document, setting: Setting) -> Wanted:
-    body: kinds.SiteDocument = document.body
+    body: plant_kinds.SiteDocument = document.body
     places: dict[str, reading.Path] = {}
     halls = []
     for i, hall in enumerate(body.halls):
@@ -113,7 +126,7 @@ def _site(document: reading.Document, setting: Setting) -> Wanted:
                 racks.append(
                     supply.RackPlan(
                         ids.RackId(name), ids.SkuId(entry.sku), ids.FeedId(entry.feed), entry.row, entry.nodes,
-                        entry.limit, ids.BlockId(entry.block), ids.LoopId(entry.loop),
+                        entry.limit, ids.BlockId(entry.block), ids.LoopId(entry.loop), entry.spine,
                     )
                 )  # fmt: skip
         halls.append(supply.HallPlan(ids.HallId(hall.id), tuple(racks)))
@@ -121,10 +134,29 @@ def _site(document: reading.Document, setting: Setting) -> Wanted:
         supply.FeedPlan(ids.FeedId(feed.id), feed.limit, ids.FeedId(feed.parent), feed.base)
         for feed in body.feeds
     )
+    switches = tuple(
+        supply.SwitchPlan(ids.SwitchId(entry.id), _racks(entry.racks, ("switches", place, "racks")))
+        for place, entry in enumerate(body.switches)
+    )
+    loops = tuple(supply.LoopPlan(ids.LoopId(loop.id), loop.liquid, loop.air) for loop in body.loops)
     plan = supply.SitePlan(
-        ids.SiteId(body.id), body.title, body.region, body.jurisdiction, body.zone, feeds, tuple(halls)
+        ids.SiteId(body.id),
+        body.title,
+        body.region,
+        body.jurisdiction,
+        body.zone,
+        feeds,
+        tuple(halls),
+        switches,
+        loops,
     )
     return Wanted(document, supply.ApplySite(plan), body.id, places)
+
+
+def _racks(names: list[str], path: reading.Path) -> tuple[ids.RackId, ...]:
+    """Racks that are named one by one, or as ranges."""
+    each = (_expanded(name, (*path, place)) for place, name in enumerate(names))
+    return tuple(ids.RackId(name) for some in each for name in some)
 
 
 def _expanded(name: str, path: reading.Path) -> list[str]:
@@ -155,6 +187,16 @@ def _policy(document: reading.Document, setting: Setting) -> Wanted:
         body.interruptions,
         body.order,
         body.depth,
+        body.restart,
+        body.scrub,
+        body.check,
+        body.reclaim_ramp,
+        body.scrub_pool,
+        failing=failing.failing_of(body.failing),
+        half_life_s=body.half_life,
+        weigh_s=body.weigh,
+        age_s=body.age,
+        ramp_w_per_minute=body.ramp_per_minute,
     )
     return Wanted(document, gang.ApplyPolicy(policy), str(body.version), {})
 
@@ -337,7 +379,7 @@ def _tranche(
         ),
         index=_followed(entry), take_or_pay_ppm=entry.take_or_pay,
         superchip_gpus=entry.gpus_per_superchip if entry.price_per_superchip_hour is not None else 0,
-        shortfall=terms.agreed_place(entry.shortfall),
+        shortfall=terms.agreed_place(entry.shortfall), spare=entry.spare,
     )  # fmt: skip
 
 
@@ -529,6 +571,23 @@ def _instant(text: str, zone: str | None, path: reading.Path) -> int:
         raise _Mistake(path, str(error), error.code) from None
 
 
+def _projects(document: reading.Document, setting: Setting) -> Wanted:
+    body: kinds.ProjectsDocument = document.body
+    tenant = body.tenant or setting.tenant
+    if not tenant:
+        raise _Mistake(("tenant",), "'tenant' is missing: whose projects these are")
+
+    def instant(text: str, path: reading.Path) -> int:
+        return _instant(text, body.zone, path)
+
+    plan = projects.ProjectsPlan(
+        ids.TenantId(tenant), body.version,
+        tuple(divided.project_of(entry, place, instant) for place, entry in enumerate(body.projects)),
+        tuple(divided.priority_of(entry) for entry in body.priorities), body.priority,
+    )  # fmt: skip
+    return Wanted(document, projects.ApplyProjects(plan), tenant, {"tenant": ("tenant",)})
+
+
 def _gang(document: reading.Document, setting: Setting) -> Wanted:
     body: kinds.GangDocument = document.body
     tenant = body.tenant or setting.tenant
@@ -537,17 +596,49 @@ def _gang(document: reading.Document, setting: Setting) -> Wanted:
     name = f"{tenant}.{body.name}"
     if not ids.valid_name(name):
         raise _Mistake(("name",), f"its id would be {name!r}, which is not a name: {ids.NAME_RULE}")
+    sku, gpus, skus = _kinds_of_rack(body)
     spec = gang.Spec(
-        ids.GangId(name), ids.TenantId(tenant), body.tier, ids.SkuId(body.sku), body.gpus, body.walltime,
+        ids.GangId(name), ids.TenantId(tenant), body.tier, sku, gpus, body.walltime,
         tranche=ids.TrancheId(body.tranche), within=body.within, sites=tuple(map(ids.SiteId, body.sites)),
         checkpoint_s=body.checkpoint, grace_s=body.grace, restarts_max=body.restarts,
         program=None if body.program is None else _program(body.program, name, setting), title=body.title,
-        near=body.near, slice_gpus=body.slice_gpus,
+        near=body.near, slice_gpus=body.slice_gpus, after=successions.after_of(body.after, tenant),
+        skus=skus, start_by=_by(body.start_by, body.zone, "start_by"),
+        finish_by=_by(body.finish_by, body.zone, "finish_by"),
+        project=ids.ProjectId(body.project), user=ids.UserId(body.user), priority=body.priority,
     )  # fmt: skip
-    return Wanted(document, gang.SubmitGang(spec), name, {"tenant": ("tenant",)})
+    if not body.array:
+        return Wanted(document, gang.SubmitGang(spec), name, {"tenant": ("tenant",)})
+    try:
+        indices, at_most = successions.array_of(body.array)
+    except successions.BadArray as error:
+        raise _Mistake(("array",), str(error), "bad_array") from None
+    return Wanted(document, gang.SubmitArray(spec, indices, at_most), name, {"tenant": ("tenant",)})
 
 
-def _program(entry: kinds.ProgramEntry, gang_id: str, setting: Setting) -> gang.Program:
+def _by(text: str | None, zone: str | None, field: str) -> int:
+    return 0 if text is None else _instant(text, zone, (field,))
+
+
+def _kinds_of_rack(body: kinds.GangDocument) -> tuple[ids.SkuId, int, tuple[substitutes.RackChoice, ...]]:
+    """What a gang asks for first, and all that it takes where it takes several kinds."""
+    if body.sku and body.skus:
+        raise _Mistake(("skus",), "'sku' says which kind of rack is meant: one of both is to be left out")
+    choices: list[substitutes.RackChoice] = []
+    for place, entry in enumerate(body.skus or [gang_parts.ChoiceEntry(sku=body.sku)]):
+        gpus = entry.gpus or body.gpus
+        if gpus is None:
+            raise _Mistake(
+                ("skus", place) if body.skus else ("gpus",), "'gpus' is missing: how many are meant"
+            )
+        choices.append(substitutes.RackChoice(ids.SkuId(entry.sku), gpus))
+    if not choices[0].sku:
+        raise _Mistake(("sku",), "'sku' is missing: which kind of rack is meant")
+    first = choices[0]
+    return first.sku, first.gpus, tuple(choices) if len(choices) > 1 else ()
+
+
+def _program(entry: gang_parts.ProgramEntry, gang_id: str, setting: Setting) -> gang.Program:
     argv = entry.argv
     if isinstance(argv, str):
         if not entry.shell:
@@ -607,6 +698,7 @@ _MAKERS: dict[str, Callable[[reading.Document, Setting], Wanted]] = {
     "PriceIndex": _index,
     "Overlay": _overlay,
     "Contract": _contract,
+    "Projects": _projects,
     "Notice": _notice,
     "Gang": _gang,
 }
@@ -629,7 +721,8 @@ _SPELLINGS = {
     "prepaid_micros": "prepaid", "discount_ppm_per_day": "discount_per_day", "crediting": "credits",
     "deposit_at": "deposit_due", "cap_month_ppm": "cap_month", "cap_month_micros": "cap_month",
     "cap_total_micros": "cap_total", "expected_at": "expected",
-    "floor_micros_per_gpu_hour": "floor_price",
+    "floor_micros_per_gpu_hour": "floor_price", "gpus_max": "gpus", "user_gpus_max": "gpus_per_user",
+    "gang_gpus_max": "gang_gpus", "walltime_s_max": "walltime", "gpu_s": "gpu_hours", "begins_at": "begins",
 }  # fmt: skip
 _STEP = re.compile(r"([^.\[\]]+)|\[([0-9]+)\]")
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from forebay.core import claims, money, supply, timeline, units
-from forebay.core.placements import gang
+from forebay.core.placements import gang, projects
 from forebay.core.supply import blocks
 from forebay.feeds import commands
 
@@ -58,6 +58,11 @@ _WORDS: dict[type, tuple[str, tuple[str, ...]]] = {
     claims.IndexValue: ("value", ("published_at",)),
     gang.Policy: ("policy", ()),
     gang.Spec: ("gang", ("id",)),
+    projects.ProjectsPlan: ("projects of", ("tenant",)),
+    projects.Project: ("project", ("id",)),
+    projects.PriorityClass: ("priority", ("name",)),
+    supply.SwitchPlan: ("switch", ("id",)),
+    supply.LoopPlan: ("loop", ("id",)),
 }
 
 

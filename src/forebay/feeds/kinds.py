@@ -10,112 +10,15 @@ from typing import ClassVar
 
 import msgspec
 
-from forebay.core import claims, supply
+from forebay.core import claims
 from forebay.core.placements import gang
 from forebay.core.supply import blocks
-from forebay.feeds import forms, terms
+from forebay.feeds import divided, failing, forms, plant_kinds, terms
+from forebay.feeds.gang_parts import AfterEntry, ChoiceEntry, ProgramEntry
 
 
 class DocumentPart(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
     """A part of a document."""
-
-
-class SkuEntry(DocumentPart, kw_only=True, frozen=True):
-    """A kind of rack."""
-
-    #: What racks, tranches and gangs call it.
-    id: forms.Name
-    #: Its name for people.
-    title: forms.Words
-    #: GPUs in a node, counted as packages, never as dies.
-    gpus_per_node: forms.Few
-    #: Nodes in a full rack. A rack is one NVLink domain.
-    nodes_per_rack: forms.Few
-    #: Nameplate power of a full rack.
-    rack_power: forms.Watts
-    #: Power of a rack with no work on it: network, pumps, idle nodes.
-    base_power: forms.Watts
-    #: Power of one GPU at work, with its share of the node.
-    gpu_power: forms.Watts
-    #: Healthy nodes that a rack needs to count as delivered.
-    healthy_nodes: forms.FewOrNone
-    #: Where the figures come from, and of when they are.
-    source: forms.Words = ""
-    #: What quotes and invoices count besides GPUs.
-    counts: supply.Counted = supply.Counted.GPU
-    #: GPUs in a superchip; left out where there are none.
-    gpus_per_superchip: forms.FewOrNone = 0
-
-
-class CatalogueDocument(DocumentPart, kw_only=True, frozen=True):
-    """Kinds of racks that sites may have. What is known stays as it is; new figures need a new id."""
-
-    KIND: ClassVar = "Catalogue"
-    #: Kinds of racks.
-    skus: list[SkuEntry]
-
-
-class FeedEntry(DocumentPart, kw_only=True, frozen=True):
-    """A level of the electrical tree."""
-
-    #: What racks and other feeds call it.
-    id: forms.Name
-    #: Most that it may carry.
-    limit: forms.Watts
-    #: The feed that it hangs on; left out for one at the top.
-    parent: forms.Name = ""
-    #: What it carries whether work runs or not, beyond the racks' own base.
-    base: forms.Watts = 0
-
-
-class RackEntry(DocumentPart, kw_only=True, frozen=True):
-    """A rack, or several alike."""
-
-    #: Its name; `r[01-08]` stands for eight racks, r01 to r08.
-    id: forms.Words
-    #: Which kind of rack it is.
-    sku: forms.Name
-    #: The feed that it hangs on.
-    feed: forms.Name
-    #: The row that it stands in.
-    row: forms.Words = ""
-    #: Nodes in it; left out for a full rack.
-    nodes: forms.FewOrNone = 0
-    #: Most that it may draw; left out for the kind's nameplate.
-    limit: forms.Watts = 0
-    #: The block of the site's schedule that it came with.
-    block: forms.Name = ""
-    #: The cooling loop that it hangs on; what a loop serves may fail together.
-    loop: forms.Name = ""
-
-
-class HallEntry(DocumentPart, kw_only=True, frozen=True):
-    """A hall with its racks."""
-
-    #: Its name.
-    id: forms.Name
-    #: Racks in it.
-    racks: list[RackEntry]
-
-
-class SiteDocument(DocumentPart, kw_only=True, frozen=True):
-    """A site as it stands: what the file adds is added, nothing is taken away."""
-
-    KIND: ClassVar = "Site"
-    #: What contracts and gangs call it.
-    id: forms.Name
-    #: Its name for people.
-    title: forms.Words = ""
-    #: Where in the world it is, in your own terms.
-    region: forms.Words = ""
-    #: Whose law the machines stand under: ISO 3166-1, two letters.
-    jurisdiction: forms.Country
-    #: Its time zone.
-    zone: forms.Zone = "UTC"
-    #: Levels of the electrical tree.
-    feeds: list[FeedEntry]
-    #: Halls with their racks.
-    halls: list[HallEntry]
 
 
 class DurationEntry(DocumentPart, kw_only=True, frozen=True):
@@ -490,6 +393,8 @@ class TrancheEntry(DocumentPart, kw_only=True, frozen=True):
     gpus_per_superchip: forms.FewOrNone = 0
     #: Its place when there is too little; left out for what the contract says of all its tranches.
     shortfall: terms.ShortfallEntry | None = None
+    #: From how far a spare is kept for a gang that lost a node; left out for what the policy says.
+    spare: claims.terms.SpareScope | None = None
 
 
 class DayNoticeEntry(DocumentPart, kw_only=True, frozen=True):
@@ -683,26 +588,45 @@ class PolicyDocument(DocumentPart, kw_only=True, frozen=True):
     order: gang.Order = gang.Order.OVERTAKE
     #: With `easy_depth`: how many are tried behind the first of a lane that does not start.
     depth: forms.Depth = 100
+    #: What a start takes until work goes on: whoever is called back is taken to lose that too, besides the work since
+    #: its last checkpoint.
+    restart: forms.Seconds = 60
+    #: To wipe a node between a borrower and its owner, on top of `turnover`.
+    scrub: forms.Seconds = 0
+    #: To check it after that.
+    check: forms.Seconds = 0
+    #: Until an owner's load has ramped up on what returned: the reclaim deadline covers that too.
+    reclaim_ramp: forms.Seconds = 0
+    #: Whether nodes of the pool are wiped and checked too when work leaves them.
+    scrub_pool: bool = False
+    #: So much power may each feed take on within a minute; 0 for as much as its limit allows.
+    ramp_per_minute: forms.Watts = 0
+    #: What is done about what fails.
+    failing: failing.FailingEntry = failing.FailingEntry()
+    #: How long until half of what a project used is forgotten; left out for no fair share.
+    half_life: forms.Seconds = 0
+    #: How often use is weighed.
+    weigh: forms.Seconds = 3600
+    #: How much waiting makes up for one step of use.
+    age: forms.Seconds = 3600
 
 
-class ProgramEntry(DocumentPart, kw_only=True, frozen=True):
-    """What each rank runs."""
+class ProjectsDocument(DocumentPart, kw_only=True, frozen=True):
+    """How a tenant divides what it may use, among its own."""
 
-    #: The command and its arguments; a first word `{python}` is the interpreter that runs forebay. Run as it is, not
-    #: by a shell, unless `shell` is asked for.
-    argv: list[forms.AsWritten] | forms.AsWritten
-    #: Run `argv`, then one text, by /bin/sh.
-    shell: bool = False
-    #: Added to the clean environment of each rank. It is recorded: nothing secret belongs here.
-    env: dict[str, forms.AsWritten] = {}
-    #: Working folder, below the folder of this document.
-    folder: forms.Words = ""
-    #: Processors that the whole gang may use; 0 for no limit.
-    cpu: forms.Processors = 0
-    #: Memory that the whole gang may use; 0 for no limit.
-    memory: forms.Bytes = 0
-    #: Size at which a rank's log is rotated.
-    log_limit: forms.Bytes = 4_000_000
+    KIND: ClassVar = "Projects"
+    #: Whose they are; left out by a tenant who applies its own.
+    tenant: forms.Tenant = ""
+    #: Grows with each change.
+    version: forms.Version
+    #: All of them.
+    projects: list[divided.ProjectEntry]
+    #: Classes of priority, the highest first; left out where there are none.
+    priorities: list[divided.PriorityEntry] = []
+    #: The class of a gang that names none; left out for the last.
+    priority: forms.Name = ""
+    #: In which dates without an offset are meant.
+    zone: forms.Zone | None = None
 
 
 class GangDocument(DocumentPart, kw_only=True, frozen=True):
@@ -717,10 +641,12 @@ class GangDocument(DocumentPart, kw_only=True, frozen=True):
     tier: gang.Tier
     #: The tranche that it runs on, for dedicated work.
     tranche: forms.Name = ""
-    #: Which kind of rack it needs.
-    sku: forms.Name
-    #: How many GPUs.
-    gpus: forms.Many
+    #: Which kind of rack it needs; left out where `skus` says it.
+    sku: forms.Name = ""
+    #: How many GPUs; left out where `skus` says it for each.
+    gpus: forms.Many | None = None
+    #: Kinds of rack that it may run on, in order of preference, instead of one.
+    skus: list[ChoiceEntry] = []
     #: All its GPUs lie within one of these.
     within: gang.Level = gang.Level.SITE
     #: All its GPUs lie within one of these where they can: a level nearer than `within`; left out for no such wish.
@@ -741,13 +667,30 @@ class GangDocument(DocumentPart, kw_only=True, frozen=True):
     program: ProgramEntry | None = None
     #: Free words for people.
     title: forms.Words = ""
+    #: Gangs of the same tenant that have to be over before it may start.
+    after: list[AfterEntry] = []
+    #: Many such gangs, one for each number: `0-99`, `1,3,5-7`, or `0-99%10` for at most ten of them at once. Their
+    #: names are `NAME.NUMBER`, and their programs find the number in FOREBAY_ARRAY_INDEX. Left out for one gang.
+    array: forms.Words = ""
+    #: It is withdrawn where it has not started by then.
+    start_by: forms.When | None = None
+    #: The same where its `walltime` does not end by then any more.
+    finish_by: forms.When | None = None
+    #: In which dates without an offset are meant.
+    zone: forms.Zone | None = None
+    #: The project that it counts to, where its tenant has projects.
+    project: forms.Name = ""
+    #: Who asks, by an opaque id.
+    user: forms.Name = ""
+    #: Its class of priority; left out for the one that the tenant's document names.
+    priority: forms.Name = ""
 
 
 #: Every kind, in the order in which they are applied: what is named comes before what names it.
-KINDS: dict[str, type[DocumentPart]] = {
+KINDS: dict[str, type[msgspec.Struct]] = {
     "Estate": EstateDocument,
-    "Catalogue": CatalogueDocument,
-    "Site": SiteDocument,
+    "Catalogue": plant_kinds.CatalogueDocument,
+    "Site": plant_kinds.SiteDocument,
     "Schedule": ScheduleDocument,
     "Policy": PolicyDocument,
     "PromisePolicy": PromisePolicyDocument,
@@ -756,6 +699,7 @@ KINDS: dict[str, type[DocumentPart]] = {
     "PriceIndex": PriceIndexDocument,
     "Overlay": OverlayDocument,
     "Contract": ContractDocument,
+    "Projects": ProjectsDocument,
     "Notice": NoticeDocument,
     "Gang": GangDocument,
 }

@@ -7,11 +7,12 @@ import enum
 import functools
 import types
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
 
+from forebay.core.placements import reserved
 from forebay.feeds import forms, kinds, quantities, tree
 
 Path = tuple[str | int, ...]
@@ -54,9 +55,15 @@ def documents(text: str | bytes, file: str = "") -> list[Document]:
     return found
 
 
-def document(root: tree.Node, file: str = "", kind: str = "") -> Document:
-    """One document. With `kind`, the header may be left out. Raises `tree.DocumentError`."""
-    reader = _Reader(root, file)
+def document(
+    root: tree.Node,
+    file: str = "",
+    kind: str = "",
+    known: Mapping[str, type[msgspec.Struct]] = kinds.KINDS,
+) -> Document:
+    """One document, of one of the `known` kinds. With `kind`, the header may be left out. Raises
+    `tree.DocumentError`."""
+    reader = _Reader(root, file, known)
     body = reader.document(kind)
     if reader.problems:
         raise tree.DocumentError(reader.problems)
@@ -91,8 +98,9 @@ def like(word: str, known: Iterable[str]) -> str:
 
 
 class _Reader:
-    def __init__(self, root: tree.Node, file: str) -> None:
+    def __init__(self, root: tree.Node, file: str, known: Mapping[str, type[msgspec.Struct]]) -> None:
         self._root = root
+        self._known = known
         self._file = file
         self.problems: list[tree.Problem] = []
 
@@ -116,10 +124,10 @@ class _Reader:
                 return self._no(("kind",), said[1].place, f"a {kind} is meant here, not a {named}")
             kind = kind or named
         elif not kind:
-            return self._no((), root.place, f"'kind:' is missing: one of {', '.join(kinds.KINDS)}")
+            return self._no((), root.place, f"'kind:' is missing: one of {', '.join(self._known)}")
         if not kind:
             return _WRONG
-        return self.struct(kinds.KINDS[kind], tree.Mapping(root.place, header), ())
+        return self.struct(self._known[kind], tree.Mapping(root.place, header), ())
 
     def _header(self, said: tuple[tree.Place, tree.Node] | None, optional: bool) -> None:
         if said is None:
@@ -133,10 +141,13 @@ class _Reader:
             self._no(("forebay",), said[1].place, f"this forebay reads format {kinds.FORMAT}")
 
     def _kind(self, node: tree.Node) -> str:
-        if isinstance(node, tree.Scalar) and node.text in kinds.KINDS:
+        if isinstance(node, tree.Scalar) and node.text in self._known:
             return node.text
         word = node.text if isinstance(node, tree.Scalar) else "this"
-        self._no(("kind",), node.place, f"{word!r} is not a kind of document{like(word, kinds.KINDS)}")
+        if word in reserved.RESERVED_DOCUMENTS:
+            self._no(("kind",), node.place, f"{word!r} is reserved: a later forebay has it", "reserved")
+            return ""
+        self._no(("kind",), node.place, f"{word!r} is not a kind of document{like(word, self._known)}")
         return ""
 
     def struct(self, kind: type, node: tree.Node, path: Path) -> Any:

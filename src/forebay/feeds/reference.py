@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from forebay.feeds import columns, forms, kinds, quantities, reading, schemas
+from forebay.feeds import columns, forms, kinds, quantities, reading, schemas, trials
 
 BEGIN, END = "<!-- generated: begin -->", "<!-- generated: end -->"
 
@@ -19,6 +19,11 @@ def documents_markdown() -> str:
     """A section for each kind, in the order in which they are applied, with a table of its fields."""
     sections = []
     for name, kind in kinds.KINDS.items():
+        sections += _section(f"## {name}", kind)
+        for inner in _inner(kind):
+            sections += _section(f"### {name}: {_words(inner)}", inner)
+    sections += ["# Read beside a plant", "", "By `forebay replay` only; they are never applied.", ""]
+    for name, kind in trials.TRIALS.items():
         sections += _section(f"## {name}", kind)
         for inner in _inner(kind):
             sections += _section(f"### {name}: {_words(inner)}", inner)

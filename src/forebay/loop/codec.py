@@ -18,12 +18,14 @@ with both numbers. A newer one reads the old body, with an upcaster where the de
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
 import msgspec
 
 from forebay.core import ids
+from forebay.core.placements import reserved
 from forebay.loop import ports, schema
 
 #: Digest of the empty journal.
@@ -54,6 +56,9 @@ class Envelope(msgspec.Struct, array_like=True, forbid_unknown_fields=True, gc=F
     cause: int
     body: msgspec.Raw
 
+
+#: A record from its three fields.
+_stored: Callable[[tuple[int, bytes, bytes]], ports.Stored] = partial(tuple.__new__, ports.Stored)
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Envelope).decode
@@ -114,7 +119,7 @@ class Codec:
                 [seq, at, kind, version, command_id, index, count, actor, role, tenant, cause, event]
             )
             digest = sha256(digest + len(data).to_bytes(8, "big") + data).digest()
-            records.append(ports.Stored(seq, data, digest))
+            records.append(_stored((seq, data, digest)))
         return records
 
     def decode(self, record: Envelope) -> ids.Event:
@@ -122,6 +127,11 @@ class Codec:
         try:
             known, decode = self._kinds[record.kind]
         except KeyError:
+            if record.kind in reserved.RESERVED_EVENTS:
+                raise ports.Unsupported(
+                    f"record {record.seq} is a {record.kind}: that kind is reserved for services, which this "
+                    "forebay does not have"
+                ) from None
             raise ports.Unsupported(
                 f"record {record.seq} is a {record.kind} (version {record.version}), which this forebay "
                 "does not know: the journal was written by a newer forebay"

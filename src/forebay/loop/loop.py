@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
 from forebay.core import ids
 from forebay.loop import ports
@@ -24,6 +24,10 @@ T = TypeVar("T")
 Result = ids.Answer | ids.Refusal | LoopError
 #: Is given records that have just become durable. Must return at once.
 Publish = Callable[[Sequence[ports.Stored]], None]
+
+#: Is given events that have just become durable, with their time of record, before any edge hears of what follows
+#: from them. Must return at once.
+Watch = Callable[[Sequence[ids.Event], int], None]
 
 #: Commands taken into one batch at most.
 BATCH_MAX = 512
@@ -44,6 +48,8 @@ class _Batch:
     records: list[ports.Stored] = field(default_factory=list)
     effects: list[ids.Effect] = field(default_factory=list)
     results: list[Result] = field(default_factory=list)
+    #: Events with their time of record, kept for who watches.
+    events: list[tuple[list[ids.Event], int]] = field(default_factory=list)
 
 
 class _Bug(Exception):
@@ -66,8 +72,11 @@ class Loop(Generic[W]):
         publish: Sequence[Publish] = (),
         *,
         pause_s: float = PAUSE_S,
+        watch: Watch | None = None,
     ) -> None:
+        self._watch = watch
         self._replay = replay
+        self._encode = replay.codec.encode
         self._clock = clock
         self._journal = journal
         self._edge = edge
@@ -107,7 +116,9 @@ class Loop(Generic[W]):
             self._resync = False
             self._guarded(lambda world: self._edge.resync(world.desired()), self.world)
         # 2. Time never decreases, whatever the clock says.
-        at = max(self._clock.now(), self._folded.world.now)
+        at, now = self._clock.now(), self._folded.world.now
+        if at < now:
+            at = now
         # 3. Decide, and encode each event as it is decided.
         reports = self._reports(at)
         try:
@@ -129,6 +140,9 @@ class Loop(Generic[W]):
         results = batch.results[len(reports) :] if reports else batch.results
         if tell is not None:
             tell(results)
+        if self._watch is not None:
+            for events, recorded_at in batch.events:
+                self._watch(events, recorded_at)
         # 6. Release effects, and let go of reports.
         if batch.effects:
             self._guarded(self._edge.release, batch.effects)
@@ -149,7 +163,7 @@ class Loop(Generic[W]):
         broken: dict[int, LoopError] = {}
         while True:
             try:
-                return self._decide_all(at, [*reports, *asked], broken), reports
+                return self._decide_all(at, [*reports, *asked] if reports else asked, broken), reports
             except _Bug as bug:
                 _log.exception("a command or timer raised; nothing of its batch has landed")
                 self._refold()
@@ -166,18 +180,24 @@ class Loop(Generic[W]):
         world = self._folded.world
         batch = _Batch(world.seq, self._folded.digest)
         place = -1
+        next_wake, handle, results = world.next_wake, world.handle, batch.results
         try:
-            self._wake(world, at, batch)
+            if (due := next_wake()) is not None and due <= at:
+                self._wake(world, at, batch)
             for place, one in enumerate(asked):
-                if place in broken:
-                    batch.results.append(broken[place])
+                if broken and place in broken:
+                    results.append(broken[place])
                     continue
-                outcome = world.handle(one, at)
-                self._take(world, batch, outcome, at, one.by, one.cause)
-                batch.results.append(outcome.answer)
+                outcome = handle(one, at)
+                if outcome.events:
+                    self._take(world, batch, outcome, at, one.by, one.cause)
+                elif world.seq != batch.seq:
+                    _disagree(world, batch)
+                results.append(outcome.answer)
                 # Also between commands: else what is decided would depend on where a batch ends. A timer that raises
                 # here was set off by this command.
-                self._wake(world, at, batch)
+                if (due := next_wake()) is not None and due <= at:
+                    self._wake(world, at, batch)
         except Exception as error:
             raise _Bug(place, error) from error
         return batch
@@ -196,15 +216,15 @@ class Loop(Generic[W]):
         if outcome.effects:
             batch.effects += outcome.effects
         if outcome.events:
-            records = self._replay.codec.encode(
+            records = self._encode(
                 batch.seq, batch.digest, at, f"c{batch.seq + 1}", by, cause, outcome.events
             )
             batch.records += records
+            if self._watch is not None:
+                batch.events.append((outcome.events, at))
             batch.seq, _, batch.digest = records[-1]
         if world.seq != batch.seq:
-            raise AssertionError(
-                f"the World applied events up to {world.seq}, but gave them up to {batch.seq}"
-            )
+            _disagree(world, batch)
 
     def _reports(self, at: int) -> list[ids.Asked]:
         try:
@@ -342,6 +362,11 @@ class Loop(Generic[W]):
             due.append(self._edge.next_report())
         now = self._clock.now()
         return min([IDLE_S, *(max(0.0, (each - now) / 1e6) for each in due if each is not None)])
+
+
+def _disagree(world: ports.Machine, batch: _Batch) -> NoReturn:
+    """What the World applies is what it gives, no more and no less."""
+    raise AssertionError(f"the World applied events up to {world.seq}, but gave them up to {batch.seq}")
 
 
 def _tell_all(tell: Callable[[list[Result]], None] | None, count: int, error: LoopError) -> list[Result]:

@@ -29,12 +29,22 @@ from forebay.server import (
     delivery_bodies,
     delivery_routes,
     document_routes,
+    fragmentation_bodies,
+    fragmentation_routes,
+    health_bodies,
+    health_routes,
     journal_routes,
+    loan_bodies,
+    loan_routes,
     money_routes,
     offer_bodies,
     offer_routes,
     plant_routes,
+    power_bodies,
+    power_routes,
     problems,
+    project_bodies,
+    project_routes,
     promise_bodies,
     promise_routes,
     shortfall_bodies,
@@ -42,6 +52,8 @@ from forebay.server import (
     side_routes,
     term_bodies,
     term_routes,
+    what_if_bodies,
+    what_if_routes,
     work_routes,
 )
 from forebay.server.composition import Forebay
@@ -52,11 +64,17 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 ROUTERS = (
     document_routes.router,
     work_routes.router,
+    project_routes.router,
     plant_routes.router,
+    power_routes.router,
+    health_routes.router,
+    what_if_routes.router,
     money_routes.router,
     contract_routes.router,
+    loan_routes.router,
     promise_routes.router,
     binding_routes.router,
+    fragmentation_routes.router,
     delivery_routes.router,
     term_routes.router,
     side_routes.router,
@@ -68,7 +86,8 @@ ROUTERS = (
 #: Where the types of bodies are.
 BODIES = (
     bodies, promise_bodies, shortfall_bodies, binding_bodies, delivery_bodies, side_bodies, term_bodies,
-    business_day_bodies, offer_bodies,
+    business_day_bodies, offer_bodies, power_bodies, health_bodies, what_if_bodies, project_bodies, loan_bodies,
+    fragmentation_bodies,
 )  # fmt: skip
 
 _log = logging.getLogger(__name__)

@@ -16,10 +16,10 @@ from typing import NamedTuple
 
 from forebay.core import claims, ids, supply
 from forebay.core.ids import ContractId, GangId, HoldId
-from forebay.core.placements import gang
+from forebay.core.placements import gang, substitutes
 from forebay.core.supply import blocks
 from forebay.core.world import World
-from forebay.feeds import commands, folder, kinds, reading, tree
+from forebay.feeds import commands, folder, kinds, reading, successions, tree
 from forebay.server import bodies, contract_views, forecasting, problems
 from forebay.server.calls import Call
 
@@ -27,7 +27,7 @@ from forebay.server.calls import Call
 KINDS_FOR = {
     ids.Role.OPERATOR: frozenset(kinds.KINDS),
     ids.Role.FINANCE: frozenset({"PriceList", "PriceIndex", "Contract", "Overlay", "Notice"}),
-    ids.Role.TENANT: frozenset({"Gang"}),
+    ids.Role.TENANT: frozenset({"Gang", "Projects"}),
 }
 FILES_MAX = 200
 
@@ -148,6 +148,10 @@ async def asked_for(call: Call, posted: bodies.PostedDocuments) -> list[One]:
         if earlier is not want and document.name:
             wrong.append(_twice(want, earlier))
             continue
+        if isinstance(want.command, gang.SubmitArray):
+            # The World says whether it is the same.
+            made.append(One(want, dataclasses.replace(want.command, again=True)))
+            continue
         if not keys[number]:
             made.append(One(want, None if _is_recorded(want.command, recorded) else want.command))
             continue
@@ -158,6 +162,10 @@ async def asked_for(call: Call, posted: bodies.PostedDocuments) -> list[One]:
         made.append(One(want, keyed))
     if wrong:
         raise problems.unreadable(tree.DocumentError(wrong))
+    try:
+        made = successions.in_succession([one.want for one in made], made)
+    except tree.DocumentError as error:
+        raise problems.unreadable(error) from None
     return _with_schedules(made)
 
 
@@ -204,7 +212,8 @@ def _name_place(document: reading.Document) -> tree.Problem:
 def _is_recorded(command: ids.Command, recorded: _Recorded) -> bool:
     match command:
         case gang.SubmitGang():
-            return recorded.gangs.get(command.spec.id) == command.spec
+            known = recorded.gangs.get(command.spec.id)
+            return known is not None and substitutes.same_as_asked(known, command.spec)
         case claims.SignContract():
             opened = command.opening in (None, recorded.openings.get(command.plan.id))
             return opened and command.plan in recorded.contracts.get(command.plan.id, ())
@@ -222,7 +231,9 @@ def _permit(call: Call, document: reading.Document, where: str) -> None:
 
 def permit_gang(call: Call, want: commands.Wanted) -> None:
     """A tenant's gangs are its own, and have programs only where this installation allows it."""
-    if call.principal.role is not ids.Role.TENANT or not isinstance(want.command, gang.SubmitGang):
+    if call.principal.role is not ids.Role.TENANT or not isinstance(
+        want.command, (gang.SubmitGang, gang.SubmitArray)
+    ):
         return
     spec = want.command.spec
     if spec.tenant != call.principal.tenant:

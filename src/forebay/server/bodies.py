@@ -35,6 +35,47 @@ class ConstraintBody(TypedDict):
     need: int
 
 
+class AfterBody(TypedDict):
+    """A gang that has to be over first, and how: "completed", "ended" or "failed"."""
+
+    gang: str
+    when: str
+
+
+class ChoiceBody(TypedDict):
+    """A kind of rack, and how many GPUs of it."""
+
+    sku: str
+    gpus: int
+
+
+class ArrayBody(TypedDict):
+    """An array of gangs."""
+
+    id: str
+    tenant: str
+    tier: str
+    sku: str
+    #: Of each of its gangs.
+    gpus: int
+    #: How many gangs it has.
+    gangs: int
+    #: So many of them may be at work at one time.
+    at_most: int
+    #: How many of them are pending, placed, running, stopping or ended.
+    phases: dict[str, int]
+    #: Of those that ended, how many did not complete.
+    failed: int
+    submitted_at: str
+
+
+class ArrayPage(TypedDict):
+    """Arrays in the order in which they were submitted."""
+
+    items: list[ArrayBody]
+    next_cursor: str | None
+
+
 class GangBody(TypedDict):
     """A gang, for its owner and for operators."""
 
@@ -44,9 +85,24 @@ class GangBody(TypedDict):
     tranche: str
     sku: str
     gpus: int
+    #: Kinds of rack that it takes, in order of preference; empty where it takes one. `sku` is what it asks for first,
+    #: or what it got.
+    skus: list[ChoiceBody]
+    #: It is withdrawn where it has not started in time for these.
+    start_by: str | None
+    finish_by: str | None
     within: str
     near: str
     slice_gpus: int
+    #: Gangs that have to be over before it may start, and how.
+    after: list[AfterBody]
+    #: The array that it is of, "" when it stands alone, and its number there.
+    array: str
+    array_index: int
+    #: What it counts to among its tenant's own; "" where its tenant has no projects.
+    project: str
+    user: str
+    priority: str
     sites: list[str]
     walltime_s: int
     checkpoint_s: int
@@ -60,7 +116,7 @@ class GangBody(TypedDict):
     #: Which placement this is; 0 before the first.
     generation: int
     failures: int
-    #: Times its engine stopped it unasked, or did not start it in time.
+    #: Times its engine stopped it unasked, or did not start it in time, or it got nowhere.
     interruptions: int
     #: Where it is, or was last.
     nodes: list[str]
@@ -82,6 +138,14 @@ class GangPage(TypedDict):
     next_cursor: str | None
 
 
+class FittingChange(TypedDict):
+    """Something after which a gang would fit now ("gpus", "within", "sites"), or what it lacks ("nodes", "power")."""
+
+    change: str
+    value: int | str
+    text: str
+
+
 class GangExplanation(TypedDict):
     """Why a gang waits, runs or is over."""
 
@@ -92,7 +156,11 @@ class GangExplanation(TypedDict):
     constraint: NotRequired[ConstraintBody]
     #: Gangs of the same queue that come first.
     ahead: NotRequired[int]
+    #: At the latest, if all that runs takes the time it may and nothing arrives before it.
     expected_start: NotRequired[str | None]
+    #: With a deadline: seconds from the expected start until it would be too late; null where no start is known.
+    slack_s: NotRequired[int | None]
+    would_fit: NotRequired[list[FittingChange]]
 
 
 class LogPart(TypedDict):
@@ -107,10 +175,12 @@ class LogPart(TypedDict):
 
 
 class Cancelled(TypedDict):
-    """What became of a gang that was cancelled."""
+    """What became of a gang that was cancelled, or of an array."""
 
     gang: str
     phase: str
+    #: Of an array: how many of its gangs were not over.
+    gangs: NotRequired[int]
 
 
 class FeedStatus(TypedDict):
@@ -225,6 +295,8 @@ class NodeBody(TypedDict):
     reason: str
     tranche: str
     gangs: list[str]
+    #: healthy, degraded, failed, quarantined or in_acceptance.
+    condition: str
 
 
 class NodePage(TypedDict):
@@ -634,9 +706,13 @@ class DifferencesBody(TypedDict):
 
 
 class GangTaken(TypedDict):
-    """A gang that was taken in."""
+    """A gang that was taken in, or an array."""
 
     gang: str
+    #: Of an array: how many gangs it has.
+    gangs: NotRequired[int]
+    #: False where the very same array was known already.
+    changed: NotRequired[bool]
 
 
 class SchemasBody(TypedDict):

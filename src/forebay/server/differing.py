@@ -9,7 +9,7 @@ import dataclasses
 from typing import Any
 
 from forebay.core import claims, ids, money, supply
-from forebay.core.placements import gang
+from forebay.core.placements import arrays, gang, projects, substitutes
 from forebay.core.supply import blocks
 from forebay.core.world import World
 from forebay.feeds import commands
@@ -87,7 +87,7 @@ _KEEPING = (supply.ApplySite, supply.ApplyCatalogue, claims.PublishIndex)
 def _plan(command: ids.Command) -> Any:
     """What a document says, as the core keeps it."""
     match command:
-        case supply.ApplySite() | blocks.ApplySchedule() | claims.SignContract():
+        case supply.ApplySite() | blocks.ApplySchedule() | claims.SignContract() | projects.ApplyProjects():
             return command.plan
         case gang.ApplyPolicy() | claims.ApplyPromisePolicy():
             return command.policy
@@ -145,8 +145,14 @@ def _recorded_plan(world: World, command: ids.Command) -> Any:
             return state.claims.overlays.get(command.overlay.contract)
         case claims.deliveries.NotifyDelivery() | claims.deliveries.ReportDelivered():
             return _recorded_notice(state.claims, command)
+        case projects.ApplyProjects():
+            return state.placements.sharing.plans.get(command.plan.tenant)
+        case gang.SubmitArray():
+            return command if arrays.same_array(state.placements, command) else None
         case gang.SubmitGang():
             known_gang = state.placements.gangs.get(command.spec.id)
+            if known_gang is not None and substitutes.same_as_asked(known_gang.spec, command.spec):
+                return command.spec
             return None if known_gang is None else known_gang.spec
     raise AssertionError(f"no document asks for {type(command).__name__}")
 
@@ -182,8 +188,20 @@ def _recorded_site(state: supply.State, plan: supply.SitePlan) -> supply.SitePla
         for feed in state.feeds.values()
         if feed.site == plan.id
     )
+    named = {switch.id for switch in plan.switches}
+    switches = tuple(
+        supply.SwitchPlan(switch.id, switch.racks)
+        for switch in state.health.switches.values()
+        if switch.site == plan.id and switch.id in named
+    )
+    carried = {loop.id for loop in plan.loops}
+    loops = tuple(
+        supply.LoopPlan(loop.id, loop.liquid_w, loop.air_w)
+        for loop in state.loops.values()
+        if loop.site == plan.id and loop.id in carried
+    )
     return supply.SitePlan(
-        site.id, site.title, site.region, site.jurisdiction, site.zone, feeds, tuple(halls)
+        site.id, site.title, site.region, site.jurisdiction, site.zone, feeds, tuple(halls), switches, loops
     )
 
 
@@ -191,4 +209,6 @@ def _recorded_rack(state: supply.State, rack: supply.Rack, planned: supply.RackP
     sku = state.skus[rack.sku]
     nodes = 0 if not planned.nodes and rack.nodes == sku.nodes_per_rack else rack.nodes
     limit_w = 0 if not planned.limit_w and rack.limit_w == sku.rack_w else rack.limit_w
-    return supply.RackPlan(rack.id, rack.sku, rack.feed, rack.row, nodes, limit_w, rack.block, rack.loop)
+    return supply.RackPlan(
+        rack.id, rack.sku, rack.feed, rack.row, nodes, limit_w, rack.block, rack.loop, rack.spine
+    )

@@ -58,15 +58,15 @@ async def list_nodes(
 )
 async def cordon_node(call: Caller, name: str) -> Response:
     """No new work on this node."""
-    node, posted = await _node(call, name)
-    return await _decide(call, name, supply.CordonNode(node, posted.reason))
+    node, posted = await posted_about_node(call, name)
+    return await decide_about_node(call, name, supply.CordonNode(node, posted.reason))
 
 
 @address(router, "POST", "/v1/nodes/{name}/drain", OPERATOR, bodies.NodeAnswer, takes=bodies.PostedNodeReason)
 async def drain_node(call: Caller, name: str) -> Response:
     """No new work on this node, and what runs there is moved away."""
-    node, posted = await _node(call, name)
-    return await _decide(call, name, supply.CordonNode(node, posted.reason, drain=True))
+    node, posted = await posted_about_node(call, name)
+    return await decide_about_node(call, name, supply.CordonNode(node, posted.reason, drain=True))
 
 
 @address(
@@ -74,8 +74,8 @@ async def drain_node(call: Caller, name: str) -> Response:
 )
 async def uncordon_node(call: Caller, name: str) -> Response:
     """The node may have work again."""
-    node, _ = await _node(call, name)
-    return await _decide(call, name, supply.UncordonNode(node))
+    node, _ = await posted_about_node(call, name)
+    return await decide_about_node(call, name, supply.UncordonNode(node))
 
 
 @address(router, "POST", "/v1/nodes/{name}/fail", OPERATOR, bodies.NodeAnswer, takes=bodies.PostedNodeReason)
@@ -92,7 +92,8 @@ async def restore_node(call: Caller, name: str) -> Response:
     return await _report(call, name, healthy=True)
 
 
-async def _node(call: Call, name: str) -> tuple[ids.NodeIndex, bodies.PostedNodeReason]:
+async def posted_about_node(call: Call, name: str) -> tuple[ids.NodeIndex, bodies.PostedNodeReason]:
+    """The node that a request is about, and why."""
     posted = await call.posted(bodies.PostedNodeReason)
     if len(posted.reason) > 500:
         raise problems.Failure("bad_body", "a reason has at most 500 characters")
@@ -103,19 +104,21 @@ async def _node(call: Call, name: str) -> tuple[ids.NodeIndex, bodies.PostedNode
 
 
 async def _report(call: Call, name: str, *, healthy: bool) -> Response:
-    node, posted = await _node(call, name)
+    node, posted = await posted_about_node(call, name)
     if posted.effective_at:
         try:
             since = quantities.instant_us(posted.effective_at)
         except quantities.Malformed as error:
             errors: list[problems.ProblemError] = [{"pointer": "/effective_at", "detail": str(error)}]
             raise problems.Failure("bad_body", str(error), errors=errors) from None
-        return await _decide(call, name, supply.ReportNodeHealth(node, healthy, posted.reason, since))
+        return await decide_about_node(
+            call, name, supply.ReportNodeHealth(node, healthy, posted.reason, since)
+        )
     command = supply.ReportNodeHealth(node, healthy, posted.reason, call.forebay.clock.now())
-    return await _decide(call, name, command, again=lambda world: _answered(world, call, node))
+    return await decide_about_node(call, name, command, again=lambda world: _answered(world, call, node))
 
 
-async def _decide(
+async def decide_about_node(
     call: Call,
     name: str,
     command: ids.Command,

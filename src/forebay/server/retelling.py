@@ -16,6 +16,7 @@ from forebay.core.ids import Event, NodeIndex, SiteId, TrancheId
 from forebay.core.placements import gang as gangs
 from forebay.core.placements.gang import Run, Spec
 from forebay.core.placements.index import each_node, gpus_of
+from forebay.core.placements.substitutes import as_choice
 from forebay.core.timeline import Dues
 from forebay.core.usage import Key, Span
 from forebay.core.world import WorldOpened
@@ -119,9 +120,9 @@ class Retelling:
     def apply(self, event: Event, at: int, seq: int) -> None:
         """The next event, with the time and sequence of its record."""
         if isinstance(event, supply.EVENTS):
-            supply.apply(self.supply, event)
-            if isinstance(event, supply.NodeHealthChanged):
-                self._health(event, at)
+            turns = [turn for turn in supply.apply(self.supply, event) if turn.was[0] is not turn.now[0]]
+            if turns:
+                self._health(turns, at)
         elif isinstance(event, claims.EVENTS):
             claims.apply(self.claims, self.supply, Dues(), event, at)
             self._term(event, at)
@@ -160,7 +161,13 @@ class Retelling:
     def _placed(self, event: gangs.GangPlaced, at: int) -> None:
         site = supply.rack_of(self.supply, event.runs[0].first).site
         made = _Placement(
-            self._specs[event.gang], event.generation, event.runs, event.lender, site, at, rate_since=at
+            as_choice(self._specs[event.gang], event.choice),
+            event.generation,
+            event.runs,
+            event.lender,
+            site,
+            at,
+            rate_since=at,
         )
         if self._live(made.tranche):
             made.rate = usage.gpus_in_service(self.claims.tranches[made.tranche], event.runs)
@@ -242,23 +249,28 @@ class Retelling:
             if not placement.freed_at and any(node in nodes for node, _ in each_node(placement.runs)):
                 self._overdue.add((placement.spec.id, tranche))
 
-    def _health(self, event: supply.NodeHealthChanged, at: int) -> None:
-        """A failed node's GPUs leave the sums of its tranche, since when the fact took effect."""
-        owner = next(
-            (
-                held
-                for held in self.claims.tranches.values()
-                if held.standing is claims.Standing.LIVE and usage.holds(held, event.node)
-            ),
-            None,
-        )
-        if owner is None:
-            return
-        name, sign = owner.plan.id, 1 if event.healthy else -1
-        since = max(event.effective_at, self._opened[name], claims.held_since(owner, event.node))
-        for placement in self._placements:
-            here = 0 if placement.freed_at else placement.gpus_on(event.node)
-            if here and placement.tranche == name and (placement.spec.id, name) not in self._overdue:
+    def _health(self, turns: list[supply.NodeTurn], at: int) -> None:
+        """The GPUs of nodes that are out leave the sums of their tranches, since when the fact took effect."""
+        owners = claims.in_service_of(self.claims, sorted(turn.node for turn in turns))
+        wanted = {
+            node: held
+            for node, tranches in owners.items()
+            for held in tranches
+            if held.standing is claims.Standing.LIVE
+        }
+        by_node: dict[int, list[tuple[_Placement, int]]] = {}
+        for placement in () if not wanted else self._placements:
+            name = placement.tranche
+            if placement.freed_at or (placement.spec.id, name) in self._overdue:
+                continue
+            for node, mask in each_node(placement.runs):
+                held = wanted.get(NodeIndex(node))
+                if held is not None and held.plan.id == name:
+                    by_node.setdefault(node, []).append((placement, mask.bit_count()))
+        for turn in turns:
+            for placement, here in by_node.get(turn.node, ()):
+                owner, sign = wanted[turn.node], -1 if turn.now[0] else 1
+                since = max(turn.since, self._opened[owner.plan.id], claims.held_since(owner, turn.node))
                 placement.set_rate(placement.rate + sign * here, at)
                 placement.rate_us += sign * here * (at - max(since, placement.placed_at))
 

@@ -44,9 +44,18 @@ def gang(world: World, principal: Principal, name: str) -> bodies.GangBody | Non
 
 
 def gang_page(
-    world: World, principal: Principal, *, phase: str, tenant: str, after: int, limit: int
+    world: World,
+    principal: Principal,
+    *,
+    phase: str,
+    tenant: str,
+    after: int,
+    limit: int,
+    array: str | None = None,
 ) -> tuple[list[bodies.GangBody], int | None]:
-    """Gangs after a place in the order of submission, and the place to go on from."""
+    """Gangs after a place in the order of submission, and the place to go on from: of one array, or of none (""), if
+    `array` is given.
+    """
     found = [
         each
         for each in world.state.placements.gangs.values()
@@ -54,6 +63,7 @@ def gang_page(
         and sight.owns(principal, each.spec.tenant)
         and (not phase or each.phase == phase)
         and (not tenant or each.spec.tenant == tenant)
+        and (array is None or (each.spec.part.array if each.spec.part else "") == array)
     ]
     found.sort(key=lambda each: each.order)
     page = found[:limit]
@@ -74,9 +84,18 @@ def gang_body(world: World, principal: Principal, found: gangs.Gang) -> bodies.G
         "tranche": spec.tranche,
         "sku": spec.sku,
         "gpus": spec.gpus,
+        "skus": [{"sku": each.sku, "gpus": each.gpus} for each in spec.skus],
+        "start_by": amounts.when_or_none(spec.start_by),
+        "finish_by": amounts.when_or_none(spec.finish_by),
         "within": spec.within.value,
         "near": spec.near.value,
         "slice_gpus": spec.slice_gpus,
+        "after": [{"gang": each.gang, "when": each.when.value} for each in spec.after],
+        "array": spec.part.array if spec.part is not None else "",
+        "array_index": spec.part.index if spec.part is not None else 0,
+        "project": spec.project,
+        "user": spec.user,
+        "priority": spec.priority,
         "sites": list(spec.sites),
         "walltime_s": spec.walltime_s,
         "checkpoint_s": spec.checkpoint_s,
@@ -193,10 +212,11 @@ def _node(world: World, node: NodeIndex) -> bodies.NodeBody:
         "gpus": supplied.skus[rack.sku].gpus_per_node,
         "gpus_used": used,
         "healthy": node not in supplied.failed,
-        "cordoned": node in supplied.cordoned,
+        "cordoned": node in supplied.health.cordoned,
         "reason": supplied.failed.get(node) or supplied.cordoned.get(node, ""),
         "tranche": placed.index.owner[node],
         "gangs": sorted(holders),
+        "condition": supply.condition_of(supplied, node)[0].value,
     }
 
 

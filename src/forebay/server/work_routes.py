@@ -12,7 +12,7 @@ from starlette.responses import Response
 from forebay.core import ids
 from forebay.core.placements import gang
 from forebay.feeds import commands, reading, tree
-from forebay.server import applying, bodies, problems, views
+from forebay.server import applying, array_views, bodies, problems, views
 from forebay.server.calls import LIMIT_DEFAULT, LIMIT_MAX, WORK, Call, Caller, address
 
 router = APIRouter()
@@ -43,17 +43,30 @@ async def list_gangs(
     call: Caller,
     phase: gang.Phase | None = None,
     tenant: str = "",
+    array: str = "",
+    members: bool = True,
     limit: Limit = LIMIT_DEFAULT,
     cursor: str = "",
 ) -> Response:
-    """Gangs since the last close of a period, in the order in which they were submitted."""
+    """Gangs since the last close of a period, in the order in which they were submitted; with `array`, those of one
+    array; with `members=false`, those of none."""
+    of = array or (None if members else "")
     after = call.after(int, 0)
     items, going_on = await call.read(
         lambda world: views.gang_page(
-            world, call.principal, phase=phase or "", tenant=tenant, after=after, limit=limit
+            world, call.principal, phase=phase or "", tenant=tenant, after=after, limit=limit, array=of
         )
     )
     return call.page(items, going_on)
+
+
+@address(router, "GET", "/v1/arrays", WORK, bodies.ArrayPage)
+async def list_arrays(
+    call: Caller, tenant: str = "", limit: Limit = LIMIT_DEFAULT, cursor: str = ""
+) -> Response:
+    """Arrays of which not all gangs were over at the last close of a period, with how far they are."""
+    found = await call.read(lambda world: array_views.array_bodies(world, call.principal, tenant))
+    return call.named_page([(each["id"], each) for each in found], limit, str, "")
 
 
 @address(router, "GET", "/v1/gangs/{name}", WORK, bodies.GangBody)
@@ -64,9 +77,10 @@ async def show_gang(call: Caller, name: str) -> Response:
 
 @address(router, "POST", "/v1/gangs/{name}/cancel", WORK, bodies.Cancelled, takes=bodies.PostedReason)
 async def cancel_gang(call: Caller, name: str) -> Response:
-    """Stop a gang for good, or take it out of the queue. If-Match is honoured."""
+    """Stop a gang for good, or take it out of the queue; or all gangs of an array. If-Match is honoured."""
     await call.posted(bodies.PostedReason)
-    call.unchanged(await _gang(call, name))
+    array = await call.glance(lambda world: array_views.array_body(world, call.principal, name))
+    call.unchanged(array if array is not None else await _gang(call, name))
     return call.answer(await call.decided(gang.CancelGang(ids.GangId(name))))
 
 

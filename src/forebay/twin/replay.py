@@ -1,127 +1,81 @@
 """What would this plant have made of that trace? The same World and the same loop under a virtual clock.
 
 Nothing of the domain is decided here: jobs become `SubmitGang`, a simulated engine reports starts and ends, time goes
-to whatever comes next. The same trace and plant give the same journal digest on every machine.
+to whatever comes next. The same trace, plant and seed give the same journal digest on every machine.
 """
 
 from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-from forebay.core import claims, ids, money, supply, units, usage
+from forebay.core import ids, money, units, usage
 from forebay.core.placements import gang as gangs
-from forebay.core.placements.schedule import WALLTIME_S_MAX
-from forebay.core.world import OpenWorld, World
+from forebay.core.supply import curtailments
+from forebay.core.world import World
 from forebay.engines.simulated import Fate, SimulatedEngine
 from forebay.journals.digest import DigestJournal
+from forebay.loop.inbox import LoopError
+from forebay.loop.replay import Replay
+from forebay.twin import plants, unrecorded
 from forebay.twin.clock import VirtualClock
 from forebay.twin.driver import Twin
+from forebay.twin.faults import Faults, Rates
+from forebay.twin.mapping import JobMap, Mapper
+from forebay.twin.measures import Measures, waits_tally
+from forebay.twin.report import ReplayReport
 from forebay.twin.trace import Job, Trace
 
-#: Where traces without a date begin: 2017-10-01T00:00:00Z.
-EPOCH_US = 1_506_816_000 * units.SECOND_US
-OPERATOR = ids.Principal("twin", ids.Role.OPERATOR)
-SITE = ids.SiteId("site")
-NODES_PER_RACK = 4
+Progress = Callable[[int, int], None]
+#: Slices of time that a report begins with, over the time in which jobs come; it may come to have twice as many.
+SLICES = 240
+#: Within so long a curtailment is met, seconds.
+RESPOND_S = 300
+#: Work that still waits when nothing runs any more is waited for so long: a term may begin, a node be repaired.
+PATIENCE_US = 30 * units.DAY_US
 
 
-def sku(gpus_per_node: int) -> supply.Sku:
-    """Racks of four nodes; 700 W a GPU with its share of the node, 10 kW a rack without work."""
-    rack_w = 10_000 + NODES_PER_RACK * gpus_per_node * 900
-    return supply.Sku(
-        ids.SkuId(f"hgx{gpus_per_node}"), f"Nodes of {gpus_per_node} GPUs, four a rack", gpus_per_node,
-        NODES_PER_RACK, rack_w, 10_000, 700, NODES_PER_RACK, "assumed",
-    )  # fmt: skip
+class LessPower(NamedTuple):
+    """A feed carries this share of its limit at the most, for so long, so long after the trace began."""
+
+    feed: str
+    share_ppm: int
+    after_s: int
+    for_s: int
 
 
-#: Micro-dollars per GPU-hour on demand, unless told otherwise.
-PRICE_MICROS = 2_000_000
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a trace is replayed on, and how."""
 
-
-@dataclass(slots=True)
-class ReplayReport:
-    """What a replay showed. Waits are from submission to the first placement."""
-
+    plant: plants.ReplayPlant
     policy: str = ""
-    jobs: int = 0
-    refused: int = 0
-    broken_rows: int = 0
-    gpus: int = 0
-    span_us: int = 0
-    waits_us: list[int] = field(default_factory=list)
-    #: The same by class of size, smallest first.
-    waits_by_size: dict[str, list[int]] = field(default_factory=dict)
-    gpu_us: int = 0
-    #: The part of it, and of the span, until the last job was submitted: after that the plant runs empty.
-    gpu_us_arrivals: int = 0
-    span_us_arrivals: int = 0
-    work_watt_us: int = 0
-    base_watt_us: int = 0
-    price_micros_per_gpu_hour: int = PRICE_MICROS
-    #: Tenant -> invoiced, in minor units of `currency`.
-    invoiced_minor: dict[str, int] = field(default_factory=dict)
-    currency: str = "USD"
-    events: int = 0
-    digest: str = ""
-    wall_s: float = 0.0
-    cpu_s: float = 0.0
-
-    def as_json(self) -> dict[str, Any]:
-        """The report as names and values. Everything but `machine` is the same on every run."""
-        return {
-            "policy": self.policy,
-            "jobs": self.jobs,
-            "refused": self.refused,
-            "broken_rows": self.broken_rows,
-            "gpus": self.gpus,
-            "span_s": self.span_us // units.SECOND_US,
-            "wait_s": _percentiles(self.waits_us),
-            "wait_s_by_gpus": {size: _percentiles(waits) for size, waits in self.waits_by_size.items()},
-            "gpu_hours": units.decimal_text(
-                units.divide_half_even(self.gpu_us * units.MICROS, units.HOUR_US)
-            ),
-            "utilisation_ppm": self.gpu_us * 1_000_000 // max(1, self.gpus * self.span_us),
-            "utilisation_ppm_while_jobs_arrive": self.gpu_us_arrivals
-            * 1_000_000
-            // max(1, self.gpus * self.span_us_arrivals),
-            "energy_kwh": (self.work_watt_us + self.base_watt_us) // (1000 * units.HOUR_US),
-            "energy_kwh_work": self.work_watt_us // (1000 * units.HOUR_US),
-            "price_per_gpu_hour": units.decimal_text(self.price_micros_per_gpu_hour),
-            "invoiced": {
-                tenant: units.decimal_text(units.minor_to_micros(minor, self.currency))
-                for tenant, minor in sorted(self.invoiced_minor.items())
-            },
-            "invoiced_total": units.decimal_text(
-                units.minor_to_micros(sum(self.invoiced_minor.values()), self.currency)
-            ),
-            "currency": self.currency,
-            "events": self.events,
-            "digest": self.digest,
-            "machine": {"wall_s": round(self.wall_s, 2), "cpu_s": round(self.cpu_s, 2)},
-        }
+    mapping: JobMap = field(default_factory=JobMap)
+    #: None for a plant on which nothing fails.
+    seed: int | None = None
+    rates: Rates = field(default_factory=Rates)
+    #: Submissions come so much closer to each other: 2,000,000 is twice the load.
+    load_ppm: int = 1_000_000
+    #: Feeds that are to carry less for a while, known from the beginning.
+    curtailments: tuple[LessPower, ...] = ()
+    #: Whether records are made for the digest, and whether more is measured than waits and use.
+    recorded: bool = True
+    measured: bool = True
 
 
-def _percentiles(values: list[int]) -> dict[str, int]:
-    """Whole seconds: mean, and nearest-rank percentiles."""
-    if not values:
-        return {}
-    ordered = sorted(values)
-    ranks = {"p50": 50, "p90": 90, "p99": 99, "max": 100}
-    found = {name: ordered[max(0, -(-len(ordered) * rank // 100) - 1)] for name, rank in ranks.items()}
-    found["mean"] = sum(ordered) // len(ordered)
-    return {name: value // units.SECOND_US for name, value in found.items()}
+def nothing(done: int, of: int) -> None:
+    """Progress that nobody wants to see."""
 
 
 def run(
     path: Path,
     gpus: int,
-    progress: Callable[[int, int], None] = lambda done, of: None,
-    price_micros_per_gpu_hour: int = PRICE_MICROS,
+    progress: Progress = nothing,
+    price_micros_per_gpu_hour: int = plants.PRICE_MICROS,
     order: gangs.Order = gangs.Order.OVERTAKE,
     gpus_per_node: int = 8,
     depth: int = 100,
@@ -131,155 +85,255 @@ def run(
     All use is on demand, at one price; `order`, with its `depth`, says who may go before the first that does not fit.
     `progress` is called with (jobs submitted, jobs in the trace) now and then.
     """
-    if gpus < gpus_per_node or gpus % gpus_per_node:
-        raise ValueError(f"--gpus is {gpus}; a multiple of {gpus_per_node} is meant, for whole nodes")
-    kind = sku(gpus_per_node)
     policy = gangs.Policy(order=order, depth=depth)
+    plant = plants.of_gpus(gpus, gpus_per_node, price_micros_per_gpu_hour, policy)
+    setup = Setup(plant, policy_told(policy))
+    return run_trace(Trace(path), setup, progress)
+
+
+def policy_told(policy: gangs.Policy) -> str:
+    """A policy's order as reports name it."""
+    limited = policy.order is gangs.Order.EASY_DEPTH
+    return f"{policy.order.value}, depth {policy.depth}" if limited else policy.order.value
+
+
+def run_trace(trace: Trace, setup: Setup, progress: Progress = nothing) -> ReplayReport:
+    """Replay a trace that was read. Raises `tree.DocumentError` where the plant's documents do not hold."""
     wall, cpu = time.monotonic(), time.process_time()
-    jobs = Trace(path)
-    clock = VirtualClock(EPOCH_US)
-    waits = _Waits(clock)
-    twin = Twin(clock, SimulatedEngine(clock, waits.fate), DigestJournal())
-    for answer in twin.ask(OPERATOR, *_plant(kind, gpus, price_micros_per_gpu_hour, jobs.tenants, policy)):
-        assert not isinstance(answer, ids.Refusal), f"the twin's own plant is refused: {answer}"
-    named = f"{order.value}, depth {depth}" if order is gangs.Order.EASY_DEPTH else order.value
-    report = ReplayReport(named, gpus=gpus, price_micros_per_gpu_hour=price_micros_per_gpu_hour)
-    # A batch run makes no cycles to speak of: collecting among millions of live objects costs a third of the time.
-    gc.freeze()
-    gc.disable()
-    try:
-        _replay(twin, waits, jobs, kind.id, report, progress)
-    finally:
-        gc.enable()
-        gc.unfreeze()
-    _conclude(twin, waits, report)
-    report.broken_rows = len(jobs.broken)
+    report = run_jobs(trace.jobs(), trace.count, trace.span_us, trace.tenants, setup, progress)
+    report.trace = trace.path.name
+    report.broken_rows, report.broken = trace.broken_count, trace.broken
     report.wall_s, report.cpu_s = time.monotonic() - wall, time.process_time() - cpu
     return report
 
 
+def run_jobs(
+    jobs: Iterable[Job],
+    count: int,
+    span_us: int,
+    tenants: list[str],
+    setup: Setup,
+    progress: Progress = nothing,
+) -> ReplayReport:
+    """Replay these jobs, in order of submission."""
+    return _Run(count, span_us, tenants, setup, progress).of(jobs)
+
+
 class _Waits:
-    """Durations that the trace knows, and how long each job waited for its first placement."""
+    """What is known of jobs where nothing more is measured: how long they run, and how long each waited."""
 
     def __init__(self, clock: VirtualClock) -> None:
         self._clock = clock
         self.duration_us: dict[str, int] = {}
         self.submitted_us: dict[str, int] = {}
-        #: Waits of those that were placed, by GPUs.
-        self.waits_us: dict[int, list[int]] = {}
+        self.waits = waits_tally()
 
     def fate(self, effect: gangs.RunGang) -> Fate:
         """A job runs for as long as it did in the trace."""
         submitted = self.submitted_us.pop(effect.gang, None)
         if submitted is not None:
-            size = sum(run.nodes * run.mask.bit_count() for run in effect.runs)
-            self.waits_us.setdefault(size, []).append(self._clock.now() - submitted)
+            self.waits.add(self._clock.now() - submitted)
         return Fate(self.duration_us[effect.gang])
 
 
-def _plant(
-    kind: supply.Sku, gpus: int, price_micros_per_gpu_hour: int, tenants: list[str], policy: gangs.Policy
-) -> Iterator[ids.Command]:
-    """One site of `gpus` GPUs with the power they need, and a contract for use on demand for everybody."""
-    nodes = gpus // kind.gpus_per_node
-    racks = tuple(
-        supply.RackPlan(
-            ids.RackId(f"r{place:05d}"),
-            kind.id,
-            ids.FeedId("feed"),
-            nodes=min(kind.nodes_per_rack, nodes - first),
+class _Run:
+    """One replay."""
+
+    def __init__(
+        self, count: int, span_us: int, tenants: list[str], setup: Setup, progress: Progress
+    ) -> None:
+        self.setup = setup
+        self.progress = progress
+        self.count = count
+        self.begin = setup.plant.begins_at
+        self.clock = VirtualClock(self.begin)
+        self.waits = _Waits(self.clock)
+        self.engine = SimulatedEngine(self.clock, self._fate)
+        # Who restarts work has to know what its checkpoints kept.
+        self.measures: Measures | None = None
+        if setup.measured or setup.seed is not None:
+            slice_us = max(60 * units.SECOND_US, span_us * 1_000_000 // setup.load_ppm // SLICES)
+            slice_us -= slice_us % units.SECOND_US
+            restart_us = 0 if setup.seed is None else setup.rates.restart_s * units.SECOND_US
+            self.measures = Measures(self.begin, slice_us, restart_us=restart_us, sampled=self._sample)
+        replay = Replay(World)
+        if not setup.recorded:
+            replay.codec = unrecorded.Unrecorded(World.EVENTS)
+        journal = DigestJournal() if setup.recorded else unrecorded.NoJournal()
+        seen = self.measures
+        self.twin = Twin(
+            self.clock, self.engine, journal, replay=replay,
+            watch=None if seen is None else seen.watch, passing=None if seen is None else seen.passing,
+        )  # fmt: skip
+        self.report = ReplayReport(
+            plant=setup.plant.name, policy=setup.policy, seed=setup.seed,
+            price_micros_per_gpu_hour=setup.plant.price_micros, seen=self.measures,
+        )  # fmt: skip
+        plants.apply(self.twin, setup.plant, setup.mapping.tenants(tenants))
+        if not setup.policy:
+            self.report.policy = policy_told(self.twin.world.state.placements.policy)
+        self._curtail()
+        self.mapper = Mapper(setup.mapping, self.twin.world)
+        self._fate_of = self.waits.fate if self.measures is None else self.measures.fate
+        self._prepare()
+
+    def _curtail(self) -> None:
+        """Announce what is planned. Raises `ValueError` for a feed that there is not."""
+        feeds = self.twin.world.state.supply.feeds
+        for number, each in enumerate(self.setup.curtailments, 1):
+            feed = feeds.get(ids.FeedId(each.feed))
+            if feed is None:
+                raise ValueError(f"there is no feed {each.feed} (known: {', '.join(sorted(feeds))})")
+            start_at = self.begin + each.after_s * units.SECOND_US
+            command = curtailments.CurtailPower(
+                ids.CurtailmentId(f"curtailment-{number}"), curtailments.Carrier.FEED, feed.id,
+                feed.limit_w * each.share_ppm // 1_000_000, 0, start_at,
+                start_at + each.for_s * units.SECOND_US, RESPOND_S, "replay",
+            )  # fmt: skip
+            (answer,) = self.twin.ask(plants.OPERATOR, command)
+            if isinstance(answer, ids.Refusal):
+                raise ValueError(f"{each.feed} cannot be curtailed like that: {answer.detail}")
+
+    def _fate(self, effect: gangs.RunGang) -> Fate:
+        return self._fate_of(effect)
+
+    def _sample(self) -> tuple[int, int]:
+        """GPUs that are free, and those of them that no gang of whole nodes could use."""
+        free = stranded = 0
+        for pool in self.twin.world.placed.index.pools.values():
+            for gpus, racks in enumerate(pool.by_free):
+                if racks and gpus:
+                    here = gpus * sum(map(int.bit_count, racks.values()))
+                    free += here
+                    if gpus < pool.gpus_per_node:
+                        stranded += here
+        return free, stranded
+
+    def _prepare(self) -> None:
+        supplied, seen = self.twin.world.state.supply, self.measures
+        gpus = {
+            node: supplied.skus[rack.sku].gpus_per_node
+            for rack in supplied.racks.values()
+            for node in range(rack.first_node, rack.first_node + rack.nodes)
+        }
+        self.report.gpus = sum(gpus.values())
+        self.base_w = sum(rack.base_w for rack in supplied.racks.values())
+        self.base_w += sum(feed.base_w for feed in supplied.feeds.values())
+        self.report.limit_w = sum(feed.limit_w for feed in supplied.feeds.values() if not feed.parent)
+        self.faults: Faults | None = None
+        if seen is not None:
+            seen.know_down(lambda: sum(gpus[node] for node in supplied.failed))
+            seen.base(self.base_w)
+        if self.setup.seed is not None:
+            checks = self.twin.world.state.placements.policy.failing.checks
+            self.faults = Faults(self.setup.rates, self.setup.seed, self.begin, supplied, checks)
+            self.twin.beside = self.faults
+
+    def of(self, jobs: Iterable[Job]) -> ReplayReport:
+        """Replay, and say what it showed."""
+        # A batch run makes no cycles to speak of: collecting among millions of objects costs a third of the time.
+        enabled = gc.isenabled()
+        gc.freeze()
+        gc.disable()
+        try:
+            self._replay(jobs)
+        finally:
+            if enabled:
+                gc.enable()
+            gc.unfreeze()
+        self._conclude()
+        return self.report
+
+    def _replay(self, jobs: Iterable[Job]) -> None:
+        twin, clock, report, spec_of = self.twin, self.clock, self.report, self.mapper.spec
+        begin, load_ppm, seen, waits = self.begin, self.setup.load_ppm, self.measures, self.waits
+        skus, step = twin.world.state.supply.skus, twin.loop.step
+        for job in jobs:
+            at = begin + (job.submit_us if load_ppm == 1_000_000 else job.submit_us * 1_000_000 // load_ppm)
+            twin.run_until(at)
+            clock.advance_to(at)
+            spec = spec_of(job)
+            report.jobs += 1
+            if spec.id in (waits.duration_us if seen is None else seen.jobs):
+                self._refuse(
+                    "duplicate_id", f"{spec.id} stands twice in the trace: the first one has the name"
+                )
+                continue
+            if seen is None:
+                waits.submitted_us[spec.id] = at
+                waits.duration_us[spec.id] = job.duration_us
+            else:
+                sku = skus.get(spec.sku)
+                seen.submit(spec, job.duration_us, at, 0 if sku is None else sku.gpu_w * spec.gpus)
+            (answer,) = step((ids.Asked(gangs.SubmitGang(spec), plants.OPERATOR),))
+            if isinstance(answer, LoopError):
+                raise answer
+            if isinstance(answer, ids.Refusal):
+                self._refuse(answer.code, answer.detail)
+                if seen is None:
+                    del waits.duration_us[spec.id], waits.submitted_us[spec.id]
+                else:
+                    seen.refused(spec)
+            if report.jobs % 1000 == 0:
+                self.progress(report.jobs, self.count)
+        report.span_us_arrivals = twin.world.now - begin
+        report.gpu_us_arrivals = metered_us(twin.world)
+        twin.run_until(None)
+        if seen is not None and seen.waiting():
+            twin.run_until(None, lambda due: seen.waiting() and due <= seen.last_at + PATIENCE_US)
+        self.progress(self.count, self.count)
+
+    def _refuse(self, code: str, detail: str) -> None:
+        self.report.refused += 1
+        count, example = self.report.refusals.get(code, (0, detail))
+        self.report.refusals[code] = count + 1, example
+
+    def _conclude(self) -> None:
+        """Close the last period, and read the result off the World."""
+        twin, report, seen = self.twin, self.report, self.measures
+        end = twin.world.now
+        twin.ask(plants.OPERATOR, money.CloseBillingPeriod("end of the trace"))
+        twin.world.check()
+        state = twin.world.state
+        if seen is not None:
+            end = max(seen.last_at, self.begin + report.span_us_arrivals)
+            seen.series.advance(end)
+            for waits, slowdowns in seen.by_size().values():
+                report.waits.merge(waits)
+                report.slowdowns.merge(slowdowns)
+            if seen.waiting():
+                count = seen.waiting_count()
+                report.refusals["never_started"] = count, "it still waited when nothing ran any more"
+        else:
+            report.waits = self.waits.waits
+        report.span_us = end - self.begin
+        self._money(state.money)
+        report.work_watt_us = sum(
+            line.energy_uj for invoice in state.money.invoices.values() for line in invoice.lines
         )
-        for place, first in enumerate(range(0, nodes, kind.nodes_per_rack))
-    )
-    feed = supply.FeedPlan(ids.FeedId("feed"), len(racks) * kind.rack_w)
-    hall = supply.HallPlan(ids.HallId("hall"), racks)
-    yield OpenWorld("replay")
-    yield supply.ApplyCatalogue((kind,))
-    yield supply.ApplySite(supply.SitePlan(SITE, "Replay", "none", "US", "UTC", (feed,), (hall,)))
-    yield gangs.ApplyPolicy(policy)
-    yield money.ApplyPriceList(
-        money.PriceList(1, "USD", 0, (money.Price(gangs.Tier.ON_DEMAND, kind.id, price_micros_per_gpu_hour),))
-    )
-    for tenant in tenants:
-        contract = ids.ContractId(f"contract-{tenant}")
-        yield claims.SignContract(
-            claims.ContractPlan(contract, 1, "replay", ids.TenantId(tenant), "USD", on_demand=True)
-        )
+        report.gpu_us = metered_us(twin.world)
+        if seen is not None:
+            report.work_watt_us, report.gpu_us = seen.metered_uj, seen.metered_gpu_us
+        report.base_watt_us = self.base_w * report.span_us
+        if self.faults is not None:
+            report.failures = self.faults.as_told()
+        report.events, digest = twin.journal.head()
+        report.digest = digest.hex() if self.setup.recorded else ""
+
+    def _money(self, state: money.State) -> None:
+        by_currency: dict[str, int] = {}
+        for invoice in state.invoices.values():
+            by_currency[invoice.currency] = by_currency.get(invoice.currency, 0) + 1
+        if by_currency:
+            self.report.currency = max(sorted(by_currency), key=lambda currency: by_currency[currency])
+        for invoice in state.invoices.values():
+            if invoice.currency == self.report.currency:
+                total = self.report.invoiced_minor.get(invoice.tenant, 0) + invoice.total_minor
+                self.report.invoiced_minor[invoice.tenant] = total
 
 
-def _replay(
-    twin: Twin,
-    waits: _Waits,
-    trace: Trace,
-    sku: ids.SkuId,
-    report: ReplayReport,
-    progress: Callable[[int, int], None],
-) -> None:
-    for job in trace.jobs():
-        at = EPOCH_US + job.submit_us
-        twin.run_until(at)
-        twin.clock.advance_to(at)
-        spec = _spec(job, sku)
-        report.jobs += 1
-        if spec.id in waits.duration_us:
-            report.refused += 1  # a name that stands twice in the trace: the first one has it
-            continue
-        waits.submitted_us[spec.id] = at
-        waits.duration_us[spec.id] = job.duration_us
-        (answer,) = twin.ask(OPERATOR, gangs.SubmitGang(spec))
-        if isinstance(answer, ids.Refusal):
-            report.refused += 1
-        if report.jobs % 1000 == 0:
-            progress(report.jobs, trace.count)
-    report.span_us_arrivals = twin.world.now - EPOCH_US
-    report.gpu_us_arrivals = _metered_us(twin.world)
-    twin.run_until(None)
-    progress(trace.count, trace.count)
-
-
-def _metered_us(world: World) -> int:
+def metered_us(world: World) -> int:
     """GPU-microseconds so far: those invoiced, and those of the open period."""
     state = world.state
     invoiced = sum(line.gpu_us for invoice in state.money.invoices.values() for line in invoice.lines)
     return invoiced + sum(line.gpu_us for line in usage.lines(state.usage, state.supply, world.now))
-
-
-def _spec(job: Job, sku: ids.SkuId) -> gangs.Spec:
-    tenant = ids.TenantId(job.tenant)
-    name = ids.GangId(f"{job.tenant}.{job.name}")
-    return gangs.Spec(
-        name,
-        tenant,
-        gangs.Tier.ON_DEMAND,
-        sku,
-        job.gpus,
-        min(job.walltime_s or WALLTIME_S_MAX, WALLTIME_S_MAX),
-    )
-
-
-def _size(gpus: int) -> str:
-    """A class of sizes for the report."""
-    for most in (1, 2, 4, 8, 16, 32, 64):
-        if gpus <= most:
-            return f"{most // 2 + 1}-{most}" if most > 2 else f"{most}"
-    return "65-"
-
-
-def _conclude(twin: Twin, waits: _Waits, report: ReplayReport) -> None:
-    """Close the last period, and read the result off the World."""
-    end = twin.world.now
-    twin.ask(OPERATOR, money.CloseBillingPeriod("end of the trace"))
-    twin.world.check()
-    report.span_us = end - EPOCH_US
-    for gpus in sorted(waits.waits_us):
-        report.waits_us += waits.waits_us[gpus]
-        report.waits_by_size.setdefault(_size(gpus), []).extend(waits.waits_us[gpus])
-    for invoice in twin.world.state.money.invoices.values():
-        total = report.invoiced_minor.get(invoice.tenant, 0) + invoice.total_minor
-        report.invoiced_minor[invoice.tenant] = total
-        report.work_watt_us += sum(line.energy_uj for line in invoice.lines)
-    report.gpu_us = _metered_us(twin.world)
-    base_w = sum(rack.base_w for rack in twin.world.state.supply.racks.values())
-    report.base_watt_us = base_w * report.span_us
-    report.events, digest = twin.journal.head()
-    report.digest = digest.hex()

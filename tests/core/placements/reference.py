@@ -21,6 +21,9 @@ class Job(NamedTuple):
     gpus: int
     walltime_s: int
     duration_s: int
+    project: str = ""
+    user: str = ""
+    priority: str = ""
 
 
 Place = dict[int, int]
@@ -159,7 +162,13 @@ class Reserving(Plant):
         self.on: dict[str, frozenset[tuple[int, int]]] = {}
 
     def turn(self, now: int) -> None:
-        """Plan for everybody anew; whose time is now starts."""
+        """Plan for everybody anew, until nobody starts."""
+        while self.plan(now):
+            pass
+
+    def plan(self, now: int) -> bool:
+        """Plan for everybody; whose time is now starts. Whether somebody did."""
+        before = len(self.waiting)
         held = [Held(each.job.name, now, each.limit_s, self.on[each.job.name]) for each in self.running]
         for job in list(self.waiting):
             mine, place = self.earliest(now, job, held)
@@ -167,6 +176,7 @@ class Reserving(Plant):
             if mine.start_s == now:
                 self.on[job.name] = mine.gpus
                 self.start(now, job, place)
+        return len(self.waiting) < before
 
     def earliest(self, now: int, job: Job, held: list[Held]) -> tuple[Held, Place]:
         """The earliest time, and the place, that is free for as long as the job may take."""

@@ -71,7 +71,7 @@ def test_spot_that_is_promised_an_instant_and_spot_behind_it() -> None:
     assert driver.phases("first", "large", "demand", "quick") == ["pending", "pending", "placed", "placed"]
     # From a pool and a tranche that are not there yet nothing is free.
     site = ids.SiteId("nowhere")
-    assert not driver.world.placed.index.room("", ids.SkuId("hgx"), site).may_hold(1)
+    assert driver.world.placed.index.room("", ids.SkuId("hgx"), site)[1:] == (0, 0)
 
 
 def test_who_is_quick_enough_may_still_not_fit() -> None:
@@ -105,3 +105,15 @@ def test_with_a_depth_nobody_farther_back_is_tried() -> None:
     assert driver.phases("first", "second", "third", "fourth") == ["pending"] * 4
     driver.cancel("second")
     assert driver.phases("first", "third", "fourth") == ["pending", "pending", "placed"]
+
+
+def test_who_cannot_be_promised_anything_holds_nobody_back() -> None:
+    driver = built(*COUNTS_ONLY, Order.EASY)
+    driver.cordon(15)
+    driver.run("long", 10, walltime_s=1000)
+    driver.run("short", 5, walltime_s=500)
+    driver.submit("first", 16, walltime_s=100)
+    driver.submit("small", 4, walltime_s=9000)
+    assert driver.phases("first", "small") == ["pending", "pending"]
+    driver.end("short")
+    assert driver.phases("first", "small") == ["pending", "placed"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from forebay.core import timeline
 from forebay.core.ids import GangId, Refusal
 from forebay.core.placements import gang as gangs
@@ -53,6 +55,7 @@ def _text(reader: str, form: dict[str, Any]) -> list[str]:
             f"    [{c['code']}{' ' if c['level'] else ''}{c['level']}: have {c['have']}, need {c['need']}; "
             f"{form['ahead']} ahead; start: {start}]"
         )
+        said += [f"    or: {each['text']} ({each['change']}: {each['value']})" for each in form["would_fit"]]
     return said
 
 
@@ -216,10 +219,59 @@ def _slices() -> str:
     return told(driver, "sliced", "row")
 
 
+def _would_fit() -> str:
+    """Fewer GPUs, a wider level, another site, and what is short; and what it would rather have had."""
+    halls = (hall("h1", rack("r1", row="a"), rack("r2", row="a")), hall("h2", rack("r3"), rack("r4")))
+    south = site("south", (feed("f9"),), (hall("s1", rack("s1", on="f9")),))
+    driver = plant.plant(sites=(site("north", halls=halls), south))
+    for name, gpus in (("a", 24), ("b", 24), ("c", 24), ("d", 28)):
+        driver.run(name, gpus, within=Level.RACK, sites=("north",))
+    for name, gpus, within in (("node", 8, Level.NODE), ("tight", 12, Level.RACK), ("row", 16, Level.ROW),
+                               ("large", 28, Level.HALL)):  # fmt: skip
+        driver.submit(name, gpus, within=within, sites=("north",))
+    driver.submit("sliced", 48, slice_gpus=16, sites=("north",))
+    driver.submit("e", 8, sites=("north", "south"), near=Level.RACK)
+    said = told(driver, "node", "tight", "row", "large", "sliced", "e")
+    driver.submit("f", 40, sites=("north",))
+    for name in ("a", "b", "c", "d"):
+        driver.end(name)
+    driver.submit("hall", 64, sites=("north",), near=Level.ROW)
+    driver.submit("site", 16, sites=("north", "south"), near=Level.RACK)
+    return said + told(driver, "hall", "site", "row")
+
+
+def _stopped_with_a_loss() -> str:
+    driver = lending()
+    driver.run("kept", 16, tenant="bravo", tier=Tier.SPOT, checkpoint_s=600)
+    driver.run("unkept", 16, tenant="bravo", tier=Tier.SPOT)
+    driver.later(1000)
+    driver.submit("mine", 32, tranche="t1")
+    return told(driver, "kept", "unkept")
+
+
 def test_explanations_read_well() -> None:
     parts = (
         _placed, _wide, _called_back, _waiting, _power, _backoff_and_bar, _interrupted, _too_small,
-        _too_small_but_lent, _cannot_leave_in_time, _over, _slices,
+        _too_small_but_lent, _cannot_leave_in_time, _over, _slices, _would_fit, _stopped_with_a_loss,
     )  # fmt: skip
     text = "".join(part() for part in parts)
     kept.compare("explanations.txt", text)
+
+
+@pytest.mark.parametrize(
+    ("halls", "level"),
+    [
+        ((hall("h1", rack("r1", row="a"), rack("r2", row="a")),), Level.ROW),
+        ((hall("h1", rack("r1", row="a", spine="s"), rack("r2", row="b", spine="s")),), Level.BLOCK),
+        ((hall("h1", rack("r1", row="a", spine="s"), rack("r2", row="b", spine="z")),), Level.HALL),
+        ((hall("h1", rack("r1")), hall("h2", rack("r2"))), Level.SITE),
+    ],
+)
+def test_how_near_it_lies_is_told(halls: tuple[Any, ...], level: Level) -> None:
+    driver = plant.plant(sites=(site("north", halls=halls),))
+    driver.submit("a", 24, within=Level.RACK)
+    driver.submit("b", 24, within=Level.RACK)
+    driver.submit("far", 16, near=Level.RACK)
+    said = driver.world.explain(GangId("far"), OPERATOR)
+    assert not isinstance(said, Refusal)
+    assert f"It lies within one {level}: no rack had room for it when it was placed." in said["facts"]

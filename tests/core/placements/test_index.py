@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from forebay.core.placements import gang as gangs
 from forebay.core.placements import index as indexes
 from forebay.core.placements import search
-from forebay.core.placements.gang import Run
+from forebay.core.placements.gang import Level, Run
 from forebay.core.placements.index import POOL
+from tests.core import plant
 from tests.core.placements.racks import TWO_RACKS, found, made, want
 
 
@@ -85,3 +87,50 @@ def test_bits_and_masks() -> None:
     assert list(indexes.bits(1 << 479 | 1 << 480 | 1 << 2000)) == [479, 480, 2000]
     assert indexes.as_bits([Run(1, 2, 1), Run(5, 1, 3)]) == 0b100110
     assert indexes.gpus_of([Run(1, 2, 1), Run(5, 1, 3)]) == 4
+
+
+def test_blocks_of_racks_under_one_spine() -> None:
+    """Two rows under one spine, one under another, and a row of which no spine is named: that is a block too."""
+    racks = (
+        plant.rack("a1", row="a", spine="s1"), plant.rack("b1", row="b", spine="s1"),
+        plant.rack("c1", row="c", spine="s2"), plant.rack("d1", row="d"), plant.rack("d2", row="d"),
+    )  # fmt: skip
+    driver = plant.plant(sites=(plant.site(halls=(plant.hall("h1", *racks),)),))
+    driver.submit("tight", 64, within=Level.BLOCK)
+    driver.submit("second", 64, within=Level.BLOCK, slice_gpus=32)
+    driver.submit("third", 64, within=Level.BLOCK)
+    assert driver.nodes("tight") == [*range(12, 20)]
+    assert driver.nodes("second") == [*range(8)]
+    assert driver.phase("third") == "pending"
+    # One that is near where it can be leaves whole blocks to others.
+    driver.submit("near", 32, within=Level.HALL, near=Level.BLOCK)
+    assert driver.nodes("near") == [*range(8, 12)]
+    for gpus, slice_gpus, told in ((65, 0, "a block has 64"), (48, 24, ""), (64, 24, "")):
+        answer = driver.handle(
+            gangs.SubmitGang(plant.spec(f"g{gpus}", gpus, within=Level.BLOCK, slice_gpus=slice_gpus))
+        ).answer
+        assert told in getattr(answer, "detail", "")
+    no = driver.refused(gangs.SubmitGang(plant.spec("more", 96, within=Level.BLOCK, slice_gpus=48)))
+    assert no.code == "never_fits"
+    no = driver.refused(gangs.SubmitGang(plant.spec("odd", 64, within=Level.ROW, near=Level.BLOCK)))
+    assert no.code == "bad_shape"
+
+
+def test_the_most_that_a_pool_may_hold_is_what_its_numbers_say() -> None:
+    index = made(TWO_RACKS)
+    key = next(iter(index.pools))
+    while True:
+        most, room = index.most(key), index.room(*key)
+        # A gang takes whole nodes, and what is left of it lies on one more.
+        holds = [
+            gpus
+            for gpus in range(1, most + 20)
+            if room.whole > gpus // 8 or (room.whole == gpus // 8 and room.partial >= gpus % 8)
+        ]
+        assert holds == list(range(1, most + 1))
+        if not most:
+            break
+        runs = search.locate(index, want(min(most, 3)))
+        assert not isinstance(runs, search.Misfit)
+        index.take(runs, 0)
+    assert index.most(key._replace(owner="nobody")) == 0

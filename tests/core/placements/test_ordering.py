@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -46,6 +47,10 @@ def starts(driver: Driver, jobs: list[Job]) -> dict[str, int]:
     instants = sorted({job.submit_s for job in jobs})
     while instants or ends:
         now = min([*instants[:1], *ends.values()])
+        while (due := driver.world.next_wake()) is not None and due <= origin + now * SECOND_US:
+            driver.until(due)
+            look((due - origin) // SECOND_US)
+        now = min([*instants[:1], *ends.values()])
         driver.until(origin + now * SECOND_US)
         for name in sorted(name for name, end in ends.items() if end == now):
             del ends[name]
@@ -55,7 +60,12 @@ def starts(driver: Driver, jobs: list[Job]) -> dict[str, int]:
             instants.pop(0)
         for job in jobs:
             if job.submit_s == now:
-                driver.submit(job.name, job.gpus, walltime_s=job.walltime_s)
+                counts_to: dict[str, Any] = {
+                    "project": job.project,
+                    "user": job.user,
+                    "priority": job.priority,
+                }
+                driver.submit(job.name, job.gpus, walltime_s=job.walltime_s, **counts_to)
                 look(now)
     return found
 

@@ -6,10 +6,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, run_state_machine_as_test
 
+from forebay.core import claims, ids, supply
 from forebay.core.placements import promises, schedule
 from forebay.core.placements.gang import Order, Phase
 from forebay.core.placements.index import Index
-from tests.core import machine
+from tests.core import machine, plant
 from tests.core.plant import Driver
 
 
@@ -52,3 +53,22 @@ def test_kept_is_found_whatever_happens() -> None:
             suppress_health_check=list(HealthCheck),
         ),
     )  # fmt: skip
+
+
+def test_a_promise_counts_with_the_heat_of_loops() -> None:
+    """The loop carries off what two nodes of three give: whoever is first gets its place when one of them is free."""
+    halls = (plant.hall("h1", plant.rack("r1", loop="cdu")),)
+    site = plant.site(halls=halls, loops=(supply.LoopPlan(ids.LoopId("cdu"), 13_000, 9_000),))
+    own = plant.tranche("t1", 1, unit=claims.Unit.NODE)
+    driver = plant.plant(
+        plant.contract("c1", "acme", own, on_demand=True),
+        sites=(site,),
+        skus=(plant.sku(liquid_ppm=750_000),),
+    )
+    driver.policy(order=Order.EASY)
+    driver.run("a", 8, walltime_s=100)
+    driver.submit("b", 16, walltime_s=100)
+    assert driver.phases("a", "b") == ["running", "pending"]
+    assert compare(driver) == 1
+    driver.end("a")
+    driver.world.check()

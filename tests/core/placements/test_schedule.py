@@ -616,32 +616,6 @@ def test_power_is_never_exceeded() -> None:
     assert driver.phase("g3") == "placed"
 
 
-# Policy
-
-
-@pytest.mark.parametrize(
-    ("policy", "code", "field"),
-    [
-        (Policy(0, overtake_s=-1), "bad_quantity", "policy"),
-        (Policy(2, backoff_s=schedule.WALLTIME_S_MAX + 1), "bad_quantity", "policy"),
-        (Policy(2, start_timeout_s=0), "bad_quantity", "policy"),
-        (Policy(2, interruptions_max=-1), "bad_quantity", "policy"),
-        (Policy(1, overtake_s=9), "policy_version", "version"),
-        (Policy(0), "policy_version", "version"),
-    ],
-)
-def test_a_policy_is_refused(policy: Policy, code: str, field: str) -> None:
-    driver = plant.plant(policy=Policy(1))
-    refusal = driver.refused(gangs.ApplyPolicy(policy))
-    assert (refusal.code, refusal.field) == (code, field)
-
-
-def test_the_same_policy_twice_changes_nothing() -> None:
-    driver = plant.plant(policy=Policy(1))
-    assert driver.ask(gangs.ApplyPolicy(Policy(1))) == {"version": 1, "changed": False}
-    assert driver.ask(gangs.ApplyPolicy(Policy(2))) == {"version": 2, "changed": True}
-
-
 # Questions
 
 

@@ -231,7 +231,7 @@ def test_slices_that_do_not_fit(
     if misfit.have >= misfit.need:
         # There is one, and its rack has no power.
         for level in range(1, 6):
-            index.plant.level_limit_w[level] = 31
+            index.limit_w[level] = 31
         misfit = Misfit("power", "rack r4", 31, 32)
     assert search.locate(index, want(gpus, within, slice_gpus=slice_gpus)) == misfit
 
@@ -357,6 +357,8 @@ def _holds(index: Index, wanted: Want, chosen: dict[int, int]) -> bool:
         Level.NODE: len(chosen) == 1,
         Level.RACK: len(racks) == 1,
         Level.ROW: len(rows) == 1,
+        # No spine is named here: a row is a block.
+        Level.BLOCK: len(rows) == 1,
         Level.HALL: len(halls) == 1,
         Level.SITE: True,
     }[wanted.within]
@@ -433,10 +435,25 @@ def _again(
 def test_limits_that_change_are_looked_at_again() -> None:
     index = made(TWO_RACKS, {"f": ("", 7)})
     assert search.locate(index, want(8)) == Misfit("power", "feed f", 7, 8)
-    index.plant.level_limit_w[0] = 8
+    index.limit_w[0] = 8
     index.short.clear()
     assert search.locate(index, want(8)) == (Run(0, 1, 0xFF),)
 
 
 def test_the_lowest_bits_of_a_mask() -> None:
     assert search.lowest_bits(0b1010010, 2) == 0b10010
+
+
+def test_racks_alike_below_several_feeds_are_taken_as_far_as_each_bears() -> None:
+    feeds = {"top": ("", 60), "a": ("top", 40), "b": ("top", 24)}
+    racks = [("h", "a", 2), ("h", "b", 2), ("h", "a", 2), ("h", "b", 2)]
+    index = made(racks, feeds)
+    # Feed b bears three nodes, feed a all four of its own, and both together seven.
+    runs = search.locate(index, want(56))
+    assert runs == (Run(0, 7, 255),)
+    assert search.locate(index, want(64)) == search.Misfit("power", "feed b", 0, 8)
+    # What is kept for others is left alone.
+    index.reserved_w[index.plant.level_of_feed["a"]] = 16
+    found = search.locate(index, want(56))
+    assert isinstance(found, search.Misfit)
+    assert (found.constraint, found.level) == ("power", "feed a")

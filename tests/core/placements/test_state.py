@@ -8,6 +8,7 @@ import pytest
 
 from forebay.core import money
 from forebay.core.ids import GangId, NodeIndex, TrancheId
+from forebay.core.placements import checking, occupancy
 from forebay.core.placements import gang as gangs
 from forebay.core.placements import state as states
 from forebay.core.placements.gang import Ending, Phase, Policy, Run, Tier
@@ -104,6 +105,32 @@ def test_who_holds_which_nodes() -> None:
     held = states.holders(driver.world.placed, {NodeIndex(4), NodeIndex(0), NodeIndex(99)})
     assert held == sorted({*held})
     assert {name for name in held if driver.gang(name).phase is Phase.ENDED} == set()
+
+
+def test_gangs_are_known_by_the_nodes_they_are_on() -> None:
+    on_node = occupancy.OnNode()
+    # Two runs in one group of neighbours, one over four groups, one that shares a node.
+    small, large, shared = (GangId(name) for name in ("small", "large", "shared"))
+    runs = {
+        small: (Run(3, 1, 1), Run(9, 2, 255)),
+        large: (Run(60, 200, 255),),
+        shared: (Run(9, 1, 1), Run(259, 1, 1)),
+    }
+    for name, held in runs.items():
+        on_node.add(name, held)
+    assert [on_node.get(node) for node in (2, 3, 4, 9, 10, 11)] == [
+        (), (small,), (), (small, shared), (small,), (),
+    ]  # fmt: skip
+    assert [on_node.get(node) for node in (59, 60, 128, 258, 259, 260)] == [
+        (), (large,), (large,), (large,), (large, shared), (),
+    ]  # fmt: skip
+    assert on_node.get(5_000, (small,)) == (small,)
+    assert len(on_node.near) == 5
+    on_node.drop(large, runs[large])
+    on_node.drop(small, runs[small])
+    assert (on_node.get(128), on_node.get(9), on_node.get(259)) == ((), (shared,), (shared,))
+    on_node.drop(shared, runs[shared])
+    assert on_node.near == {}
 
 
 def test_finished_work_leaves_the_live_state_at_period_close() -> None:
@@ -258,7 +285,7 @@ def _loads_differ(world: World) -> None:
 
 
 def _nodes_differ(world: World) -> None:
-    world.placed.held.on_node.clear()
+    world.placed.held.on_node.near.clear()
 
 
 def _pauses_differ(world: World) -> None:
@@ -290,7 +317,7 @@ def test_damage_is_found(damage: Callable[[World], None], found: str) -> None:
     world.check()  # makes what is derived, so that the damage comes after it
     damage(world)
     state = world.state
-    assert found in list(states.check(state.placements, world.placed, state.supply, state.claims))
+    assert found in list(checking.check(state.placements, world.placed, state.supply, state.claims))
 
 
 def test_a_replaced_policy_is_kept() -> None:

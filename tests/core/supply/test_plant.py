@@ -9,10 +9,9 @@ import pytest
 
 from forebay.core import ids, supply
 from forebay.core.ids import NodeIndex
-from forebay.core.supply import ApplyCatalogue, ApplySite, CordonNode, ReportNodeHealth, UncordonNode, blocks
-from forebay.core.units import SECOND_US
+from forebay.core.supply import ApplyCatalogue, ApplySite, blocks
 from tests.core import plant
-from tests.core.plant import EDGE, Driver, feed, hall, rack, site, sku
+from tests.core.plant import Driver, feed, hall, rack, site, sku
 
 
 def catalogued() -> Driver:
@@ -266,60 +265,38 @@ def test_what_is_added_just_fits() -> None:
     assert driver.world.placed.index.load_w[driver.world.placed.index.plant.level_of_feed["f1"]] == 40_000
 
 
-# Health
+# Switches
 
 
-def test_health_is_kept_for_the_exceptions() -> None:
-    driver = plant.plant()
-    driver.fail(2)
-    driver.fail(2)
-    assert driver.world.state.supply.failed == {2: "xid 79"}
-    assert not supply.usable(driver.world.state.supply, NodeIndex(2))
-    driver.recover(2)
-    driver.recover(2)
-    assert not driver.world.state.supply.failed
-    assert driver.count(supply.NodeHealthChanged) == 2
+def with_switch(*racks: str, name: str = "s1", **site_terms: Any) -> supply.SitePlan:
+    served = tuple(map(ids.RackId, racks))
+    return replace(site(**site_terms), switches=(supply.SwitchPlan(ids.SwitchId(name), served),))
 
 
-def test_older_news_changes_nothing() -> None:
-    driver = plant.plant()
-    driver.later(1000).fail(2, ago_s=100)
-    older = ReportNodeHealth(NodeIndex(2), True, "well", driver.at - 101 * SECOND_US)
-    assert driver.ask(older, EDGE) == {"node": 2, "changed": False}
-    driver.recover(2, ago_s=100)
-    assert driver.last(supply.NodeHealthChanged).effective_at == driver.at - 100 * SECOND_US
-
-
-def test_cordons_and_failures_together() -> None:
-    driver = plant.plant()
-    driver.cordon(2)
-    driver.cordon(2)
-    driver.fail(2)
-    driver.uncordon(2)
-    driver.uncordon(2)
-    assert not supply.usable(driver.world.state.supply, NodeIndex(2))
-    driver.cordon(2)
-    driver.recover(2)
-    assert not supply.usable(driver.world.state.supply, NodeIndex(2))
-    driver.uncordon(2)
-    assert supply.usable(driver.world.state.supply, NodeIndex(2))
-    assert driver.count(supply.NodeCordoned) == 2
+def test_switches_are_taken_in_once_with_the_racks_that_they_serve() -> None:
+    driver = catalogued()
+    plan = with_switch("r1", "r2")
+    driver.ask(ApplySite(plan))
+    assert driver.ask(ApplySite(plan)) == {"site": "north", "added": 0}
+    health = driver.world.state.supply.health
+    assert health.switches[ids.SwitchId("s1")].racks == ("r1", "r2")
+    assert health.switches_of == {"r1": ("s1",), "r2": ("s1",)}
 
 
 @pytest.mark.parametrize(
-    ("command", "code", "field"),
+    ("switches", "code", "field"),
     [
-        (ReportNodeHealth(NodeIndex(8), False, "", plant.T0 + 1), "unknown_node", "node"),
-        (ReportNodeHealth(NodeIndex(-1), False, "", plant.T0), "unknown_node", "node"),
-        (ReportNodeHealth(NodeIndex(7), True, "", plant.T0 + 1), "future_fact", "effective_at"),
-        (CordonNode(NodeIndex(8), ""), "unknown_node", "node"),
-        (CordonNode(NodeIndex(-1), "", drain=True), "unknown_node", "node"),
-        (UncordonNode(NodeIndex(8)), "unknown_node", "node"),
+        ([("a b", ("r1",))], "bad_id", "switches[0].id"),
+        ([("s1", ("r1",)), ("s1", ("r2",))], "duplicate_id", "switches[1].id"),
+        ([("s1", ("r9",))], "unknown_rack", "switches[0].racks"),
+        ([("s0", ("r2",))], "site_differs", "switches[0]"),
     ],
 )
-def test_reports_that_are_refused(command: ids.Command, code: str, field: str) -> None:
-    by = EDGE if isinstance(command, ReportNodeHealth) else plant.OPERATOR
-    refusal = plant.plant().refused(command, by)
+def test_switches_that_are_refused(switches: list[tuple[str, Any]], code: str, field: str) -> None:
+    driver = catalogued()
+    driver.ask(ApplySite(with_switch("r1", name="s0")))
+    plans = tuple(supply.SwitchPlan(ids.SwitchId(name), racks) for name, racks in switches)
+    refusal = driver.refused(ApplySite(replace(site(), switches=plans)))
     assert (refusal.code, refusal.field) == (code, field)
 
 
@@ -335,4 +312,5 @@ def test_damaged_books_are_found() -> None:
         "rack r2 starts at node 5, not 4",
         "racks hold 8 nodes, not 9",
         "health of node 9, which does not exist",
+        "nodes [9] are out without a reason, or not with one",
     ]

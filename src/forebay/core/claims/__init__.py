@@ -123,6 +123,7 @@ from forebay.core.claims.contracts import (
     wake,
 )
 from forebay.core.claims.inforce import apply, contract_at, contract_of_use, late_at, lending_at, tranche_at
+from forebay.core.claims.inservice import in_service_of
 from forebay.core.claims.invariants import check
 from forebay.core.claims.noderuns import joined_runs, runs_less
 from forebay.core.claims.opening import Opening
@@ -249,6 +250,7 @@ __all__ = [
     "handover",
     "held_since",
     "held_until",
+    "in_service_of",
     "inforce",
     "joined_runs",
     "late_at",

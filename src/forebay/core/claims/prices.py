@@ -87,7 +87,7 @@ def amended(old: TranchePlan, new: TranchePlan, since: int) -> TranchePlan:
     return replace(
         new, price_micros_per_gpu_hour=old.price_micros_per_gpu_hour, lending=old.lending, late=old.late,
         relief=old.relief, service=old.service, maintenance=old.maintenance, price_steps=tuple(steps),
-        index=old.index, take_or_pay_ppm=old.take_or_pay_ppm, shortfall=old.shortfall,
+        index=old.index, take_or_pay_ppm=old.take_or_pay_ppm, shortfall=old.shortfall, spare=old.spare,
     )  # fmt: skip
 
 

@@ -251,6 +251,16 @@ def _by_rule(policy: PromisePolicy, exposed: list[_Owed], excess: int) -> tuple[
     return shares, turns
 
 
+def shed_first(state: State) -> list[TrancheId]:
+    """Tranches whose terms run, in the order in which they go short where something is missing to all alike."""
+    live = (tranche for tranche in state.tranches.values() if tranche.standing is Standing.LIVE)
+    present = [
+        _Owed(each, 1, 1, 1, ranking.says_of(state.contracts[each.contract], each.plan)) for each in live
+    ]
+    _, turns = _shared_among(state.policy, present, 1, state.overlays)
+    return [owed.tranche.plan.id for owed in turns]
+
+
 def _lose_in_turn(shares: _Share, turns: list[_Owed], excess: int) -> None:
     missing = excess - sum(shares.values())
     for owed in turns:

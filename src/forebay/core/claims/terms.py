@@ -207,6 +207,8 @@ class TranchePlan:
     superchip_gpus: int = 0
     #: Its place when there is too little; None for what the contract says of all.
     shortfall: ShortfallTerms | None = None
+    #: From how far a spare is kept for a gang that lost a node; None for what the policy says.
+    spare: SpareScope | None = None
 
 
 @dataclass(slots=True)
@@ -262,6 +264,17 @@ class Shorting(StrEnum):
     LEAST_DAMAGES = "least_damages"
     #: The seller has no rule: what clauses do not settle is not shared out, but by hand.
     NONE = "none"
+
+
+class SpareScope(StrEnum):
+    """From how far a node may come that stands in for one which failed under a gang."""
+
+    #: None is kept.
+    NONE = "none"
+    RACK = "rack"
+    ROW = "row"
+    HALL = "hall"
+    SITE = "site"
 
 
 class Spares(StrEnum):

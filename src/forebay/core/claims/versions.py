@@ -80,7 +80,7 @@ def with_terms(
         earlier = (*earlier, Earlier(effective_at, was.lending, was.late))
     plan = replace(
         was, lending=stated.lending, late=stated.late, relief=stated.relief, service=stated.service,
-        maintenance=stated.maintenance, shortfall=stated.shortfall,
+        maintenance=stated.maintenance, shortfall=stated.shortfall, spare=stated.spare,
     )  # fmt: skip
     return plan, earlier
 

@@ -10,17 +10,17 @@ from __future__ import annotations
 import enum
 import heapq
 import itertools
-from collections.abc import Mapping
 from typing import NamedTuple
 
 from forebay.core.ids import GangId, SkuId, TrancheId
-from forebay.core.placements import promises
+from forebay.core.placements import promises, substitutes
 from forebay.core.placements.gang import Gang, Order, Spec, Tier
 from forebay.core.placements.index import PoolKey, Vacancy
-from forebay.core.placements.queue import TIER_RANK, Lane, Shape, Ticket, away_s, lane_of, shape_of
+from forebay.core.placements.queue import Lane, QueueRow, Shape, Ticket, away_s, shape_of
 from forebay.core.placements.schedule import Desk, Fit, find, place
 from forebay.core.placements.shortest import GONE
 from forebay.core.placements.state import Promised
+from forebay.core.placements.turnover import wiped_for_s
 from forebay.core.units import SECOND_US
 
 #: So much may have happened to gangs before the ends are brought up to date though nobody needs them.
@@ -30,51 +30,86 @@ BEHIND_MAX = 4096
 def let_by(desk: Desk, arrivals: list[GangId], *, stirred: bool) -> None:
     """One pass: over everybody where capacity was freed, else over those who arrived."""
     # Where nobody is promised anything, and nobody is to be, no end has to be known.
-    ends = desk.derived.ends
+    derived = desk.derived
+    ends = derived.ends
     ends.current = False
-    if (not stirred and any(desk.derived.promised.values())) or len(ends.touched) > BEHIND_MAX:
+    if len(ends.touched) > BEHIND_MAX or (not stirred and any(derived.promised.values())):
         promises.bring_up_to_date(desk)
-    if stirred or promises.any_moved(desk) or desk.state.policy.order is Order.EASY_DEPTH:
+    if stirred or desk.state.policy.order is _EASY_DEPTH or promises.any_moved(desk):
         _over_all(desk)
     else:
         _over_arrivals(desk, arrivals)
 
 
+_EASY_DEPTH = Order.EASY_DEPTH
+
+
 def _over_all(desk: Desk) -> None:
     """Everybody is tried; whoever was promised an instant is promised one anew."""
     desk.derived.promised.clear()
-    _sweep(desk, _Turn(desk))
+    _sweep_all(desk, None)
 
 
 def _over_arrivals(desk: Desk, arrivals: list[GangId]) -> None:
     """Nothing was freed: whoever waited still does not fit, or would delay somebody as before. Only the new ones are
     tried, unless one comes before somebody who was promised an instant: then that promise is no more.
     """
-    ordered = sorted((desk.state.gangs[name] for name in arrivals), key=turn_of)
+    known, queue = desk.state.gangs, desk.derived.queue
+    ordered = [known[name] for name in arrivals]
+    if len(ordered) > 1:
+        ordered.sort(key=queue.place)
     promised = [first for first in desk.derived.promised.values() if first is not None]
-    if any(turn_of(ordered[0]) < turn_of(first.gang) for first in promised):
-        _over_all(desk)
+    if promised:
+        foremost = queue.place(ordered[0])
+        if any(foremost < queue.place(first.gang) for first in promised):
+            _over_all(desk)
+            return
+    elif len(ordered) == 1:
+        # Nobody can be delayed, and nobody waits who would be tried again.
+        gang = ordered[0]
+        fit = find(desk, gang)
+        if isinstance(fit, Fit):
+            place(desk, gang, fit)
+            promises.started(desk, known[gang.spec.id])
+        else:
+            _Turn(desk).promise(gang)
         return
     turn = _Turn(desk)
     placed = False
     for gang in ordered:
-        placed |= turn.tries((lane_of(gang.spec), shape_of(gang.spec)), gang) is _Tried.PLACED
+        placed |= turn.tries(queue.row(gang.spec), gang) is _PLACED
+    # Those who were held back would now go elsewhere, perhaps where they delay nobody.
     if placed and promised:
-        # Those who were held back would now go elsewhere, perhaps where they delay nobody.
-        _sweep(desk, turn)
+        _sweep_all(desk, turn)
 
 
-def _sweep(desk: Desk, turn: _Turn) -> None:
-    limited = desk.state.policy.order is Order.EASY_DEPTH
-    for lane in desk.derived.queue.lanes():
+def _sweep_all(desk: Desk, turn: _Turn | None) -> None:
+    """Where one was placed that counts to a cap, all begins anew."""
+    while _sweep(desk, turn):
+        desk.derived.promised.clear()
+        turn = None
+
+
+def _sweep(desk: Desk, turn: _Turn | None) -> bool:
+    """Whether one was placed that counts to a cap: then who waits is another question, and all begins anew."""
+    limited = desk.state.policy.order is _EASY_DEPTH
+    queue, known = desk.derived.queue, desk.state.gangs
+    for lane in queue.lanes():
         if limited:
-            while _places_one(desk, lane, turn):
-                pass
-        else:
-            _sweep_lane(desk, lane, turn)
+            turn = turn or _Turn(desk)
+            while (placed := _places_one(desk, lane, turn)) is not None:
+                if placed.bound:
+                    return True
+            continue
+        heads = queue.standing(lane, known)
+        if heads:
+            turn = turn or _Turn(desk)
+            if _sweep_lane(desk, heads, turn):
+                return True
+    return False
 
 
-def _places_one(desk: Desk, lane: Lane, turn: _Turn) -> bool:
+def _places_one(desk: Desk, lane: Lane, turn: _Turn) -> QueueRow | None:
     """With a limit of depth: the first of a lane that may start is placed, of so many behind the first that may not.
 
     Whoever does not fit counts as well, so everybody is gone through, up to there.
@@ -84,52 +119,52 @@ def _places_one(desk: Desk, lane: Lane, turn: _Turn) -> bool:
     deepest = desk.state.policy.depth + 1
     unfit: set[Shape] = set()
     for entry in itertools.islice(heapq.merge(*of_shapes), deepest):
-        shape = shape_of(known[entry.gang].spec)
+        spec = known[entry.gang].spec
+        shape = shape_of(spec)
         if shape not in unfit:
-            tried = turn.tries((lane, shape), known[entry.gang])
-            if tried is _Tried.PLACED:
-                return True
-            if tried is _Tried.UNFIT:
+            row = queue.row(spec)
+            tried = turn.tries(row, known[entry.gang])
+            if tried is _PLACED:
+                return row
+            if tried is _UNFIT:
                 unfit.add(shape)
-    return False
+    return None
 
 
-def _sweep_lane(desk: Desk, lane: Lane, turn: _Turn) -> None:
-    queue, known = desk.derived.queue, desk.state.gangs
-    nexts = turn.worth_a_try(lane, queue.heads(lane, known), known)
+def _sweep_lane(desk: Desk, heads: list[tuple[Ticket, QueueRow]], turn: _Turn) -> bool:
+    known = desk.state.gangs
+    nexts = turn.worth_a_try(heads)
     heapq.heapify(nexts)
     #: Who is next of each shape that may still fit.
-    next_of: dict[Shape, Ticket | None] = {shape: entry for entry, shape in nexts}
+    next_of: dict[QueueRow, Ticket | None] = {row: entry for entry, row in nexts}
     #: Shapes of which somebody was held back.
-    held_back: dict[Shape, None] = {}
+    held_back: dict[QueueRow, None] = {}
     while nexts:
-        entry, shape = heapq.heappop(nexts)
-        if next_of.get(shape) is not entry:
+        entry, row = heapq.heappop(nexts)
+        if next_of.get(row) is not entry:
             continue
         gang = known[entry.gang]
-        tried = turn.tries((lane, shape), gang)
-        if tried is _Tried.UNFIT:
-            del next_of[shape]
-            held_back.pop(shape, None)
+        tried = turn.tries(row, gang)
+        if tried is _UNFIT:
+            del next_of[row]
+            held_back.pop(row, None)
             continue
-        if tried is _Tried.HELD_BACK:
-            held_back[shape] = None
-            following = queue.next_in_front(lane, shape, entry, known) if gang.front else None
-            again = [(following or queue.first_within(lane, shape, turn.most_s(lane, shape), known), shape)]
+        held_back[row] = None
+        if tried is _HELD_BACK:
+            following = row.next_in_front(entry, known) if gang.front else None
+            following = next_of[row] = following or row.first_within(turn.most_s(row), known)
+            if following is not None:
+                heapq.heappush(nexts, (following, row))
+        elif row.bound:
+            return True
         else:
             # Those before it would now go elsewhere, perhaps where they delay nobody.
-            held_back[shape] = None
-            again = [(queue.head(lane, shape, known), shape) for shape in held_back]
+            for each in held_back:
+                following = next_of[each] = each.first(known)
+                if following is not None:
+                    heapq.heappush(nexts, (following, each))
             held_back.clear()
-        for following, shape in again:
-            next_of[shape] = following
-            if following is not None:
-                heapq.heappush(nexts, (following, shape))
-
-
-def turn_of(gang: Gang) -> tuple[int, TrancheId, bool, int]:
-    """Its place among all that wait, over all lanes."""
-    return TIER_RANK[gang.spec.tier], gang.spec.tranche, not gang.front, gang.order
+    return False
 
 
 class _Tried(enum.Enum):
@@ -138,6 +173,10 @@ class _Tried(enum.Enum):
     PLACED = enum.auto()
     UNFIT = enum.auto()
     HELD_BACK = enum.auto()
+
+
+_PLACED, _UNFIT, _HELD_BACK = _Tried
+_SPOT = Tier.SPOT
 
 
 class _Found(NamedTuple):
@@ -151,102 +190,111 @@ class _Found(NamedTuple):
 class _Turn:
     """Gangs are tried one after the other, against those who are promised an instant."""
 
-    __slots__ = ("_desk", "_found", "_pools", "_promised", "_rooms", "_rooms_then")
+    __slots__ = ("_desk", "_found", "_most", "_pools", "_promised", "_rooms_then")
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._promised = desk.derived.promised
         # Until something is placed, or promised.
-        self._found: dict[tuple[Lane, Shape], _Found] = {}
-        self._rooms: dict[PoolKey, Vacancy] = {}
-        self._rooms_then: dict[tuple[TrancheId, SkuId], Vacancy] = {}
+        self._found: dict[QueueRow, _Found] = {}
+        self._most: dict[PoolKey, int] = {}
+        self._rooms_then: dict[tuple[TrancheId, SkuId], tuple[list[PoolKey], Vacancy]] = {}
         self._pools = desk.derived.ends.pools
 
-    def most_s(self, lane: Lane, shape: Shape) -> int:
+    def most_s(self, row: QueueRow) -> int:
         """How soon one of a shape has to be gone to delay nobody, as far as anybody knows yet."""
-        found = self._found.get((lane, shape))
+        found = self._found.get(row)
         return GONE - 1 if found is None else found.most_s
 
-    def worth_a_try(
-        self, lane: Lane, heads: list[tuple[Ticket, Shape]], known: Mapping[GangId, Gang]
-    ) -> list[tuple[Ticket, Shape]]:
+    def worth_a_try(self, heads: list[tuple[Ticket, QueueRow]]) -> list[tuple[Ticket, QueueRow]]:
         """Without those of which numbers say that they do not fit now; but for the first, which may be promised an
         instant. Nothing is freed while they are tried, so none of them fits later on.
         """
-        found: list[tuple[Ticket, Shape]] = []
-        unfit: dict[SkuId, tuple[Ticket, Shape]] = {}
+        found: list[tuple[Ticket, QueueRow]] = []
+        unfit: dict[tuple[TrancheId, SkuId], tuple[Ticket, QueueRow]] = {}
+        known = self._desk.state.gangs
         for head in heads:
-            entry, shape = head
-            if self._may_fit((lane, shape), known[entry.gang].spec):
+            entry, row = head
+            if self._may_fit(row, known[entry.gang].spec):
                 found.append(head)
-            elif shape.sku not in unfit or entry < unfit[shape.sku][0]:
-                unfit[shape.sku] = head
-        found += [head for sku, head in unfit.items() if (lane.tranche, sku) not in self._promised]
-        return found
+            else:
+                capacity = (row.lane.tranche, row.shape.sku)
+                if capacity not in self._promised and (capacity not in unfit or entry < unfit[capacity][0]):
+                    unfit[capacity] = head
+        return [*found, *unfit.values()] if unfit else found
 
-    def _pools_of(self, mark: tuple[Lane, Shape], spec: Spec) -> list[PoolKey]:
-        pools = self._pools.get(mark)
+    def _pools_of(self, row: QueueRow, spec: Spec) -> list[PoolKey]:
+        pools = self._pools.get(row)
         if pools is None:
-            pools = self._pools[mark] = promises.pools_of(self._desk, spec)
+            pools = self._pools[row] = promises.pools_of(self._desk, spec)
         return pools
 
-    def _may_fit(self, mark: tuple[Lane, Shape], spec: Spec) -> bool:
-        for pool in self._pools_of(mark, spec):
-            room = self._rooms.get(pool)
-            if room is None:
-                room = self._rooms[pool] = self._desk.derived.index.room(*pool)
-            if room.may_hold(spec.gpus):
+    def _may_fit(self, row: QueueRow, spec: Spec) -> bool:
+        if spec.skus:
+            return True
+        known, gpus = self._most, spec.gpus
+        for pool in self._pools.get(row) or self._pools_of(row, spec):
+            most = known.get(pool)
+            if most is None:
+                most = known[pool] = self._desk.derived.index.most(pool)
+            if gpus <= most:
                 return True
-        return spec.tier is Tier.SPOT
+        return spec.tier is _SPOT
 
-    def tries(self, mark: tuple[Lane, Shape], gang: Gang) -> _Tried:
-        """PoolKey a gang if it fits and delays nobody."""
-        found = None if gang.front else self._found.get(mark)
+    def tries(self, row: QueueRow, gang: Gang) -> _Tried:
+        """Place a gang if it fits and delays nobody."""
+        found = None if gang.front else self._found.get(row)
         if found is None:
-            found = self._judged(mark, gang)
+            found = self._judged(row, gang)
             if found is None:
-                self._promise(gang)
-                return _Tried.UNFIT
+                self.promise(gang)
+                return _UNFIT
             if not gang.front:
-                self._found[mark] = found
+                self._found[row] = found
         if away_s(gang.spec) > found.most_s:
-            return _Tried.HELD_BACK
+            return _HELD_BACK
         fit = found.fit or find(self._desk, gang)
         if not isinstance(fit, Fit):
-            self._promise(gang)
-            return _Tried.UNFIT
+            self.promise(gang)
+            return _UNFIT
         self._place(gang, fit)
-        return _Tried.PLACED
+        return _PLACED
 
-    def _judged(self, mark: tuple[Lane, Shape], gang: Gang) -> _Found | None:
+    def _judged(self, row: QueueRow, gang: Gang) -> _Found | None:
         """Where a gang would go, and how soon it has to be gone; None where it does not fit."""
-        if not self._may_fit(mark, gang.spec):
+        if not self._may_fit(row, gang.spec):
             return None
-        by_s = self._takes_too_much(mark, gang)
-        if by_s is not None:
-            return _Found(None, by_s)
+        promised = self._promised
+        if promised:
+            by_s = self._takes_too_much(row, gang)
+            if by_s is not None:
+                return _Found(None, by_s)
         fit = find(self._desk, gang)
-        return _Found(fit, self._most_s(gang, fit)) if isinstance(fit, Fit) else None
+        if not isinstance(fit, Fit):
+            return None
+        return _Found(fit, self._most_s(gang, fit) if promised else GONE - 1)
 
-    def _takes_too_much(self, mark: tuple[Lane, Shape], gang: Gang) -> int | None:
+    def _takes_too_much(self, row: QueueRow, gang: Gang) -> int | None:
         """How soon a gang of whole nodes has to be gone, where it would delay somebody wherever it went: a node that
         is wholly free now is so when the first is to start, and that needs more than this one would leave.
         """
         spec = gang.spec
         capacity = (spec.tranche, spec.sku)
         first = self._promised.get(capacity)
-        if first is None or first.apart or spec.tier is Tier.SPOT or gang.front:
+        if first is None or first.apart or spec.tier is _SPOT or gang.front or spec.skus:
             return None
-        then = self._rooms_then.get(capacity)
-        if then is None:
-            pools = promises.pools_of(self._desk, first.gang.spec)
-            if len(pools) > 1 or first.gang.spec.tier is Tier.SPOT:
+        known = self._rooms_then.get(capacity)
+        if known is None:
+            its_pools = promises.pools_of(self._desk, first.gang.spec)
+            if len(its_pools) > 1 or first.gang.spec.tier is _SPOT or first.gang.spec.skus:
                 return None
-            then = self._rooms_then[capacity] = first.then.room(*pools[0])
-        whole = spec.gpus // then.gpus_per_node
-        if not whole or then._replace(whole=max(0, then.whole - whole)).may_hold(first.gang.spec.gpus):
+            known = self._rooms_then[capacity] = (its_pools, first.then.room(*its_pools[0]))
+        pools, (gpus_per_node, whole_then, partial_then) = known
+        whole = spec.gpus // gpus_per_node
+        left = whole_then - whole if whole_then > whole else 0
+        if not whole or first.gang.spec.gpus <= left * gpus_per_node + partial_then:
             return None
-        if self._pools_of(mark, spec) != promises.pools_of(self._desk, first.gang.spec):
+        if self._pools_of(row, spec) != pools:
             return None
         left_s = self._left_s(first)
         others = (each for each in self._promised.values() if each is not None)
@@ -257,10 +305,10 @@ class _Turn:
         place(desk, gang, fit)
         promises.started(desk, desk.state.gangs[gang.spec.id])
         self._found.clear()
-        self._rooms.clear()
+        self._most.clear()
         self._rooms_then.clear()
 
-    def _promise(self, gang: Gang) -> None:
+    def promise(self, gang: Gang) -> None:
         """The first that does not fit is promised an instant, where there is one."""
         capacity = (gang.spec.tranche, gang.spec.sku)
         if capacity not in self._promised:
@@ -272,7 +320,7 @@ class _Turn:
 
     def _most_s(self, gang: Gang, fit: Fit) -> int:
         """How soon a gang has to be gone, its grace included, to delay nobody who is promised an instant."""
-        wiping_s = self._desk.state.policy.turnover_s if fit.lender else 0
+        wiping_s = wiped_for_s(self._desk.state.policy, gang.spec, fit.lender)
         most_s = GONE - 1
         for first in self._promised.values():
             if first is not None:
@@ -283,7 +331,8 @@ class _Turn:
 
     def _fits_beside(self, first: Promised, gang: Gang, fit: Fit) -> bool:
         """Whether the first fits when it is promised to though this gang is in its place."""
-        gpu_w = self._desk.supplied.skus[gang.spec.sku].gpu_w
+        got = substitutes.as_choice(gang.spec, fit.choice)
+        gpu_w = self._desk.supplied.skus[got.sku].gpu_w
         first.then.take(fit.runs, gpu_w)
         fits = promises.fits(self._desk, first.gang, first.then)
         first.then.release(fit.runs, gpu_w)

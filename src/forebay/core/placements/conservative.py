@@ -15,11 +15,13 @@ from bisect import bisect_left, bisect_right
 from typing import NamedTuple
 
 from forebay.core.ids import GangId, SkuId
+from forebay.core.placements import limits, substitutes
 from forebay.core.placements.ends import free_at
 from forebay.core.placements.gang import Gang, Run
 from forebay.core.placements.index import Index, each_node, gpus_of
 from forebay.core.placements.queue import away_s
 from forebay.core.placements.schedule import Desk, Fit, find, holding, place, turns_of
+from forebay.core.placements.turnover import wiped_for_s
 from forebay.core.units import SECOND_US
 
 
@@ -34,12 +36,11 @@ class Reservation(NamedTuple):
 
 
 def plan_all(desk: Desk) -> list[Reservation]:
-    """One pass over everybody who waits; who was not placed has the reservation that is returned, in order."""
-    plan = _Plan(desk)
-    queue, known = desk.derived.queue, desk.state.gangs
-    for lane in queue.lanes():
-        for entry in heapq.merge(*(queue.of_shape(lane, shape, known) for shape in queue.shapes(lane))):
-            plan.reserve(known[entry.gang])
+    """Passes over everybody who waits, until one places nobody; who waits on has the reservation that is returned, in
+    order. Who was placed stands where another might have been reserved a place, who then has it elsewhere: somebody
+    may start now who would have been in that one's way."""
+    while (plan := _Plan(desk)).reserve_all():
+        pass
     return plan.reserved
 
 
@@ -72,7 +73,7 @@ class _Steps:
 class _Plan:
     """Who is where, and when, as far as the plan is made."""
 
-    __slots__ = ("_desk", "_ends", "_steps", "_taken", "_turns", "_vacant", "reserved")
+    __slots__ = ("_desk", "_ends", "_limits", "_steps", "_taken", "_turns", "_vacant", "reserved")
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
@@ -82,6 +83,9 @@ class _Plan:
         self._steps: dict[SkuId, _Steps] = {}
         #: Instants at which something ends, or passes to another owner: nobody fits sooner who does not fit before.
         self._ends = {turn.at for turn in self._turns}
+        #: Changes of what levels may carry.
+        self._limits = limits.limit_changes(self._vacant, desk.supplied.curtailments, desk.at)
+        self._ends |= {step.at for step in self._limits}
         self.reserved: list[Reservation] = []
         for gang in holding(desk):
             self._vacant.release(gang.runs, desk.supplied.skus[gang.spec.sku].gpu_w)
@@ -94,8 +98,47 @@ class _Plan:
         self._ends.add(held.end)
         self._steps.setdefault(held.sku, _Steps()).add(held.start, held.end, gpus_of(held.runs))
 
-    def reserve(self, gang: Gang) -> None:
-        """Give a gang the earliest time and place, and place it where that is now."""
+    def reserve_all(self) -> bool:
+        """Over everybody who waits, in order. Whether somebody was placed.
+
+        Told at once where one counts to a cap: then who waits is another question.
+        """
+        placed = False
+        queue, known = self._desk.derived.queue, self._desk.state.gangs
+        for lane in queue.lanes():
+            for entry in heapq.merge(*(queue.of_shape(lane, shape, known) for shape in queue.shapes(lane))):
+                gang = known[entry.gang]
+                if self.reserve(gang):
+                    placed = True
+                    if queue.row(gang.spec).bound:
+                        return True
+        return placed
+
+    def reserve(self, gang: Gang) -> bool:
+        """Give a gang the earliest time and place, and place it where that is now: then this is true.
+
+        Of several kinds of rack it gets the one where it starts soonest, of those the one that it likes best.
+        """
+        desk, spec = self._desk, gang.spec
+        several = [gang._replace(spec=each) for each in substitutes.variants(spec)] or [gang]
+        found = [
+            (held.start, choice, held, fit)
+            for choice, each in enumerate(several)
+            if (first := self._earliest(each)) is not None
+            for held, fit in [first]
+        ]
+        if not found:
+            return False
+        at, choice, held, fit = min(found, key=lambda each: each[:2])
+        self._take(held)
+        if at == desk.at:
+            place(desk, gang, fit._replace(choice=choice))
+            return True
+        self.reserved.append(held)
+        return False
+
+    def _earliest(self, gang: Gang) -> tuple[Reservation, Fit] | None:
+        """The earliest time and place of a gang."""
         desk, spec = self._desk, gang.spec
         most = self._gpus(spec.sku) - spec.gpus
         steps = self._steps.setdefault(spec.sku, _Steps())
@@ -112,14 +155,9 @@ class _Plan:
                 continue
             fit = self._found(gang, vacant, at, at + away_us)
             if fit is not None:
-                wiping_us = desk.state.policy.turnover_s * SECOND_US if fit.lender else 0
-                held = Reservation(at, at + away_us + wiping_us, spec.id, spec.sku, fit.runs)
-                self._take(held)
-                if at == desk.at:
-                    place(desk, gang, fit)
-                else:
-                    self.reserved.append(held)
-                return
+                wiping_us = wiped_for_s(desk.state.policy, spec, fit.lender) * SECOND_US
+                return Reservation(at, at + away_us + wiping_us, spec.id, spec.sku, fit.runs), fit
+        return None
 
     def _gpus(self, sku: SkuId) -> int:
         extents = self._desk.derived.index.plant.extents
@@ -137,7 +175,14 @@ class _Plan:
                     gpu_w[node] = watts
         for node, mask in taken.items():
             vacant.take((Run(node, 1, mask),), gpu_w[node])
-        fit = find(self._desk, gang, index=vacant)
+        full_w = vacant.limit_w
+        if self._limits:
+            vacant.limit_w = limits.limits_at(full_w, self._limits, start)
+            vacant.short.clear()
+        fit = find(self._desk, gang, index=vacant, at=start)
+        if self._limits:
+            vacant.limit_w = full_w
+            vacant.short.clear()
         for node, mask in taken.items():
             vacant.release((Run(node, 1, mask),), gpu_w[node])
         return fit if isinstance(fit, Fit) else None

@@ -12,16 +12,21 @@ Derived, as the index is. Nothing is kept until somebody asks for the first time
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from forebay.core.ids import Event, GangId, SkuId, TrancheId
 from forebay.core.placements.gang import HOLDING, Gang, Phase, Policy, Run
 from forebay.core.placements.index import Index, PoolKey
-from forebay.core.placements.queue import Lane, Shape
+from forebay.core.placements.queue import QueueRow
+from forebay.core.placements.turnover import wiped_for_s
 from forebay.core.units import SECOND_US
 
+_RUNNING, _STOPPING = Phase.RUNNING, Phase.STOPPING
 #: Ends in one piece of the list: an insertion moves no more than that.
 CHUNK = 512
+#: So much may have happened to gangs since somebody asked: beyond it the ends are made again when somebody asks.
+TOUCHED_MAX = 1 << 18
 
 
 class End(NamedTuple):
@@ -44,15 +49,16 @@ def free_at(gang: Gang, policy: Policy) -> int:
     """When a gang's GPUs are free at the latest, wiped where they were lent."""
     if gang.returns_at:
         return gang.returns_at
-    away_s = gang.spec.grace_s + (policy.turnover_s if gang.lender else 0)
-    if gang.phase is Phase.STOPPING:
+    away_s = gang.spec.grace_s + wiped_for_s(policy, gang.spec, gang.lender)
+    if gang.phase is _STOPPING:
         return gang.stopping_at + away_s * SECOND_US
     return (gang.started_at or gang.placed_at) + (gang.spec.walltime_s + away_s) * SECOND_US
 
 
 def end_of(gang: Gang, policy: Policy, gpu_w: int) -> End | None:
     """The end that is expected of a gang; None where it holds nothing."""
-    if gang.phase not in HOLDING and not gang.returns_at:
+    phase = gang.phase
+    if phase is not _RUNNING and phase not in HOLDING and not gang.returns_at:
         return None
     return End(free_at(gang, policy), gang.spec.id, gang.runs, gpu_w)
 
@@ -85,7 +91,7 @@ class Ends:
         #: Whether nodes, power or owners changed: then an index as it will be is none any more.
         self.moved = True
         #: By lane and shape: the pools that it may be in.
-        self.pools: dict[tuple[Lane, Shape], list[PoolKey]] = {}
+        self.pools: dict[QueueRow, list[PoolKey]] = {}
         #: Whether there is power for everything, whatever runs: then numbers tell what fits.
         self.powered = False
         #: When nodes next change hands by what is signed.
@@ -97,6 +103,8 @@ class Ends:
         """Something happened to a gang, or somebody new waits."""
         if self.watched and (name := getattr(event, "gang", None)) is not None:
             self.touched[name] = None
+            if len(self.touched) > TOUCHED_MAX:
+                self.forget()
 
     def forget(self) -> None:
         """Every end may be another, or nobody needs them: they are made again when somebody asks."""
@@ -149,6 +157,11 @@ class Ends:
         del chunk[bisect_left(chunk, end)]
         if not chunk and len(self._chunks) > 1:
             del self._chunks[place]
+
+    def each(self) -> Iterator[End]:
+        """All of them, in order of time. Not to be gone on with once one was set."""
+        for chunk in self._chunks:
+            yield from chunk
 
     def after(self, at: int) -> list[End]:
         """All that end together, first after an instant."""

@@ -13,7 +13,21 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
-from forebay.core.ids import Command, Effect, Event, GangId, SiteId, SkuId, TenantId, TrancheId
+from forebay.core.ids import (
+    Command,
+    Effect,
+    Event,
+    GangId,
+    ProjectId,
+    SiteId,
+    SkuId,
+    TenantId,
+    TrancheId,
+    UserId,
+)
+from forebay.core.placements.chains import After, ArrayMember
+from forebay.core.placements.failing import Failing
+from forebay.core.placements.substitutes import RackChoice
 
 
 class Run(NamedTuple):
@@ -30,6 +44,8 @@ class Level(StrEnum):
     NODE = "node"
     RACK = "rack"
     ROW = "row"
+    #: Racks under one spine.
+    BLOCK = "block"
     HALL = "hall"
     SITE = "site"
 
@@ -106,6 +122,21 @@ class Spec:
     near: Level = Level.SITE
     #: Its GPUs come in parts of so many, each within one rack: a multiple of a node's GPUs; 0 for no parts.
     slice_gpus: int = 0
+    #: Gangs of its tenant that have to be over before it may start.
+    after: tuple[After, ...] = ()
+    #: Which gang of an array it is; None where it stands alone.
+    part: ArrayMember | None = None
+    #: Kinds of rack that it may run on, in order of preference, the first of which it asks for; empty for that only.
+    skus: tuple[RackChoice, ...] = ()
+    #: It is withdrawn where it has not started by then; 0 for no such date.
+    start_by: int = 0
+    #: The same where its limit of time does not end by then any more; 0 for no such date.
+    finish_by: int = 0
+    #: The project of its tenant that it counts to, and who asks, by an opaque id.
+    project: ProjectId = ProjectId("")
+    user: UserId = UserId("")
+    #: Its class among its tenant's gangs; "" for the one that the tenant's document names.
+    priority: str = ""
 
 
 # Effects: what the engine is to make true.
@@ -125,6 +156,8 @@ class RunGang(Effect):
     program: Program | None
     #: Sequence of the record that decided it; reports echo it as their cause.
     cause: int
+    #: Of a borrower: within how many seconds of a call its lender has its nodes back; 0 for one that does not borrow.
+    reclaim_s: int = 0
 
 
 @dataclass(slots=True)
@@ -168,6 +201,19 @@ class ReportGangEnded(Command):
     evidence: str = ""
 
 
+@dataclass(slots=True)
+class ReportGangProgress(Command):
+    """A gang got so far. Marks grow with its work: steps, checkpoints."""
+
+    gang: GangId
+    mark: int
+    #: 0 for the one that runs.
+    generation: int = 0
+    #: 0 for now.
+    effective_at: int = 0
+    source: str = ""
+
+
 # Commands people give.
 
 
@@ -181,8 +227,21 @@ class SubmitGang(Command):
 
 
 @dataclass(slots=True)
+class SubmitArray(Command):
+    """Run a gang like this for each index, named after the array and its index, when there is room for it."""
+
+    #: Its id is the array's.
+    spec: Spec
+    indices: tuple[int, ...]
+    #: So many of them may wait in the queue or hold GPUs at one time; 0 for all.
+    at_most: int = 0
+    #: Whether the very same array may be known already: then nothing changes. Else its name is taken.
+    again: bool = False
+
+
+@dataclass(slots=True)
 class CancelGang(Command):
-    """Stop this gang for good, or take it out of the queue."""
+    """Stop this gang for good, or take it out of the queue; or all gangs of this array."""
 
     gang: GangId
 
@@ -198,6 +257,16 @@ class GangSubmitted(Event):
 
 
 @dataclass(slots=True)
+class ArraySubmitted(Event):
+    """An array of gangs was taken in, each of which follows: at most so many are at work at once (0 for all)."""
+
+    array: GangId
+    tenant: TenantId
+    indices: tuple[int, ...]
+    at_most: int
+
+
+@dataclass(slots=True)
 class GangPlaced(Event):
     """A gang holds these GPUs from now on; the engine is to start this generation."""
 
@@ -206,6 +275,8 @@ class GangPlaced(Event):
     runs: tuple[Run, ...]
     #: Tranche whose idle capacity this is; "" when the capacity is its own claim's or the pool's.
     lender: TrancheId = TrancheId("")
+    #: Which of its kinds of rack it got, by place.
+    choice: int = 0
 
 
 @dataclass(slots=True)
@@ -267,6 +338,8 @@ class LoanReclaimed(Event):
     generation: int
     for_gang: GangId
     deadline_at: int
+    #: GPU-microseconds of work that it loses; 0 for one that was leaving anyway.
+    lost_gpu_us: int = 0
 
 
 @dataclass(slots=True)
@@ -284,6 +357,48 @@ class NodesReturned(Event):
 
     gang: GangId
     generation: int
+
+
+@dataclass(slots=True)
+class HostsHeld(Event):
+    """Nodes are kept for a gang that lost others, until it starts again: its own hosts, and spares."""
+
+    gang: GangId
+    generation: int
+    hosts: tuple[tuple[int, int], ...]
+    spares: tuple[tuple[int, int], ...]
+    until_at: int
+
+
+@dataclass(slots=True)
+class HostsReleased(Event):
+    """Nothing is kept for a gang any more."""
+
+    gang: GangId
+    generation: int
+    #: "placed", "over", "timeout", or what became of the nodes.
+    reason: str
+
+
+@dataclass(slots=True)
+class GangProgressed(Event):
+    """A generation got so far."""
+
+    gang: GangId
+    generation: int
+    mark: int
+    effective_at: int
+    source: str
+
+
+@dataclass(slots=True)
+class GangStuck(Event):
+    """A generation runs and has got nowhere since `since_at`."""
+
+    gang: GangId
+    generation: int
+    mark: int
+    since_at: int
 
 
 @dataclass(slots=True)
@@ -330,6 +445,25 @@ class Policy:
     order: Order = Order.OVERTAKE
     #: With `easy_depth`: how many are tried behind the first of a lane that does not start.
     depth: int = 100
+    #: What a start takes until the work goes on: who is called back loses that too, on all its GPUs, seconds.
+    restart_s: int = 60
+    #: To wipe a node between a borrower and its owner, and then to check it, on top of `turnover_s`, seconds.
+    scrub_s: int = 0
+    check_s: int = 0
+    #: Until an owner's load has ramped up on what returned: its reclaim deadline covers that too, seconds.
+    reclaim_ramp_s: int = 0
+    #: Whether nodes of the pool are wiped and checked too when work leaves them.
+    scrub_pool: bool = False
+    #: So many watts a minute may each feed take on; 0 for as many as its limit allows.
+    ramp_w_per_minute: int = 0
+    #: What is done about what fails.
+    failing: Failing = field(default_factory=Failing)
+    #: How fast use by projects is forgotten: half of it in so many seconds; 0 for no fair share.
+    half_life_s: int = 0
+    #: Between two instants at which use is weighed, seconds: `half_life_s` is a multiple of it.
+    weigh_s: int = 3600
+    #: Seconds of waiting that make up for one step of use.
+    age_s: int = 3600
 
 
 @dataclass(slots=True)
@@ -375,7 +509,8 @@ class Gang(NamedTuple):
     stopping_at: int = 0
     #: Failures that counted against `restarts_max`.
     failures: int = 0
-    #: Times its engine stopped it unasked, or did not start it in time: they count against `interruptions_max`.
+    #: Times its engine stopped it unasked, or did not start it in time, or it got nowhere: they count against
+    #: `interruptions_max`.
     interruptions: int = 0
     #: Why it is stopping, or why it last ended.
     reason: str = ""

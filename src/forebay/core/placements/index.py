@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from forebay.core import supply
-from forebay.core.ids import SiteId, SkuId
+from forebay.core.ids import LoopId, SiteId, SkuId
 from forebay.core.placements.gang import Level, Run
 
 #: The owner of nodes that no tranche holds.
@@ -35,13 +35,6 @@ class Vacancy(NamedTuple):
     whole: int
     #: The most GPUs that are free on one of the others.
     partial: int
-
-    def may_hold(self, gpus: int) -> bool:
-        """Whether so many GPUs fit, were they near enough to each other and were there power for them."""
-        if gpus <= self.gpus_per_node:
-            return self.whole > 0 or self.partial >= gpus
-        whole, rest = divmod(gpus, self.gpus_per_node)
-        return self.whole > whole or (self.whole == whole and self.partial >= rest)
 
 
 class Pool:
@@ -99,21 +92,23 @@ class Pool:
         if after:
             self.racks_by_whole[after] ^= bit
         self.whole += by
+        whole_in = self.whole_in
         for group in groups:
-            self.whole_in[group] = self.whole_in.get(group, 0) + by
+            whole_in[group] = whole_in.get(group, 0) + by
 
 
 class Extent:
     """The most GPUs of one SKU at one site that stand together, healthy or not, free or not."""
 
-    __slots__ = ("by_group", "hall", "rack", "roots", "row", "site")
+    __slots__ = ("block", "by_group", "hall", "rack", "roots", "row", "site")
 
     def __init__(self) -> None:
         self.site = 0
         self.hall = 0
         self.row = 0
+        self.block = 0
         self.rack = 0
-        #: Of each row and hall, by number.
+        #: Of each row, hall and block, by number.
         self.by_group: dict[int, int] = {}
         #: Electrical levels that nothing is above.
         self.roots: set[int] = set()
@@ -129,18 +124,26 @@ class Plant:
         "group_racks",
         "groups_at",
         "groups_of_rack",
+        "heat_levels",
+        "heat_w",
         "level_base_w",
         "level_limit_w",
         "level_name",
         "level_of_feed",
         "level_racks",
+        "levels_of_loop",
         "number_of_group",
         "pool_key",
+        "rack_above",
+        "rack_base_heat",
         "rack_first",
         "rack_gpu_w",
+        "rack_heat",
+        "rack_levels",
         "rack_nodes",
         "rack_of_node",
-        "rack_path", )  # fmt: skip
+        "rack_path",
+        "tails", )  # fmt: skip
 
     def __init__(self) -> None:
         self.rack_of_node: list[int] = []
@@ -153,6 +156,20 @@ class Plant:
         self.rack_gpu_w: list[int] = []
         #: Electrical levels above the nodes of a rack, the rack itself first.
         self.rack_path: list[tuple[int, ...]] = []
+        #: With those of its cooling loop behind the rack itself; and without the rack itself, where racks that hang
+        #: on the same share one tuple.
+        self.rack_levels: list[tuple[int, ...]] = []
+        self.rack_above: list[tuple[int, ...]] = []
+        self.tails: dict[tuple[int, ...], tuple[int, ...]] = {}
+        #: Levels of cooling loops that a rack gives heat to, with the watts of heat of one GPU at work.
+        self.rack_heat: dict[int, tuple[tuple[int, int], ...]] = {}
+        #: What it gives to the liquid and the air when no work runs.
+        self.rack_base_heat: dict[int, supply.Heat] = {}
+        #: The liquid and the air of each loop; and which of the two a level is (0, 1).
+        self.levels_of_loop: dict[LoopId, tuple[int, int]] = {}
+        self.heat_levels: dict[int, int] = {}
+        #: By level and SKU: watts of heat that one GPU at work gives to a loop.
+        self.heat_w: dict[tuple[int, SkuId], int] = {}
         #: (SKU, site) of a rack.
         self.pool_key: list[tuple[SkuId, SiteId]] = []
         self.level_of_feed: dict[str, int] = {}
@@ -227,7 +244,9 @@ class Exhausted:
 class Index:
     """Free GPUs by owner and shape, and the load of every electrical level."""
 
-    __slots__ = ("free", "load_w", "owner", "plant", "pool_of", "pools", "reserved_w", "short", "usable")
+    __slots__ = (
+        "free", "limit_w", "load_w", "owner", "plant", "pool_of", "pools", "reserved_w", "short", "usable",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.plant = Plant()
@@ -238,6 +257,8 @@ class Index:
         self.usable = bytearray()
         #: The pool of each node, by its key.
         self.pool_of: list[PoolKey] = []
+        #: What each level may carry now: less than its limit while it is curtailed.
+        self.limit_w: list[int] = []
         #: What each level carries.
         self.load_w: list[int] = []
         #: What each level must be able to carry on top of that: tranches' nodes below it may draw it at any time.
@@ -255,6 +276,7 @@ class Index:
         twin.owner = self.owner.copy()
         twin.usable = self.usable.copy()
         twin.pool_of = self.pool_of.copy()
+        twin.limit_w = self.limit_w.copy()
         twin.load_w = self.load_w.copy()
         twin.reserved_w = self.reserved_w.copy()
         twin.pools = {key: pool.copy() for key, pool in self.pools.items()}
@@ -272,6 +294,7 @@ class Index:
         plant.level_limit_w.append(limit_w)
         plant.level_racks.append(0)
         plant.level_base_w.append(0)
+        self.limit_w.append(limit_w)
         self.load_w.append(0)
         self.reserved_w.append(0)
         return len(plant.level_name) - 1
@@ -295,6 +318,8 @@ class Index:
             plant.level_racks[level] |= 1 << number
         self._add_base(levels, rack.base_w)
         plant.rack_path.append(levels)
+        plant.rack_levels.append(levels)
+        plant.rack_above.append(plant.tails.setdefault(above, above))
         plant.rack_first.append(rack.first_node)
         plant.rack_nodes.append(rack.nodes)
         plant.rack_gpu_w.append(sku.gpu_w)
@@ -313,13 +338,79 @@ class Index:
         self.pool_of += [self._pool(POOL, number)] * rack.nodes
         for node in range(rack.first_node, rack.first_node + rack.nodes):
             self._enter(node)
+        if rack.loop in plant.levels_of_loop:
+            self.hang(rack, sku)
+
+    # Cooling.
+
+    def add_loop(self, loop: supply.CoolingLoop) -> None:
+        """A cooling loop: a level for its liquid, and one for its air. Racks are hung on it one by one."""
+        plant = self.plant
+        found = tuple(
+            self._add_level(f"loop {loop.id} ({carrier})", limit_w)
+            for carrier, limit_w in (("liquid", loop.liquid_w), ("air", loop.air_w))
+        )
+        plant.levels_of_loop[loop.id] = found[0], found[1]
+        plant.heat_levels |= {level: kind for kind, level in enumerate(found)}
+
+    def hang(self, rack: supply.Rack, sku: supply.Sku) -> None:
+        """A rack hangs on its loop, or gives it other shares of its heat: what it gives now counts from here on."""
+        plant = self.plant
+        number = plant.rack_of_node[rack.first_node]
+        bit, path = 1 << number, plant.rack_path[number]
+        base = supply.heat_of(rack.base_w, sku.liquid_ppm)
+        each = supply.heat_of(sku.gpu_w, sku.liquid_ppm)
+        used = reserved = 0
+        for node in range(rack.first_node, rack.first_node + rack.nodes):
+            used += (plant.full_mask[node] & ~self.free[node]).bit_count()
+            reserved += self.free[node].bit_count() if self.owner[node] != POOL else 0
+        self._count_heat(number, used, reserved, -1)
+        found: list[tuple[int, int]] = []
+        for kind, level in enumerate(plant.levels_of_loop[rack.loop]):
+            more_w = base[kind] - plant.rack_base_heat.get(number, supply.Heat(0, 0))[kind]
+            plant.level_base_w[level] += more_w
+            self.load_w[level] += more_w
+            if each[kind]:
+                found.append((level, each[kind]))
+                plant.heat_w[level, rack.sku] = each[kind]
+                plant.level_racks[level] |= bit
+        plant.rack_base_heat[number] = base
+        plant.rack_heat[number] = tuple(found)
+        self._count_heat(number, used, reserved, 1)
+        above = (*(level for level, _ in found), *path[1:])
+        plant.rack_levels[number] = (path[0], *above)
+        plant.rack_above[number] = plant.tails.setdefault(above, above)
+        self.short.clear()
+
+    def _count_heat(self, rack: int, used: int, reserved: int, sign: int) -> None:
+        for level, heat_w in self.plant.rack_heat.get(rack, ()):
+            self.load_w[level] += sign * used * heat_w
+            self.reserved_w[level] += sign * reserved * heat_w
+
+    def level_of(self, level: supply.CurtailedLevel) -> int:
+        """The number of a level that has a name of its own."""
+        plant = self.plant
+        if level.carrier is supply.Carrier.FEED:
+            return plant.level_of_feed[level.name]
+        return plant.levels_of_loop[LoopId(level.name)][level.carrier is supply.Carrier.AIR]
+
+    def set_limit(self, level: int, limit_w: int) -> None:
+        """A level may carry so much from here on."""
+        self.limit_w[level] = limit_w
+        self.short.clear()
 
     def _groups(self, rack: supply.Rack) -> tuple[int, ...]:
-        """The row and the hall of a rack, by number. Where no row is named, a rack is a row of its own."""
+        """The row and the hall of a rack, by number, and its block where a spine is named.
+
+        Where no row is named, a rack is a row of its own; where no spine is, its row counts as its block.
+        """
         plant = self.plant
         row = f"{rack.hall}/{rack.row}" if rack.row else f"{rack.hall}//{rack.id}"
         found = []
-        for key in ((Level.ROW, row), (Level.HALL, str(rack.hall))):
+        keys = [(Level.ROW, row), (Level.HALL, str(rack.hall))]
+        if rack.spine:
+            keys.append((Level.BLOCK, f"{rack.hall}/{rack.spine}"))
+        for key in keys:
             number = plant.number_of_group.get(key)
             if number is None:
                 number = plant.number_of_group[key] = len(plant.group_racks)
@@ -327,6 +418,8 @@ class Index:
                 plant.group_racks.append(0)
                 plant.groups_at.setdefault((key[0], rack.site), []).append(number)
             found.append(number)
+        if not rack.spine and found[0] not in plant.groups_at.setdefault((Level.BLOCK, rack.site), []):
+            plant.groups_at[Level.BLOCK, rack.site].append(found[0])
         return tuple(found)
 
     def _extend(self, rack: supply.Rack, sku: supply.Sku, groups: tuple[int, ...], root: int) -> None:
@@ -336,7 +429,8 @@ class Index:
         extent.rack = max(extent.rack, gpus)
         for group in groups:
             extent.by_group[group] = extent.by_group.get(group, 0) + gpus
-        row, hall = groups
+        row, hall, *block = groups
+        extent.block = max(extent.block, extent.by_group[(*block, row)[0]])
         extent.row = max(extent.row, extent.by_group[row])
         extent.hall = max(extent.hall, extent.by_group[hall])
         extent.roots.add(root)
@@ -362,33 +456,29 @@ class Index:
                 self._move_run(node, count, mask, -gpu_w, False)
 
     def _move_run(self, first: int, count: int, mask: int, gpu_w: int, taken: bool) -> None:
-        """Neighbouring nodes are taken, or returned: rack by rack."""
-        plant, end = self.plant, first + count
+        """Neighbouring nodes are taken, or returned: rack by rack. Nodes of one rack move at once where they are
+        whole, usable and of one pool.
+        """
+        plant, free, end = self.plant, self.free, first + count
+        gpus = mask.bit_count()
         while first < end:
             rack = plant.rack_of_node[first]
-            here = min(end, plant.rack_first[rack] + plant.rack_nodes[rack]) - first
-            if not self._move_whole(rack, first, here, mask, gpu_w, taken):
+            begin = plant.rack_first[rack]
+            here = min(end, begin + plant.rack_nodes[rack]) - first
+            pool = self.pools[self.pool_of[first]]
+            nodes = ((1 << here) - 1) << (first - begin)
+            was, now = (pool.gpus_per_node, 0) if taken else (0, pool.gpus_per_node)
+            if mask == plant.full_mask[first] and pool.by_free[was].get(rack, 0) & nodes == nodes:
+                pool.leave(rack, nodes, was)
+                pool.enter(rack, nodes, now)
+                pool.whole_moves(rack, plant.groups_of_rack[rack], -here if taken else here)
+                free[first : first + here] = [0 if taken else mask] * here
+                self._draw(first, here * gpus * gpu_w)
+            else:
                 for node in range(first, first + here):
-                    free = self.free[node]
-                    self._set_free(node, free & ~mask if taken else free | mask)
-                    self._draw(node, mask.bit_count() * gpu_w)
+                    self._set_free(node, free[node] & ~mask if taken else free[node] | mask)
+                    self._draw(node, gpus * gpu_w)
             first += here
-
-    def _move_whole(self, rack: int, first: int, count: int, mask: int, gpu_w: int, taken: bool) -> bool:
-        """The same for nodes of one rack at once, where they are whole, usable and of one pool; else nothing."""
-        if mask != self.plant.full_mask[first]:
-            return False
-        pool = self.pools[self.pool_of[first]]
-        nodes = ((1 << count) - 1) << (first - self.plant.rack_first[rack])
-        was, now = (pool.gpus_per_node, 0) if taken else (0, pool.gpus_per_node)
-        if pool.by_free[was].get(rack, 0) & nodes != nodes:
-            return False
-        pool.leave(rack, nodes, was)
-        pool.enter(rack, nodes, now)
-        pool.whole_moves(rack, self.plant.groups_of_rack[rack], -count if taken else count)
-        self.free[first : first + count] = [0 if taken else mask] * count
-        self._draw(first, count * mask.bit_count() * gpu_w)
-        return True
 
     def set_usable(self, node: int, usable: bool) -> None:
         """A node may have new work, or may not; what runs on it stays counted."""
@@ -419,25 +509,44 @@ class Index:
         self.free[node] = mask
         if was == now or not self.usable[node]:
             return
-        pool, rack = self.pools[self.pool_of[node]], self.plant.rack_of_node[node]
-        bit = 1 << (node - self.plant.rack_first[rack])
-        pool.leave(rack, bit, was)
-        pool.enter(rack, bit, now)
+        plant, pool = self.plant, self.pools[self.pool_of[node]]
+        rack = plant.rack_of_node[node]
+        bit, by_free = 1 << (node - plant.rack_first[rack]), pool.by_free
+        # As `leave` and `enter` have it: written out, for this is what most placements come down to.
+        by_rack = by_free[was]
+        left = by_rack[rack] ^ bit
+        if left:
+            by_rack[rack] = left
+        else:
+            del by_rack[rack]
+            pool.racks_by_free[was] ^= 1 << rack
+        by_rack = by_free[now]
+        had = by_rack.get(rack)
+        if had:
+            by_rack[rack] = had | bit
+        else:
+            by_rack[rack] = bit
+            pool.racks_by_free[now] |= 1 << rack
         if was == pool.gpus_per_node:
-            pool.whole_moves(rack, self.plant.groups_of_rack[rack], -1)
+            pool.whole_moves(rack, plant.groups_of_rack[rack], -1)
         elif now == pool.gpus_per_node:
-            pool.whole_moves(rack, self.plant.groups_of_rack[rack], 1)
+            pool.whole_moves(rack, plant.groups_of_rack[rack], 1)
 
     def _draw(self, node: int, watts: int) -> None:
-        load_w = self.load_w
-        path = self.plant.rack_path[self.plant.rack_of_node[node]]
+        load_w, plant = self.load_w, self.plant
+        rack = plant.rack_of_node[node]
+        path = plant.rack_path[rack]
         for level in path:
             load_w[level] += watts
         if watts < 0 and self.short:
             self.short.forget(path)
-        if self.owner[node] != POOL:
+        owned = bool(self.owner[node])
+        if owned:
             for level in path:
                 self.reserved_w[level] -= watts
+        if plant.rack_heat:
+            gpus = watts // plant.rack_gpu_w[rack]
+            self._count_heat(rack, gpus, -gpus if owned else 0, 1)
 
     def _reserve(self, node: int, sign: int) -> None:
         """Reserve (1) or give up (-1) what the idle GPUs of a node may draw."""
@@ -446,6 +555,9 @@ class Index:
         path = self.plant.rack_path[rack]
         for level in path if watts else ():
             self.reserved_w[level] += watts
+        if plant_heat := self.plant.rack_heat:
+            for level, heat_w in plant_heat.get(rack, ()):
+                self.reserved_w[level] += sign * self.free[node].bit_count() * heat_w
         if watts < 0:
             self.short.forget(path)
 
@@ -478,6 +590,19 @@ class Index:
 
     # Questions.
 
+    def most(self, key: PoolKey) -> int:
+        """The most GPUs that one gang may find in a pool, were they near enough to each other and were there power
+        for them: its wholly free nodes, and the best of the others.
+        """
+        pool = self.pools.get(key)
+        if pool is None:
+            return 0
+        gpus_per_node = pool.gpus_per_node
+        for partial in range(gpus_per_node - 1, 0, -1):
+            if pool.racks_by_free[partial]:
+                return pool.whole * gpus_per_node + partial
+        return pool.whole * gpus_per_node
+
     def room(self, owner: str, sku: SkuId, site: SiteId) -> Vacancy:
         """What is free in a pool, in numbers."""
         pool = self.pools.get(PoolKey(owner, sku, site))
@@ -503,16 +628,22 @@ class Index:
 
     def headroom_w(self, level: int) -> int:
         """Watts that a level still has under its limit, reserved or not."""
-        return self.plant.level_limit_w[level] - self.load_w[level]
+        return self.limit_w[level] - self.load_w[level]
 
     def pool_draw(self, runs: Iterable[Run], gpu_w: int) -> dict[int, int]:
         """Watts that GPUs at work on nodes of the pool add to each level."""
-        drawn: dict[int, int] = {}
+        return self.draw(runs, gpu_w, POOL)
+
+    def draw(self, runs: Iterable[Run], gpu_w: int, owner: str | None = None) -> dict[int, int]:
+        """Watts that GPUs at work add to each level, where they are on nodes of an owner, or anywhere."""
+        plant, drawn = self.plant, dict[int, int]()
         for node, mask in each_node(runs):
-            for level in (
-                self.plant.rack_path[self.plant.rack_of_node[node]] if self.owner[node] == POOL else ()
-            ):
-                drawn[level] = drawn.get(level, 0) + mask.bit_count() * gpu_w
+            if owner is None or self.owner[node] == owner:
+                rack, gpus = plant.rack_of_node[node], mask.bit_count()
+                for level in plant.rack_path[rack]:
+                    drawn[level] = drawn.get(level, 0) + gpus * gpu_w
+                for level, heat_w in plant.rack_heat.get(rack, ()):
+                    drawn[level] = drawn.get(level, 0) + gpus * heat_w
         return drawn
 
 

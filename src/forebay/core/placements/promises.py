@@ -24,17 +24,20 @@ def bring_up_to_date(desk: Desk) -> None:
         ends.outlooks.clear()
         ends.pools.clear()
         ends.moved = False
-        ends.powered = _all_powered(desk.derived.index.plant)
+        ends.powered = _all_powered(desk.derived.index.plant) and not desk.supplied.curtailments
         turns = turns_of(desk)
         ends.turn_at = turns[0].at if turns else INSTANT_MAX
     if not ends.watched:
         found = [end_of(gang, desk.state.policy, _gpu_w(desk, gang)) for gang in holding(desk)]
         ends.watch([end for end in found if end is not None])
         return
+    if not ends.touched:
+        return
     changes = [change for name in ends.touched if (change := _change(desk, ends, name)) is not None]
     ends.touched.clear()
-    for outlook in ends.outlooks.values():
-        outlook.enter(changes)
+    if changes:
+        for outlook in ends.outlooks.values():
+            outlook.enter(changes)
 
 
 def _change(desk: Desk, ends: Ends, name: GangId) -> MovedEnd | None:
@@ -56,9 +59,12 @@ def started(desk: Desk, gang: Gang) -> None:
     end = end_of(gang, desk.state.policy, _gpu_w(desk, gang))
     assert end is not None, "what was placed holds GPUs"
     ends.set(gang.spec.id, end)
-    for outlook in ends.outlooks.values():
+    promised = desk.derived.promised
+    for capacity, outlook in ends.outlooks.items():
         outlook.add(end)
-    for first in desk.derived.promised.values():
+        # Whoever it was moved for has no promise yet in this pass: nobody asked whether this one leaves it its place.
+        outlook.changed |= capacity not in promised and end.at > outlook.at
+    for first in promised.values():
         # One of its own, beyond an instant at which nodes change hands.
         if first is not None and first.apart and end.at > first.at:
             first.then.take(end.runs, end.gpu_w)
@@ -66,14 +72,17 @@ def started(desk: Desk, gang: Gang) -> None:
 
 def promise_kept(desk: Desk, gang: Gang) -> Promised | None:
     """As `schedule.promise` says for the first that does not fit."""
+    if desk.supplied.curtailments or desk.state.ramps:
+        return promise(desk, gang)
     ends = desk.derived.ends
     if not ends.current:
         bring_up_to_date(desk)
-    capacity = (gang.spec.tranche, gang.spec.sku)
+    spec = gang.spec
+    capacity = (spec.tranche, spec.sku)
     outlook = ends.outlooks.get(capacity)
     if outlook is None:
         outlook = ends.outlooks[capacity] = Foresight(desk.derived.index)
-    if outlook.sought != gang or outlook.changed:
+    if outlook.changed or (outlook.sought is not gang and outlook.sought != gang):
         outlook.sought, outlook.changed = None, False
         if _seek(desk, gang, ends, outlook):
             outlook.sought = gang
@@ -85,29 +94,38 @@ def promise_kept(desk: Desk, gang: Gang) -> Promised | None:
 
 def _seek(desk: Desk, gang: Gang, ends: Ends, outlook: Foresight) -> bool:
     """Move an outlook to the first instant at which a gang fits; False where it never does."""
-    if not fits(desk, gang, outlook.index):
+    pools = pools_of(desk, gang.spec)
+    if not fits(desk, gang, outlook.index, pools):
         while following := ends.after(outlook.at):
             outlook.forward(following)
-            if fits(desk, gang, outlook.index):
+            if fits(desk, gang, outlook.index, pools):
                 return True
         return False
     while last := ends.until(outlook.at):
         outlook.back(last)
-        if not fits(desk, gang, outlook.index):
+        if not fits(desk, gang, outlook.index, pools):
             outlook.forward(last)
             return True
     raise AssertionError("a gang that fits as things are needs no promise")
 
 
-def fits(desk: Desk, gang: Gang, index: Index) -> bool:
-    """Whether a gang fits, by numbers where they tell."""
+def fits(desk: Desk, gang: Gang, index: Index, pools: list[PoolKey] | None = None) -> bool:
+    """Whether a gang fits, by numbers where they tell. `pools` are those that it may be in by its own right."""
     spec = gang.spec
-    if spec.tier is not Tier.SPOT:
-        held = any(index.room(*pool).may_hold(spec.gpus) for pool in pools_of(desk, spec))
-        near = spec.within is Level.SITE or spec.gpus <= desk.supplied.skus[spec.sku].gpus_per_node
-        if not held or (near and not spec.slice_gpus and desk.derived.ends.powered):
-            return held
+    if spec.tier is not _SPOT and not spec.skus:
+        for pool in pools or pools_of(desk, spec):
+            if spec.gpus <= index.most(pool):
+                break
+        else:
+            return False
+        near = spec.within is _SITE or spec.gpus <= desk.supplied.skus[spec.sku].gpus_per_node
+        if near and not spec.slice_gpus and desk.derived.ends.powered:
+            return True
     return isinstance(find(desk, gang, index=index), Fit)
+
+
+#: By names of their own: to read a member of an enum takes ten times as long.
+_SPOT, _SITE = Tier.SPOT, Level.SITE
 
 
 def pools_of(desk: Desk, spec: Spec) -> list[PoolKey]:
@@ -118,7 +136,9 @@ def pools_of(desk: Desk, spec: Spec) -> list[PoolKey]:
 
 
 def _all_powered(plant: Plant) -> bool:
-    """Whether no level can run out of power, whatever runs."""
+    """Whether no level can run out of power, whatever runs; not judged where there is heat to carry off as well."""
+    if plant.rack_heat:
+        return False
     need_w = plant.level_base_w.copy()
     for rack, path in enumerate(plant.rack_path):
         gpus = plant.rack_nodes[rack] * plant.full_mask[plant.rack_first[rack]].bit_count()

@@ -5,25 +5,43 @@ Who goes before whom is `ordering`'s.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import NamedTuple
 
 from forebay.core import claims, ids, supply
-from forebay.core.ids import Answer, GangId, NodeIndex, Refusal, SiteId, TrancheId
+from forebay.core.ids import Answer, GangId, NodeIndex, Refusal, SiteId, SkuId, TrancheId
+from forebay.core.placements import (
+    chains,
+    checkpoints,
+    deadlines,
+    hosts,
+    limits,
+    narrowing,
+    search,
+    stuck,
+    substitutes,
+    turnover,
+)  # fmt: skip
 from forebay.core.placements import gang as gangs
-from forebay.core.placements import search
 from forebay.core.placements import state as states
 from forebay.core.placements.ends import free_at
 from forebay.core.placements.gang import HOLDING, LEVELS, Ending, Gang, Level, Phase, Run, Spec, Tier
-from forebay.core.placements.index import POOL, Index, Plant, as_bits
-from forebay.core.placements.queue import TIER_RANK, Lane, Shape, shape_of
+from forebay.core.placements.index import POOL, Index, Plant
+from forebay.core.placements.projects import refuse_gang
+from forebay.core.placements.queue import TIER_RANK, Lane
+from forebay.core.placements.returning import expected_back
 from forebay.core.placements.search import Misfit, Want
+from forebay.core.placements.sheddings import Shed, grace_s
 from forebay.core.supply import Emit
 from forebay.core.timeline import Due
 from forebay.core.units import SECOND_US, counted
 
+#: By names of their own: to read a member of an enum takes ten times as long.
+_COMPLETED, _RUNNING, _DEDICATED, _SPOT = Ending.COMPLETED, Phase.RUNNING, Tier.DEDICATED, Tier.SPOT
+#: What follows a completion: its reason, whether it goes back to the queue, and after how many seconds.
+_COMPLETED_SO = (Ending.COMPLETED.value, False, 0)
 WALLTIME_S_MAX = 366 * 24 * 3600
 GRACE_S_MAX = 24 * 3600
 
@@ -45,30 +63,61 @@ class Fit(NamedTuple):
 
     runs: tuple[Run, ...]
     lender: TrancheId
+    #: Which of its kinds of rack these are.
+    choice: int = 0
 
 
 # Asked by people.
 
 
 def submit(desk: Desk, spec: Spec, made_id: GangId) -> Answer | Refusal:
-    """Take a gang in. Refuses, in this order: bad_id, duplicate_id, unknown_sku, bad_quantity, bad_shape, bad_tier,
-    no_contract, unknown_tranche, tranche_over, sku_not_promised, unknown_site, never_fits.
+    """Take a gang in. Refuses, in this order: bad_choice, bad_id, duplicate_id, unknown_sku, bad_quantity, bad_shape,
+    bad_tier, no_contract, unknown_tranche, tranche_over, sku_not_promised, unknown_site, deadline_passed,
+    what `projects.refuse_gang` does,
+    dependency_cycle, unknown_gang, dependency_failed, never_fits.
     """
     if not spec.id:
         spec = replace(spec, id=made_id)
-    no = _refuse_spec(desk, spec) or _refuse_claim(desk, spec) or never_fits(desk, spec)
-    no = no or _slices_never_fit(desk, spec)
+    spec = resolved(desk, spec)
+    no = refuse(desk, spec)
     if no is not None:
         return no
     desk.emit(gangs.GangSubmitted(spec))
     return {"gang": spec.id}
 
 
+def refuse(desk: Desk, spec: Spec, names: Collection[GangId] = ()) -> Refusal | None:
+    """Why a gang cannot be taken in, as `submit` says; `names` are those of the array that it stands for."""
+    no = substitutes.refuse_choices(spec) if spec.skus else None
+    if no is None and len(spec.skus) > 1:
+        # The first kind is looked at last, and told of where none will do.
+        others = [refuse(desk, each, names) for each in substitutes.variants(spec)][1:]
+        no = next((each for each in others if each is not None and each.code != "never_fits"), None)
+        if no is None and not all(others):
+            return _but_never_fits(refuse(desk, replace(spec, skus=()), names))
+    no = no or _refuse_spec(desk, spec) or _refuse_claim(desk, spec) or _refuse_project(desk, spec)
+    if no is None and (spec.start_by or spec.finish_by):
+        no = deadlines.refuse_deadlines(spec, desk.at)
+    if no is None and spec.after:
+        no = chains.refuse_after(desk.state.chains, desk.state.gangs, spec, names)
+    return no or never_fits(desk, spec) or _slices_never_fit(desk, spec)
+
+
+def _but_never_fits(no: Refusal | None) -> Refusal | None:
+    return None if no is None or no.code == "never_fits" else no
+
+
+def resolved(desk: Desk, spec: Spec) -> Spec:
+    """A dedicated gang as one of its tranche's kind, where it takes several."""
+    tranche = desk.claimed.tranches.get(spec.tranche) if spec.skus and spec.tranche else None
+    return spec if tranche is None else substitutes.as_of_tranche(spec, tranche.plan.sku)
+
+
 def _refuse_spec(desk: Desk, spec: Spec) -> Refusal | None:
     no = ids.refuse_name(spec.id, "id")
     if no is not None:
         return no
-    if spec.id in desk.state.gangs:
+    if spec.id in desk.state.gangs or spec.id in desk.state.chains.arrays:
         return Refusal("duplicate_id", f"gang {spec.id} exists already", "id")
     if spec.sku not in desk.supplied.skus:
         return Refusal("unknown_sku", f"SKU {spec.sku} is not in the catalogue", "sku")
@@ -85,10 +134,10 @@ def _refuse_spec(desk: Desk, spec: Spec) -> Refusal | None:
     ):
         if not 0 <= value <= most:
             return Refusal("bad_quantity", f"{name} is {value}; from 0 to {most} is meant", name)
-    return _refuse_shape(spec, desk.supplied.skus[spec.sku].gpus_per_node)
+    return refuse_shape(spec, desk.supplied.skus[spec.sku].gpus_per_node)
 
 
-def _refuse_shape(spec: Spec, gpus_per_node: int) -> Refusal | None:
+def refuse_shape(spec: Spec, gpus_per_node: int) -> Refusal | None:
     """A wish for nearness is nearer than what is required; slices are whole nodes, and make up the gang."""
     near, within = LEVELS.index(spec.near), LEVELS.index(spec.within)
     if near > within and spec.near is not Level.SITE:
@@ -139,6 +188,12 @@ def _refuse_claim(desk: Desk, spec: Spec) -> Refusal | None:
     return None
 
 
+def _refuse_project(desk: Desk, spec: Spec) -> Refusal | None:
+    divisions = desk.derived.held.divisions
+    no = ids.refuse_name(spec.user, "user") if spec.user else None
+    return no or (refuse_gang(divisions, spec) if divisions or spec.project or spec.priority else None)
+
+
 def never_fits(desk: Desk, spec: Spec) -> Refusal | None:
     """Whether no state of this plant could hold the gang: with the level and the number that rule it out. What is yet
     to come to a tranche counts as far as it is known: by its number and the shape of its racks.
@@ -181,6 +236,7 @@ def _most(
         Level.NODE: ("a node", sku.gpus_per_node),
         Level.RACK: ("a rack", max((extent.rack for extent in extents), default=0)),
         Level.ROW: ("a row", max((extent.row for extent in extents), default=0)),
+        Level.BLOCK: ("a block", max((extent.block for extent in extents), default=0)),
         Level.HALL: ("a hall", max((extent.hall for extent in extents), default=0)),
         Level.SITE: (where, max((extent.site for extent in extents), default=0)),
     }[within]
@@ -204,8 +260,10 @@ def _slices_never_fit(desk: Desk, spec: Spec) -> Refusal | None:
     for rack, key in enumerate(plant.pool_key):
         if key[0] == spec.sku and key[1] in sites:
             slices = plant.rack_nodes[rack] * sku.gpus_per_node // spec.slice_gpus
-            row, hall = plant.groups_of_rack[rack]
-            group = {Level.ROW: row, Level.HALL: hall, Level.SITE: -1}.get(spec.within, -2 - rack)
+            row, hall, *block = plant.groups_of_rack[rack]
+            group = {Level.ROW: row, Level.BLOCK: (*block, row)[0], Level.HALL: hall, Level.SITE: -1}.get(
+                spec.within, -2 - rack
+            )
             room[key[1], group] = room.get((key[1], group), 0) + slices
     most, count = max(room.values(), default=0), spec.gpus // spec.slice_gpus
     comes = owner is not None and claims.nodes_bound(owner) < claims.nodes_promised(owner.plan, desk.supplied)
@@ -243,32 +301,6 @@ def cancel(desk: Desk, name: GangId) -> Answer | Refusal:
     return {"gang": name, "phase": desk.state.gangs[name].phase}
 
 
-def apply_policy(desk: Desk, policy: gangs.Policy) -> Answer | Refusal:
-    """Put a policy in force. Refuses: bad_quantity, policy_version."""
-    if policy == desk.state.policy:
-        return {"version": policy.version, "changed": False}
-    seconds = (
-        policy.overtake_s,
-        policy.backoff_s,
-        policy.backoff_s_max,
-        policy.turnover_s,
-        policy.start_timeout_s,
-    )
-    if not all(0 <= value <= WALLTIME_S_MAX for value in seconds) or policy.start_timeout_s == 0:
-        return Refusal("bad_quantity", "a policy's times are seconds from 0 to a year", "policy")
-    if not 0 <= policy.interruptions_max <= 10**6:
-        text = f"interruptions_max is {policy.interruptions_max}; from 0 to {10**6} is meant"
-        return Refusal("bad_quantity", text, "policy")
-    if not 1 <= policy.depth <= 10**6:
-        return Refusal("bad_quantity", f"depth is {policy.depth}; from 1 to {10**6} is meant", "policy")
-    if policy.version <= desk.state.policy.version:
-        return Refusal(
-            "policy_version", f"policy version {desk.state.policy.version} is in force already", "version"
-        )
-    desk.emit(gangs.PolicyApplied(policy))
-    return {"version": policy.version, "changed": True}
-
-
 # Reported by the engine.
 
 
@@ -290,16 +322,33 @@ def report_ended(desk: Desk, report: gangs.ReportGangEnded) -> Answer | Refusal:
     if isinstance(gang, Refusal):
         return gang
     since = min(max(report.effective_at, gang.started_at or gang.placed_at), desk.at)
-    reason, again, pause_s = _afterwards(desk, gang, report.ending)
-    turnover_s = desk.state.policy.turnover_s if gang.lender else 0
+    ending = report.ending
+    reason, again, pause_s = _COMPLETED_SO if ending is _COMPLETED else _afterwards(desk, gang, ending)
     desk.emit(
         gangs.GangEnded(
             report.gang, report.generation, report.ending, since, report.source, reason, again,
             not_before=desk.at + pause_s * SECOND_US if again and pause_s else 0,
-            returns_at=desk.at + turnover_s * SECOND_US if turnover_s else 0,
+            returns_at=turnover.returns_at(desk.state.policy, gang, desk.at),
             rank=report.rank, exit_status=report.exit_status, evidence=report.evidence,
         )
     )  # fmt: skip
+    return {"gang": report.gang, "changed": True}
+
+
+def report_checkpoint(desk: Desk, report: checkpoints.ReportCheckpoint) -> Answer | Refusal:
+    """What a gang did before an instant is kept. Refuses: unknown_gang, stale_generation, not_started. News that is
+    older than what is known changes nothing.
+    """
+    gang = _current(desk, report.gang, report.generation)
+    if isinstance(gang, Refusal):
+        return gang
+    if not gang.started_at:
+        return Refusal("not_started", f"gang {report.gang} has not started yet", "gang")
+    since = min(max(report.effective_at, gang.started_at), desk.at)
+    known = desk.state.lending.checkpoints.get(report.gang)
+    if known is not None and known.generation == report.generation and known.at >= since:
+        return {"gang": report.gang, "changed": False}
+    desk.emit(checkpoints.GangCheckpointed(report.gang, report.generation, since, report.source))
     return {"gang": report.gang, "changed": True}
 
 
@@ -308,7 +357,8 @@ def _current(desk: Desk, name: GangId, generation: int) -> Gang | Refusal:
     gang = desk.state.gangs.get(name)
     if gang is None:
         return Refusal("unknown_gang", f"there is no gang {name}", "gang")
-    if gang.generation != generation or gang.phase not in HOLDING:
+    phase = gang.phase
+    if gang.generation != generation or (phase is not _RUNNING and phase not in HOLDING):
         return Refusal(
             "stale_generation", f"gang {name} is {gang.phase}, at generation {gang.generation}", "generation"
         )
@@ -339,12 +389,23 @@ def _pause_s(policy: gangs.Policy, before: int) -> int:
 # What follows from supply and claims.
 
 
-def clear_nodes(desk: Desk, nodes: set[NodeIndex], reason: str) -> None:
-    """Whatever holds GPUs on these nodes is to stop, and to start again elsewhere."""
+def clear_nodes(desk: Desk, nodes: set[NodeIndex], reason: str) -> list[GangId]:
+    """Whatever holds GPUs on these nodes is to stop, and to start again elsewhere; nothing is kept on them. Tells who
+    is to stop now."""
+    stopped = []
+    if desk.state.holds:
+        hosts.let_go(floor_of(desk), hosts.touching(desk.state, nodes), reason)
     for name in states.holders(desk.derived, nodes):
         gang = desk.state.gangs[name]
         if gang.phase is not Phase.STOPPING:
             desk.emit(gangs.GangStopping(name, gang.generation, reason, again=True))
+            stopped.append(name)
+    return stopped
+
+
+def floor_of(desk: Desk) -> hosts.Floor:
+    """What a decision about hosts reads."""
+    return hosts.Floor(desk.state, desk.derived, desk.supplied, desk.claimed, desk.emit, desk.at)
 
 
 def take_over(desk: Desk, runs: Iterable[tuple[int, int]]) -> None:
@@ -357,6 +418,7 @@ def _shed(desk: Desk) -> None:
     """Work on the pool that draws what a tranche may draw now goes back to the queue: spot first, and of each tier
     the latest placed, as far as it takes."""
     index = desk.derived.index
+    # By what levels are built for: curtailments are shed by an order of their own.
     over_w = {
         level: index.load_w[level] + index.reserved_w[level] - limit_w
         for level, limit_w in enumerate(index.plant.level_limit_w)
@@ -414,6 +476,7 @@ def _nodes(runs: Iterable[tuple[int, int]]) -> set[NodeIndex]:
 
 def wake(desk: Desk, due: Due) -> None:
     """Something fell due for a gang."""
+    desk.derived.dues.pop()
     gang = desk.state.gangs[GangId(due.about)]
     match due.what:
         case "start":
@@ -423,6 +486,12 @@ def wake(desk: Desk, due: Due) -> None:
             desk.emit(gangs.GangStopping(gang.spec.id, gang.generation, "walltime", again=False))
         case "reclaim":
             desk.emit(gangs.ReclaimOverdue(gang.lender, gang.spec.id, gang.generation))
+        case "deadline":
+            desk.emit(gangs.GangWithdrawn(gang.spec.id, deadlines.DEADLINE_PASSED))
+        case "hold":
+            hosts.let_go(floor_of(desk), [gang.spec.id], "timeout")
+        case "stuck":
+            stuck.flag(desk.state, gang, desk.emit)
         case "return":
             desk.emit(gangs.NodesReturned(gang.spec.id, gang.generation))
         case _:
@@ -435,35 +504,87 @@ def wake(desk: Desk, due: Due) -> None:
 
 def place(desk: Desk, gang: Gang, fit: Fit) -> None:
     """It is to run there."""
-    desk.emit(gangs.GangPlaced(gang.spec.id, gang.generation + 1, fit.runs, fit.lender))
+    desk.emit(gangs.GangPlaced(gang.spec.id, gang.generation + 1, fit.runs, fit.lender, fit.choice))
 
 
-def find(desk: Desk, gang: Gang, *, pool_barred: bool = False, index: Index | None = None) -> Fit | Misfit:
-    """Where a gang fits now. The misfit is that of the first place it may be: its own claim, or the pool."""
-    index = index or desk.derived.index
+def find(
+    desk: Desk,
+    gang: Gang,
+    *,
+    pool_barred: bool = False,
+    index: Index | None = None,
+    at: int | None = None,
+    barred: Collection[SkuId] = (),
+) -> Fit | Misfit:
+    """Where a gang fits now. The misfit is that of the first place it may be: its own claim, or the pool.
+
+    In another index, what is to come and ramps count only where it is said when that is: `at`. Of one that takes
+    several kinds of rack, `barred` are those for which others come before it.
+    """
+    if index is None:
+        index, at = desk.derived.index, desk.at
+    locate: narrowing.Locate = search.locate
+    if at is not None and (desk.supplied.curtailments or desk.state.ramps):
+        locate = narrowing.locator(desk, gang, at)
+    hold = desk.state.holds.get(gang.spec.id) if desk.state.holds else None
+    if hold is None:
+        return _find_on(desk, gang, index, gang.runs if gang.front else (), pool_barred, locate, barred)
+    hidden = hosts.open_up(index, desk.supplied, hold)
+    found = _find_on(desk, gang, index, hosts.preferred(index, gang, hold), False, locate)
+    hosts.shut(index, hidden)
+    return found
+
+
+def _find_on(
+    desk: Desk,
+    gang: Gang,
+    index: Index,
+    prefer: tuple[Run, ...],
+    pool_barred: bool,
+    locate: narrowing.Locate,
+    barred: Collection[SkuId] = (),
+) -> Fit | Misfit:
     spec = gang.spec
-    prefer = gang.runs if gang.front else ()
+    if spec.skus:
+        return _find_any(desk, gang, index, prefer, locate, barred)
     gpu_w = desk.supplied.skus[spec.sku].gpu_w
-    if spec.tier is Tier.DEDICATED:
+    if spec.tier is _DEDICATED:
         tranche = desk.claimed.tranches[spec.tranche]
         want = want_of(spec, spec.tranche, tranche.plan.site, gpu_w)
-        found = search.locate(index, want, prefer)
+        found = locate(index, want, prefer)
         return found if isinstance(found, Misfit) else Fit(found, TrancheId(""))
     misfit = Misfit("queue", "", 0, spec.gpus) if pool_barred else None
     for site in () if pool_barred else sites_for(desk, spec):
-        found = search.locate(index, want_of(spec, POOL, site, gpu_w), prefer)
+        found = locate(index, want_of(spec, POOL, site, gpu_w), prefer)
         if not isinstance(found, Misfit):
             return Fit(found, TrancheId(""))
         misfit = misfit or found
-    if spec.tier is Tier.SPOT:
+    if spec.tier is _SPOT:
         for lender in lenders(desk, spec):
             plan = desk.claimed.tranches[lender].plan
-            found = search.locate(
-                index, Want(lender, spec.sku, plan.site, spec.gpus, spec.within, gpu_w), prefer
-            )
+            found = locate(index, Want(lender, spec.sku, plan.site, spec.gpus, spec.within, gpu_w), prefer)
             if not isinstance(found, Misfit):
                 return Fit(found, lender)
     return misfit or Misfit("gpus", f"{spec.sku}", 0, spec.gpus)
+
+
+def _find_any(
+    desk: Desk,
+    gang: Gang,
+    index: Index,
+    prefer: tuple[Run, ...],
+    locate: narrowing.Locate,
+    barred: Collection[SkuId],
+) -> Fit | Misfit:
+    """The same for a gang that takes several kinds of rack: the first that has room."""
+    misfit: Misfit | None = None
+    for choice, spec in enumerate(substitutes.variants(gang.spec)):
+        found = _find_on(desk, gang._replace(spec=spec), index, prefer, spec.sku in barred, locate)
+        if isinstance(found, Fit):
+            return found._replace(choice=choice)
+        misfit = misfit or found
+    assert misfit is not None, "who takes several kinds takes one"
+    return misfit
 
 
 def want_of(spec: Spec, owner: str, site: SiteId, gpu_w: int) -> Want:
@@ -478,7 +599,7 @@ def sites_for(desk: Desk, spec: Spec) -> list[SiteId]:
 
 def lenders(desk: Desk, spec: Spec) -> list[TrancheId]:
     """Tranches that may lend to this gang now: lending is agreed, nobody of their own waits, the borrower's grace
-    with wiping and checking fits in the reclaim deadline, and what it pays is in the owner's currency."""
+    with wiping, checking and the ramp fits in the reclaim deadline, and what it pays is in the owner's currency."""
     queue, known = desk.derived.queue, desk.state.gangs
     return [name for name in may_lend(desk, spec) if not queue.heads(Lane(Tier.DEDICATED, name), known)]
 
@@ -489,7 +610,7 @@ def may_lend(desk: Desk, spec: Spec) -> list[TrancheId]:
     # Where spot was withdrawn, what was taken in before goes on.
     borrower = borrower or claims.contract_of_use(desk.claimed, spec.tenant, desk.at, spot=True)
     assert borrower is not None, "a gang on spot is taken in by a contract"
-    away_s = spec.grace_s + desk.state.policy.turnover_s
+    away_s = turnover.away(spec, desk.state.policy).total_s
     found = []
     for name, tranche in desk.claimed.tranches.items():
         lending = tranche.plan.lending
@@ -505,76 +626,12 @@ def may_lend(desk: Desk, spec: Spec) -> list[TrancheId]:
     return found
 
 
-def reclaim(desk: Desk) -> None:
-    """Take lent capacity back for tranches' own gangs that wait, so that each starts within the reclaim deadline.
-
-    After all else is placed, for that draws power too. Once more after each round: with more leaving, who is first
-    may be given other nodes than those left for it.
-    """
-    for tranche in sorted(desk.derived.lent):
-        while _call_back(desk, tranche):
-            pass
-
-
-def _call_back(desk: Desk, name: TrancheId) -> bool:
-    """One round, over those who wait in their order: first what is leaving anyway, then the latest placed loans, as
-    few as make room (lost work is least with the latest). Whether any was called back.
-    """
-    lane = Lane(Tier.DEDICATED, name)
-    loans = [desk.state.gangs[gang] for gang in sorted(desk.derived.lent[name])]
-    staying = sorted(
-        (loan for loan in loans if loan.phase in (Phase.PLACED, Phase.RUNNING)),
-        key=lambda loan: loan.placed_seq,
-    )
-    waiting = sorted(desk.derived.queue.waiting(lane, desk.state.gangs))
-    lending = claims.lending_at(desk.claimed.tranches[name], desk.at)
-    assert lending is not None, "a tranche that does not lend has no borrowers"
-    leaving = [loan for loan in loans if loan.phase is Phase.STOPPING or loan.returns_at]
-    if not waiting or not (staying or any(loan.reclaim_at == 0 for loan in leaving)):
-        return False
-    deadline_at = desk.at + lending.reclaim_deadline_s * SECOND_US
-    scratch = desk.derived.index.copy()
-    gpu_w = desk.supplied.skus[desk.claimed.tranches[name].plan.sku].gpu_w
-    for loan in leaving:
-        scratch.release(loan.runs, gpu_w)
-    called = False
-    hopeless: set[Shape] = set()
-    for entry in waiting:
-        gang = desk.state.gangs[entry.gang]
-        if shape_of(gang.spec) in hopeless:
-            continue
-        victims: list[Gang] = []
-        found = find(desk, gang, index=scratch)
-        while isinstance(found, Misfit) and len(victims) < len(staying):
-            victims.append(staying[-1 - len(victims)])
-            scratch.release(victims[-1].runs, gpu_w)
-            found = find(desk, gang, index=scratch)
-        needed = as_bits(found.runs) if isinstance(found, Fit) else 0
-        for loan in leaving:
-            # It leaves for another reason: from now on the owner's deadline runs as well.
-            if desk.state.gangs[loan.spec.id].reclaim_at == 0 and as_bits(loan.runs) & needed:
-                desk.emit(gangs.LoanReclaimed(name, loan.spec.id, loan.generation, gang.spec.id, deadline_at))
-                called = True
-        for victim in victims:
-            if as_bits(victim.runs) & needed:
-                staying.remove(victim)
-                left, generation = victim.spec.id, victim.generation
-                desk.emit(gangs.LoanReclaimed(name, left, generation, gang.spec.id, deadline_at))
-                desk.emit(gangs.GangStopping(left, generation, "reclaim", again=True))
-                called = True
-            else:
-                scratch.take(victim.runs, gpu_w)
-        if isinstance(found, Fit):
-            scratch.take(found.runs, gpu_w)
-        else:
-            hopeless.add(shape_of(gang.spec))
-    return called
-
-
 # Effects, and questions.
 
 
-def effect_of(gang: Gang, seq: int) -> gangs.RunGang | gangs.StopGang:
+def effect_of(
+    gang: Gang, seq: int, shed: Mapping[GangId, Shed], tranches: Mapping[TrancheId, claims.Tranche]
+) -> gangs.RunGang | gangs.StopGang:
     """What the engine is to make true about a gang that holds GPUs."""
     spec = gang.spec
     if gang.phase is not Phase.STOPPING:
@@ -587,33 +644,52 @@ def effect_of(gang: Gang, seq: int) -> gangs.RunGang | gangs.StopGang:
             gang.generation - gang.generation_before - 1,
             spec.program,
             gang.placed_seq,
+            _reclaim_s(tranches[gang.lender]) if gang.lender else 0,
         )
-    return gangs.StopGang(spec.id, gang.generation, spec.grace_s, gang.reason, seq)
+    grace = grace_s(shed, spec.id, spec.grace_s)
+    return gangs.StopGang(spec.id, gang.generation, grace, gang.reason, seq)
 
 
-def promise(desk: Desk, gang: Gang) -> states.Promised | None:
-    """By when a pending gang fits, if everything runs to its limit of time, terms begin and end as signed, and
-    nothing else starts; None when even then it does not (it waits for repair, or for power)."""
+def _reclaim_s(lender: claims.Tranche) -> int:
+    """Within how many seconds of a call a lender has its nodes back."""
+    lending = lender.plan.lending
+    return 0 if lending is None else lending.reclaim_deadline_s
+
+
+def promise(desk: Desk, gang: Gang, back: Iterable[tuple[int, NodeIndex]] = ()) -> states.Promised | None:
+    """By when a pending gang fits, if everything runs to its limit of time, terms begin and end as signed, nodes come
+    `back` when they are expected, and nothing else starts; None when even then it does not (it waits for repair, or
+    for power)."""
     scratch = desk.derived.index.copy()
-    steps: list[tuple[int, int, int, Turn | Gang]] = [
-        (turn.at, 0, place, turn) for place, turn in enumerate(turns_of(desk))
+    changes: list[Turn | limits.LimitStep] = [*turns_of(desk), *narrowing.changes_ahead(desk, gang)]
+    steps: list[tuple[int, int, int, Turn | limits.LimitStep | Gang | NodeIndex]] = [
+        (change.at, 0, place, change) for place, change in enumerate(changes)
     ]
+    steps += [(at, 2, node, node) for at, node in back]
     steps += [(free_at(other, desk.state.policy), 1, other.order, other) for other in holding(desk)]
     steps.sort(key=lambda step: step[:3])
     for (at, _, _, step), following in zip_longest(steps, steps[1:]):
         if isinstance(step, Turn):
             scratch.set_owner(step.runs, step.owner)
+        elif isinstance(step, limits.LimitStep):
+            scratch.set_limit(step.level, scratch.limit_w[step.level] if step.limit_w < 0 else step.limit_w)
+        elif isinstance(step, int):
+            scratch.set_usable(step, True)
         else:
             scratch.release(step.runs, desk.supplied.skus[step.spec.sku].gpu_w)
         # Looked at when all that happens at one instant has happened.
-        if (following is None or following[0] > at) and isinstance(find(desk, gang, index=scratch), Fit):
-            return states.Promised(gang, max(at, desk.at), scratch)
+        then = max(at, desk.at)
+        if following is not None and following[0] <= at:
+            continue
+        if isinstance(find(desk, gang, index=scratch, at=then), Fit):
+            return states.Promised(gang, then, scratch)
     return None
 
 
 def expected_start(desk: Desk, gang: Gang) -> int | None:
-    """By when a pending gang fits, as `promise` says; None when it says none."""
-    found = promise(desk, gang)
+    """By when a pending gang fits, as `promise` says, with nodes back when their tickets say; None when it says
+    none."""
+    found = promise(desk, gang, expected_back(desk.supplied, desk.at))
     return None if found is None else found.at
 
 
@@ -630,6 +706,7 @@ def too_small_until(desk: Desk, gang: Gang) -> TooSmall | None:
     nothing ran there and every node were well. None where it could, or where no end of a term helps.
     """
     spec, scratch = gang.spec, desk.derived.index.copy()
+    scratch.limit_w = scratch.plant.level_limit_w.copy()
     for other in holding(desk):
         scratch.release(other.runs, desk.supplied.skus[other.spec.sku].gpu_w)
     for node in sorted({*desk.supplied.failed, *desk.supplied.cordoned}):

@@ -6,8 +6,9 @@ level without room takes all racks under it out of the search at once, so that e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 from forebay.core.ids import SiteId, SkuId
@@ -36,15 +37,19 @@ class Misfit(NamedTuple):
     """Why a shape does not fit now: the binding constraint with its numbers."""
 
     #: "gpus" (free GPUs), "nodes" (wholly free nodes near enough to each other), "slices" (racks' room for one, near
-    #: enough to each other), "power" (what `level` has left after the nodes before, and what the next one draws).
+    #: enough to each other), "power" (what `level` has left after the nodes before, and what the next one draws),
+    #: "cooling" (the same of a loop, in watts of heat).
     constraint: str
     level: str
     have: int
     need: int
 
 
-def locate(index: Index, want: Want, prefer: Iterable[Run] = ()) -> tuple[Run, ...] | Misfit:
-    """Where this shape fits now: runs of nodes, or the constraint that binds.
+def locate(
+    index: Index, want: Want, prefer: Iterable[Run] = (), limit_w: Sequence[int] | None = None
+) -> tuple[Run, ...] | Misfit:
+    """Where this shape fits now: runs of nodes, or the constraint that binds. `limit_w` is what each level may carry
+    where that is another for who asks.
 
     Best fit, ties to the lowest node: a small gang goes to the node with the fewest free GPUs that hold it; a large
     one takes wholly free nodes, in the rack with the fewest that hold it, else over as few racks as can be, its
@@ -55,20 +60,52 @@ def locate(index: Index, want: Want, prefer: Iterable[Run] = ()) -> tuple[Run, .
     finds as many as there can be. Where a remainder would fit beside another choice of whole nodes, that choice has
     a node that this one left free, with power for it (the exchange property), and it fits there. What is reserved
     for tranches only lowers the limits that work on the pool sees: they form the same tree.
+
+    Where racks of one feed hang on several cooling loops and those of one loop on several feeds, the limits form no
+    tree. What is found then fits all the same; a large gang may be told to wait though another choice would fit.
     """
-    pool = index.pools.get(PoolKey(want.owner, want.sku, want.site))
+    owner, sku, site, gpus, _, gpu_w, _, _ = want
+    pool = index.pools.get(PoolKey(owner, sku, site))
     if pool is None or not any(pool.by_free):
-        return Misfit("gpus", f"{want.sku} at {want.site}", 0, want.gpus)
+        return Misfit("gpus", f"{sku} at {site}", 0, gpus)
+    heat = index.plant.rack_heat
+    if gpus <= pool.gpus_per_node and not prefer and not index.short and limit_w is None and not heat:
+        node = _first_node(index, pool, gpus, gpus * gpu_w, owner == POOL)
+        if node is not None:
+            return (node,)
     preferred = _by_rack(index, prefer) if prefer else {}
-    found = _find(_Search(index, pool, want, index.short), want, preferred)
+    kind = _HeatSearch if heat else Seeking
+    if limit_w is not None:
+        return _find(kind(index, pool, want, None, limit_w), want, preferred)
+    found = _find(kind(index, pool, want, index.short), want, preferred)
     if isinstance(found, Misfit) and index.short:
         # What is known to be short was passed over: looked at again, so that what is told does not depend on that.
-        return _find(_Search(index, pool, want, None), want, preferred)
+        return _find(kind(index, pool, want, None), want, preferred)
     return found
 
 
-def _find(search: _Search, want: Want, preferred: dict[int, int]) -> tuple[Run, ...] | Misfit:
-    if LEVELS.index(want.near) < LEVELS.index(want.within):
+def _first_node(index: Index, pool: Pool, gpus: int, watts: int, keeps: bool) -> Run | None:
+    """A run for a gang of one node, as a search would choose it: the first that it comes to, if that has power. Most
+    work is of this kind, and there is power for it. `keeps`: what is reserved must be left alone.
+    """
+    by_racks = pool.racks_by_free
+    for free in range(gpus, pool.gpus_per_node + 1):
+        racks = by_racks[free]
+        if racks:
+            rack = (racks & -racks).bit_length() - 1
+            plant, limit_w, load_w, kept_w = index.plant, index.limit_w, index.load_w, index.reserved_w
+            for level in plant.rack_path[rack]:
+                room_w = limit_w[level] - load_w[level]
+                if room_w < watts or (keeps and room_w - kept_w[level] < watts):
+                    return None
+            nodes = pool.by_free[free][rack]
+            node = plant.rack_first[rack] + (nodes & -nodes).bit_length() - 1
+            return _run((node, 1, lowest_bits(index.free[node], gpus)))
+    return None
+
+
+def _find(search: Seeking, want: Want, preferred: dict[int, int]) -> tuple[Run, ...] | Misfit:
+    if want.near is not want.within and LEVELS.index(want.near) < LEVELS.index(want.within):
         nearer = _find_within(search, want._replace(within=want.near), preferred)
         if not isinstance(nearer, Misfit):
             return nearer
@@ -77,7 +114,7 @@ def _find(search: _Search, want: Want, preferred: dict[int, int]) -> tuple[Run, 
     return _find_within(search, want, preferred)
 
 
-def _find_within(search: _Search, want: Want, preferred: dict[int, int]) -> tuple[Run, ...] | Misfit:
+def _find_within(search: Seeking, want: Want, preferred: dict[int, int]) -> tuple[Run, ...] | Misfit:
     pool = search.pool
     if want.gpus <= pool.gpus_per_node:
         if search.one_node(want.gpus, -1, preferred):
@@ -108,7 +145,7 @@ def _find_within(search: _Search, want: Want, preferred: dict[int, int]) -> tupl
 
 
 def _find_slices(
-    search: _Search, want: Want, scopes: list[_Scope], preferred: dict[int, int]
+    search: Seeking, want: Want, scopes: list[_Scope], preferred: dict[int, int]
 ) -> tuple[Run, ...] | Misfit:
     """The same for slices: in each scope as many are chosen as can be, rack by rack. That finds them if they are
     there, for all slices draw the same, so that they form a laminar matroid too.
@@ -184,21 +221,32 @@ class _Above:
 
 #: More nodes than there are.
 _MANY = 1 << 40
-#: Answers of `_Search._in_rack` that are no level.
+#: Answers of `Seeking._in_rack` that are no level.
 _FITS, _LACKS_NODES = -1, -2
 
 
-class _Search:
+class Seeking:
     """Nodes chosen so far, the watts they add to each level, and the first level that had too few."""
 
     __slots__ = (
-        "added_w", "blocked", "gpu_w", "index", "kept_w", "partial", "pool", "short", "whole", "whole_count",
+        "added_w", "blocked", "gpu_w", "index", "kept_w", "limit_w", "partial", "pool", "short", "sku",
+        "whole", "whole_count",
     )  # fmt: skip
 
-    def __init__(self, index: Index, pool: Pool, want: Want, short: Exhausted | None) -> None:
+    def __init__(
+        self,
+        index: Index,
+        pool: Pool,
+        want: Want,
+        short: Exhausted | None,
+        limit_w: Sequence[int] | None = None,
+    ) -> None:
         self.index = index
+        #: What each level may carry.
+        self.limit_w = index.limit_w if limit_w is None else limit_w
         self.pool = pool
         self.gpu_w = want.gpu_w
+        self.sku = want.sku
         #: By level, what this search must leave alone; None where it is for who it is reserved for.
         self.kept_w = index.reserved_w if want.owner == POOL else None
         #: Rack -> its nodes that are taken whole, as bits; and how many nodes that are.
@@ -221,15 +269,14 @@ class _Search:
 
     def room_w(self, level: int) -> int:
         """Watts that a level can still take."""
-        index = self.index
-        room_w = index.plant.level_limit_w[level] - index.load_w[level] - self.added_w.get(level, 0)
+        room_w = self.limit_w[level] - self.index.load_w[level] - self.added_w.get(level, 0)
         return room_w if self.kept_w is None else room_w - self.kept_w[level]
 
     def bearable(self, rack: int, count: int, watts: int) -> tuple[int, int]:
         """How many of `count` nodes of so many watts each a rack can bear, and the lowest level that bears no more
         (-1 where none is in the way).
         """
-        return self._bearable(self.index.plant.rack_path[rack], count, watts)
+        return self._bearable(self.index.plant.rack_levels[rack], count, watts)
 
     def _bearable(self, levels: Sequence[int], count: int, watts: int) -> tuple[int, int]:
         stops = -1
@@ -242,14 +289,14 @@ class _Search:
     def _settle(self, above: _Above, watts: int) -> None:
         """What was chosen below some feeds is drawn from them."""
         if above.chosen:
-            for level in above.feeds:
-                self.added_w[level] = self.added_w.get(level, 0) + above.chosen * watts
+            self._add(above.feeds, above.chosen * watts)
             above.chosen = 0
 
     def note(self, level: int, watts: int) -> None:
         """A level has too little for the next node."""
         if self.blocked is None:
-            self.blocked = Misfit("power", self.index.plant.level_name[level], self.room_w(level), watts)
+            room_w = max(0, self.room_w(level))
+            self.blocked = Misfit("power", self.index.plant.level_name[level], room_w, watts)
         if self.short is not None and level not in self.added_w:
             self.short.add(level, self.kept_w is not None, watts)
 
@@ -343,7 +390,7 @@ class _Search:
                 return True
             some = pool.racks_by_whole[whole]
             if some:
-                racks = self._from(some & racks, count, racks, None)
+                racks = self._from_even(some & racks, whole, count, racks)
         return self.whole_count == count
 
     def room_for_slices(self, nodes: int, racks: int) -> int:
@@ -383,7 +430,7 @@ class _Search:
                 first = lowest_bits(free & prefer.get(rack, 0), borne * nodes)
                 self.whole[rack] = first | lowest_bits(free & ~first, borne * nodes - first.bit_count())
                 count -= borne
-                self._settle(_Above(plant.rack_path[rack], chosen=borne), watts)
+                self._settle(_Above(plant.rack_levels[rack], chosen=borne), watts)
             if borne < wanted:
                 self.note(level, watts)
                 barred |= plant.level_racks[level]
@@ -396,6 +443,48 @@ class _Search:
                 found &= racks
                 return found & -found
         return 0
+
+    def _from_even(self, some: int, whole: int, count: int, racks: int) -> int:
+        """The same as `_from`, for racks that have `whole` wholly free nodes each. As long as racks and the feeds
+        above them bear all of these, they are taken without a further look.
+        """
+        index, plant, by_rack = self.index, self.index.plant, self.pool.by_free[-1]
+        watts = self.pool.gpus_per_node * self.gpu_w
+        need_w, left, seen = whole * watts, count - self.whole_count, 0
+        limit_w, load_w, kept_w, paths = self.limit_w, index.load_w, self.kept_w, plant.rack_path
+        chosen, added_w = self.whole, self.added_w
+        #: The feeds above, what they can still take, and what was chosen below them.
+        feeds: Sequence[int] = (-1,)
+        feeds_w = drawn_w = 0
+        for rack in bits(self.powered(some, watts)):
+            path = paths[rack]
+            own = path[0]
+            if path[1] != feeds[0]:
+                if drawn_w:
+                    self._add(feeds, drawn_w)
+                feeds, drawn_w = path[1:], 0
+                feeds_w = min([
+                    limit_w[level] - load_w[level] - added_w.get(level, 0) - (kept_w[level] if kept_w else 0)
+                    for level in feeds
+                ])  # fmt: skip
+            room_w = limit_w[own] - load_w[own] - (kept_w[own] if kept_w else 0)
+            if left < whole or room_w < need_w or feeds_w < need_w or rack in chosen:
+                break
+            chosen[rack] = by_rack[rack]
+            added_w[own] = need_w
+            drawn_w += need_w
+            feeds_w -= need_w
+            left -= whole
+            seen = rack + 1
+        if drawn_w:
+            self._add(feeds, drawn_w)
+        self.whole_count = count - left
+        rest = some >> seen << seen
+        return self._from(rest, count, racks, None) if left and rest else racks
+
+    def _add(self, levels: Sequence[int], watts: int) -> None:
+        for level in levels:
+            self.added_w[level] = self.added_w.get(level, 0) + watts
 
     def _from(self, some: int, count: int, racks: int, only: dict[int, int] | None) -> int:
         """Choose from `some` racks until `count` nodes are chosen; returns the racks that are still worth a look."""
@@ -415,11 +504,11 @@ class _Search:
                 nodes &= only[rack]
             have = nodes.bit_count()
             wanted = min(count - self.whole_count, have)
-            path = plant.rack_path[rack]
-            if path[1] != above.feeds[0]:
+            feeds = plant.rack_above[rack]
+            if feeds is not above.feeds:
                 self._settle(above, watts)
-                above = _Above(path[1:], *self._bearable(path[1:], _MANY, watts))
-            own, borne, level = path[0], wanted, -1
+                above = _Above(feeds, *self._bearable(feeds, _MANY, watts))
+            own, borne, level = plant.rack_path[rack][0], wanted, -1
             if self.room_w(own) < wanted * watts:
                 borne, level = self._bearable((own,), wanted, watts)
             if above.bears < borne:
@@ -445,15 +534,15 @@ class _Search:
 
     def runs(self) -> tuple[Run, ...]:
         """The nodes that were chosen, in order."""
-        plant = self.index.plant
         full = (1 << self.pool.gpus_per_node) - 1
         if self.partial is not None and not self.whole:
             return (Run(self.partial[0], 1, self.partial[1]),)
         made: list[Run] = []
+        rack_first = self.index.plant.rack_first
         #: The run that may go on: its first node, and the one after its last.
         begin = end = 0
         for rack in sorted(self.whole):
-            nodes, node = self.whole[rack], plant.rack_first[rack]
+            nodes, node = self.whole[rack], rack_first[rack]
             while nodes:
                 if not nodes & 1:
                     gap = (nodes & -nodes).bit_length() - 1
@@ -462,7 +551,7 @@ class _Search:
                 count = (nodes + 1 & ~nodes).bit_length() - 1
                 if node != end:
                     if begin != end:
-                        made.append(Run(begin, end - begin, full))
+                        made.append(_run((begin, end - begin, full)))
                     begin = node
                 node += count
                 end = node
@@ -474,6 +563,37 @@ class _Search:
         return tuple(made)
 
 
+class _HeatSearch(Seeking):
+    """The same where racks give heat to cooling loops. A level of a loop is looked at in watts that GPUs draw: as
+    many as give the heat that it has room for.
+    """
+
+    __slots__ = ()
+
+    def room_w(self, level: int) -> int:
+        """Watts of work that a level can still take."""
+        if level not in self.index.plant.heat_levels:
+            return Seeking.room_w(self, level)
+        room_w = self.limit_w[level] - self.index.load_w[level] - (self.kept_w[level] if self.kept_w else 0)
+        return room_w // self.index.plant.heat_w[level, self.sku] * self.gpu_w - self.added_w.get(level, 0)
+
+    def _from_even(self, some: int, whole: int, count: int, racks: int) -> int:
+        return self._from(some, count, racks, None)
+
+    def note(self, level: int, watts: int) -> None:
+        """A loop has too little for the next node: told in watts of heat. Other kinds of racks give less of it."""
+        if level not in self.index.plant.heat_levels:
+            Seeking.note(self, level, watts)
+        elif self.blocked is None:
+            heat_w = self.index.plant.heat_w[level, self.sku]
+            room_w, need_w = max(0, self.room_w(level)) // self.gpu_w * heat_w, watts // self.gpu_w * heat_w
+            self.blocked = Misfit("cooling", self.index.plant.level_name[level], room_w, need_w)
+
+
+#: A run from its fields.
+_run: Callable[[tuple[int, int, int]], Run] = partial(tuple.__new__, Run)
+
+
 def _racks(by_rack: Iterable[int]) -> int:
     racks = 0
     for rack in by_rack:
@@ -483,8 +603,10 @@ def _racks(by_rack: Iterable[int]) -> int:
 
 def lowest_bits(mask: int, count: int) -> int:
     """The `count` lowest one-bits of a mask, or all where it has fewer."""
-    taken = 0
-    for _ in range(min(count, mask.bit_count())):
+    has, taken = mask.bit_count(), 0
+    if count >= has:
+        return mask
+    for _ in range(count):
         low = mask & -mask
         taken |= low
         mask ^= low

@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, get_args
+from functools import partial
+from typing import Any, NamedTuple, get_args
 
 from forebay.core import claims, supply
-from forebay.core.ids import Event, GangId, NodeIndex, SiteId, SkuId, TrancheId
+from forebay.core.ids import Event, FeedId, GangId, NodeIndex, SiteId, SkuId, TrancheId
+from forebay.core.placements import (
+    chains,
+    deadlines,
+    keeping,
+    lending,
+    limits,
+    occupancy,
+    ramps,
+    sheddings,
+    substitutes,
+)
 from forebay.core.placements import gang as gangs
+from forebay.core.placements import sharing as shares
+from forebay.core.placements.borrowers import Borrowed
+from forebay.core.placements.checkpoints import GangCheckpointed
 from forebay.core.placements.ends import Ends
 from forebay.core.placements.gang import HOLDING, Ending, Gang, Phase, Policy, Tier
-from forebay.core.placements.index import POOL, Index, each_node
+from forebay.core.placements.index import POOL, Index
+from forebay.core.placements.projects import PlaceTaken
 from forebay.core.placements.queue import Queue
+from forebay.core.placements.sheddings import CURTAILED, GangShed, Shed, Shedding, SheddingEvent
+from forebay.core.supply import CurtailedLevel
 from forebay.core.timeline import Due, Dues
 from forebay.core.units import SECOND_US
 
@@ -27,13 +45,34 @@ class State:
     #: Last generation of names that were used before, the latest `SPENT_MAX` of them: an engine that still knows such
     #: a name must not take the new gang for the old one.
     spent: dict[GangId, int] = field(default_factory=dict)
+    #: What is kept for gangs that lost nodes.
+    holds: dict[GangId, keeping.HeldHosts] = field(default_factory=dict)
+    #: How far the gangs got that report it.
+    progress: dict[GangId, keeping.GangProgress] = field(default_factory=dict)
+    chains: chains.Chains = field(default_factory=chains.Chains)
+    #: What is kept of loans, and of who was evicted.
+    lending: lending.Records = field(default_factory=lending.Records)
+    #: Levels that carry more than they may, for a fact made it so.
+    sheddings: dict[CurtailedLevel, Shedding] = field(default_factory=dict)
+    #: Gangs that were stopped for that, and not placed since.
+    shed: dict[GangId, Shed] = field(default_factory=dict)
+    #: Feeds that took on load, and when all of that is paid off by their ramp.
+    ramps: dict[FeedId, int] = field(default_factory=dict)
+
+    #: Projects of tenants, and what was used of what they share.
+    sharing: shares.Sharing = field(default_factory=shares.Sharing)
 
     def fork(self) -> State:
         """A copy whose containers are its own."""
-        return State(self.gangs.copy(), self.policy, self.spent.copy())
+        return State(
+            self.gangs.copy(), self.policy, self.spent.copy(), self.holds.copy(), self.progress.copy(),
+            self.chains.fork(), self.lending.copy(), self.sheddings.copy(), self.shed.copy(), self.ramps.copy(),
+            self.sharing.fork(),
+        )  # fmt: skip
 
 
 NO_TRANCHE = TrancheId("")
+NO_SITE = SiteId("")
 #: By names of their own: to read a member of an enum takes ten times as long, and these are read with every event.
 _PENDING, _PLACED, _RUNNING, _STOPPING, _ENDED = Phase
 
@@ -49,22 +88,34 @@ GangEvent = (
     | gangs.ReclaimOverdue
     | gangs.NodesReturned
     | gangs.PolicyApplied
+    | GangShed
+    | PlaceTaken
+    | gangs.HostsHeld
+    | gangs.HostsReleased
+    | gangs.GangProgressed
+    | gangs.GangStuck
+    | gangs.ArraySubmitted
+    | GangCheckpointed
 )
-EVENTS: tuple[type[GangEvent], ...] = get_args(GangEvent)
+EVENTS: tuple[type[Event], ...] = (*get_args(GangEvent), *get_args(SheddingEvent))
 
 
 class Held:
     """Who holds GPUs of each node. Derived, and kept up in a fold too: news of a node asks for it."""
 
-    __slots__ = ("gangs", "on_node", "wiped")
+    __slots__ = ("divisions", "gangs", "on_node", "settled", "wiped")
 
     def __init__(self) -> None:
+        #: How tenants divide what they may use.
+        self.divisions: shares.Divisions = {}
         #: Gangs that hold GPUs, in order of placement.
         self.gangs: dict[GangId, None] = {}
-        #: Node -> gangs that run on it, or are to.
-        self.on_node: dict[int, tuple[GangId, ...]] = {}
+        #: Gangs that run on a node, or are to.
+        self.on_node = occupancy.OnNode()
         #: Gangs that left nodes which are still being wiped.
         self.wiped: set[GangId] = set()
+        #: Gangs whose conditions were decided, or whose turn came, since the last pass.
+        self.settled: dict[GangId, None] = {}
 
 
 class Promised(NamedTuple):
@@ -94,7 +145,8 @@ class Derived:
     """
 
     __slots__ = (
-        "arrivals", "backoff", "dues", "ends", "held", "index", "lent", "most", "promised", "queue", "stirred",
+        "arrivals", "backoff", "borrowed", "bounds", "dues", "ends", "held", "held_back", "index", "kept", "lent",
+        "most", "promised", "queue", "stirred",
     )  # fmt: skip
 
     def __init__(self, held: Held) -> None:
@@ -106,23 +158,33 @@ class Derived:
         self.held = held
         #: Tranche -> gangs that hold capacity it lent, those included whose nodes are still being wiped.
         self.lent: dict[TrancheId, set[GangId]] = {}
+        #: The same with what each would lose; kept up once an owner wanted something back.
+        self.borrowed = Borrowed()
+        #: Whether somebody fitted in the pass that goes on, and would have taken what was called back for another.
+        self.held_back = False
         #: By SKU, level and sites: what could hold a gang of the pool at most. Kept until supply changes.
         self.most: dict[tuple[SkuId, gangs.Level, tuple[SiteId, ...]], Most] = {}
         #: By capacity (a tranche, or "" for the pool) and SKU: whom backfill must not delay; None where it may.
         self.promised: dict[tuple[TrancheId, SkuId], Promised | None] = {}
         #: Gangs that wait out a pause before they may be placed again.
         self.backoff: set[GangId] = set()
+        #: Node -> the gang that it is kept for.
+        self.kept: dict[int, GangId] = {}
         #: Whether capacity was freed since the last pass, and who arrived.
         self.stirred = False
         self.arrivals: list[GangId] = []
+        #: What narrows the limits of levels beyond what holds for everybody.
+        self.bounds = limits.Bounds()
 
 
 def derive_held(state: State) -> Held:
     """Who holds GPUs of each node, in order of submission."""
     held = Held()
+    held.divisions = shares.divisions_of(state.sharing)
     for gang in sorted(state.gangs.values(), key=lambda gang: gang.order):
         if gang.phase in HOLDING:
-            _enter_nodes(held, gang)
+            held.gangs[gang.spec.id] = None
+            held.on_node.add(gang.spec.id, gang.runs)
         elif gang.returns_at:
             held.wiped.add(gang.spec.id)
     return held
@@ -131,13 +193,20 @@ def derive_held(state: State) -> Held:
 def derive(state: State, supplied: supply.State, claimed: claims.State, held: Held) -> Derived:
     """Make the derived state from what is recorded."""
     derived = Derived(held)
+    # Before this nobody decided: whoever was settled meanwhile is found in the state.
+    held.settled.clear()
+    derived.queue = _queue_of(derived, state)
     index = derived.index
     for feed in supplied.feeds.values():
         index.add_feed(feed)
         index.add_base_load(supply.feed_path(supplied, feed.id), feed.base_w)
+    for loop in supplied.loops.values():
+        index.add_loop(loop)
     for rack_id in supplied.rack_order:
         rack = supplied.racks[rack_id]
         index.add_rack(rack, supplied.skus[rack.sku], supply.feed_path(supplied, rack.feed))
+    derived.bounds.curtailed = [each.level for each in supplied.curtailments.values()]
+    limits.brought_to(index, supplied, derived.bounds.curtailed)
     for tranche in claimed.tranches.values():
         if tranche.standing is claims.Standing.LIVE:
             index.set_owner(tranche.runs, tranche.plan.id)
@@ -149,184 +218,405 @@ def derive(state: State, supplied: supply.State, claimed: claims.State, held: He
         if gang.phase in HOLDING or gang.returns_at:
             index.take(gang.runs, supplied.skus[gang.spec.sku].gpu_w)
         if gang.phase is _PENDING:
-            _enqueue(derived, gang)
+            _enqueue(derived, state, gang)
         _push_dues(derived, gang, state.policy)
+    for name in state.progress:
+        keeping.push_stuck(derived, state, state.gangs[name])
+    for name in state.holds:
+        keeping.keep_from_all(derived, name, state.holds[name])
     derived.stirred = True
     return derived
 
 
-# What an event records.
+# What an event records, by kind. Written out, for `_replace` takes longer than everything else here.
 
 
-def apply(state: State, held: Held, supplied: supply.State, event: GangEvent, at: int, seq: int) -> None:
-    """Record one event of this stage."""
-    if isinstance(event, gangs.GangSubmitted):
-        before = state.spent.pop(event.spec.id, 0)
-        state.gangs[event.spec.id] = Gang(
-            event.spec, _PENDING, seq, at, before, (), NO_TRANCHE, 0, 0, 0, 0, 0, 0, "", False, False, 0, 0, 0,
-            0, before,
-        )  # fmt: skip
-        return
-    if isinstance(event, gangs.PolicyApplied):
-        state.policy = event.policy
-        return
-    was = state.gangs[event.gang]
-    match event:
-        case gangs.GangPlaced():
-            now = _placed(supplied, was, event, at, seq)
-            _enter_nodes(held, now)
-        case gangs.GangEnded():
-            now = _ended(was, event, at)
-            _leave_nodes(held, was)
-            if event.returns_at:
-                held.wiped.add(event.gang)
-        case gangs.GangStarted():
-            now = _started(was, event)
-        case gangs.GangStopping():
-            now = was._replace(
-                phase=_STOPPING,
-                stopping_at=was.stopping_at or at,
-                reason=event.reason,
-                again=event.again,
-            )
-        case gangs.GangWithdrawn():
-            now = was._replace(phase=_ENDED, reason=event.reason, ended_at=at, again=False)
-        case gangs.LoanReclaimed():
-            now = was._replace(reclaim_at=event.deadline_at)
-        case gangs.ReclaimOverdue():
-            now = was._replace(reclaim_at=-1)
-        case _:
-            assert isinstance(event, gangs.NodesReturned)
-            now = was._replace(returns_at=0, reclaim_at=0)
-            held.wiped.discard(event.gang)
-    state.gangs[event.gang] = now
+#: A gang from its fields, all of them, in order.
+_gang: Callable[[tuple[Any, ...]], Gang] = partial(tuple.__new__, Gang)
 
 
-# Written out: `_replace` takes longer than everything else here.
+def _record_submitted(
+    state: State, held: Held, supplied: supply.State, event: gangs.GangSubmitted, at: int, seq: int
+) -> None:
+    spec = event.spec
+    before = state.spent.pop(spec.id, 0) if state.spent else 0
+    state.gangs[spec.id] = _gang((
+        spec, _PENDING, seq, at, before, (), NO_TRANCHE, 0, 0, 0, 0, 0, 0, "", False, False, 0, 0, 0,
+        0, before, NO_SITE, "",
+    ))  # fmt: skip
+    if spec.project:
+        shares.note_submitted(state.sharing, state.policy, at)
+    if state.chains.fates:
+        state.chains.fates.pop(spec.id, None)
+    if spec.after:
+        chains.record_submitted(state.chains, state.gangs, spec)
 
 
-def _placed(supplied: supply.State, was: Gang, event: gangs.GangPlaced, at: int, seq: int) -> Gang:
-    return Gang(
-        was.spec, _PLACED, was.order, was.submitted_at, event.generation, event.runs, event.lender,
+def _record_array(
+    state: State, held: Held, supplied: supply.State, event: gangs.ArraySubmitted, at: int, seq: int
+) -> None:
+    chains.record_array(state.chains, event.array, event.tenant, event.indices, event.at_most)
+
+
+def _over(state: State, held: Held, spec: gangs.Spec, reason: str) -> None:
+    """A gang is over for good: others may wait for it."""
+    known = state.chains
+    if known.following or known.waits or spec.part is not None:
+        chains.record_over(known, state.gangs, spec, reason, held.settled)
+
+
+def _record_placed(
+    state: State, held: Held, supplied: supply.State, event: gangs.GangPlaced, at: int, seq: int
+) -> None:
+    name, generation, runs, lender = event.gang, event.generation, event.runs, event.lender
+    was = state.gangs[name]
+    spec = was.spec if not event.choice else substitutes.as_choice(was.spec, event.choice)
+    state.gangs[name] = _gang((
+        spec, _PLACED, was.order, was.submitted_at, generation, runs, lender,
         seq, at, 0, 0, was.failures, was.interruptions, "", False, False, 0, 0, was.returns_at, was.ended_at,
-        was.generation_before, supply.rack_of(supplied, event.runs[0].first).site,
-    )  # fmt: skip
+        was.generation_before, supply.rack_of(supplied, runs[0].first).site, "",
+    ))  # fmt: skip
+    held.gangs[name] = None
+    held.on_node.add(name, runs)
+    if state.lending.called_for:
+        state.lending.forget_waiting(name)
+    if state.shed:
+        state.shed.pop(name, None)
+    rate = state.policy.ramp_w_per_minute
+    if rate:
+        gpu_w = supplied.skus[was.spec.sku].gpu_w
+        state.ramps = ramps.taken_on(state.ramps, supplied, runs, gpu_w, rate, at)
+    if was.spec.project:
+        shares.note_placed(state.sharing, held.divisions, state.gangs[name].spec, at)
 
 
-def _started(was: Gang, event: gangs.GangStarted) -> Gang:
+def _record_started(
+    state: State, held: Held, supplied: supply.State, event: gangs.GangStarted, at: int, seq: int
+) -> None:
+    was = state.gangs[event.gang]
     phase = _RUNNING if was.phase is _PLACED else was.phase
-    return Gang._make((was.spec, phase, *was[2:9], event.effective_at, *was[10:]))
+    state.gangs[event.gang] = _gang((was.spec, phase, *was[2:9], event.effective_at, *was[10:]))
+
+
+def _record_stopping(
+    state: State, held: Held, supplied: supply.State, event: gangs.GangStopping, at: int, seq: int
+) -> None:
+    was = state.gangs[event.gang]
+    stopping_at = was.stopping_at or at
+    state.lending.record_stopping(was, event, at)
+    state.gangs[event.gang] = was._replace(
+        phase=_STOPPING, stopping_at=stopping_at, reason=event.reason, again=event.again
+    )
 
 
 _FAILURES = frozenset({Ending.FAILED, Ending.LOST})
 
 
-def _ended(was: Gang, event: gangs.GangEnded, at: int) -> Gang:
+def _record_ended(
+    state: State, held: Held, supplied: supply.State, event: gangs.GangEnded, at: int, seq: int
+) -> None:
+    name, again, reason, returns_at = event.gang, event.again, event.reason, event.returns_at
+    was = state.gangs[name]
     failed = event.ending in _FAILURES and was.phase is not _STOPPING
-    again, reason = event.again, event.reason
-    return Gang(
-        was.spec, _PENDING if again else _ENDED, was.order, was.submitted_at, was.generation,
+    # Who waits again asks as at first, once its GPUs have been given back.
+    spec = was.spec if not was.spec.skus or returns_at or not again else substitutes.as_choice(was.spec, 0)
+    state.gangs[name] = _gang((
+        spec, _PENDING if again else _ENDED, was.order, was.submitted_at, was.generation,
         was.runs, was.lender, was.placed_seq, was.placed_at, 0, 0, was.failures + failed,
         was.interruptions + (reason in INTERRUPTIONS), reason, False, again and reason in IN_FRONT,
-        event.not_before, was.reclaim_at if event.returns_at else 0, event.returns_at, 0 if again else at,
+        event.not_before, was.reclaim_at if returns_at else 0, returns_at, 0 if again else at,
         was.generation_before, was.site, event.evidence,
-    )  # fmt: skip
+    ))  # fmt: skip
+    if state.progress and not again:
+        state.progress.pop(name, None)
+    held.gangs.pop(name, None)
+    held.on_node.drop(name, was.runs)
+    if returns_at:
+        held.wiped.add(name)
+    if not again:
+        _over(state, held, was.spec, reason)
+    kept = state.lending
+    if kept.checkpoints or kept.evicted:
+        kept.forget_start(name, over=not again)
+    if state.shed and not again:
+        state.shed.pop(name, None)
+    if was.spec.project:
+        shares.note_ended(state.sharing, held.divisions, was.spec, at, again=again)
 
 
-def _enter_nodes(held: Held, gang: Gang) -> None:
-    held.gangs[gang.spec.id] = None
-    on_node, name = held.on_node, (gang.spec.id,)
-    for first, count, _ in gang.runs:
-        for node in range(first, first + count):
-            on_node[node] = on_node.get(node, ()) + name
+def _record_withdrawn(
+    state: State, held: Held, supplied: supply.State, event: gangs.GangWithdrawn, at: int, seq: int
+) -> None:
+    was = state.gangs[event.gang]
+    state.shed.pop(event.gang, None)
+    state.progress.pop(event.gang, None)
+    state.gangs[event.gang] = was._replace(phase=_ENDED, reason=event.reason, ended_at=at, again=False)
+    _over(state, held, was.spec, event.reason)
+    state.lending.forget_waiting(event.gang)
+    state.lending.forget_start(event.gang, over=True)
+    if was.spec.project:
+        shares.note_over(state.sharing, was.spec.id)
 
 
-def _leave_nodes(held: Held, gang: Gang) -> None:
-    held.gangs.pop(gang.spec.id, None)
-    on_node, name = held.on_node, gang.spec.id
-    for first, count, _ in gang.runs:
-        for node in range(first, first + count):
-            there = on_node[node]
-            if len(there) == 1:
-                del on_node[node]
-            else:
-                on_node[node] = tuple([other for other in there if other != name])
+def _record_reclaimed(
+    state: State, held: Held, supplied: supply.State, event: gangs.LoanReclaimed, at: int, seq: int
+) -> None:
+    was = state.gangs[event.gang]
+    state.gangs[event.gang] = was._replace(reclaim_at=event.deadline_at)
+    state.lending.record_reclaimed(was, event, at)
+
+
+def _record_overdue(
+    state: State, held: Held, supplied: supply.State, event: gangs.ReclaimOverdue, at: int, seq: int
+) -> None:
+    state.gangs[event.gang] = state.gangs[event.gang]._replace(reclaim_at=-1)
+
+
+def _record_returned(
+    state: State, held: Held, supplied: supply.State, event: gangs.NodesReturned, at: int, seq: int
+) -> None:
+    was = state.gangs[event.gang]
+    spec = substitutes.as_choice(was.spec, 0) if was.phase is _PENDING else was.spec
+    state.gangs[event.gang] = was._replace(spec=spec, returns_at=0, reclaim_at=0)
+    held.wiped.discard(event.gang)
+
+
+def _record_checkpoint(
+    state: State, held: Held, supplied: supply.State, event: GangCheckpointed, at: int, seq: int
+) -> None:
+    state.lending.record_checkpoint(event)
+
+
+def _record_policy(
+    state: State, held: Held, supplied: supply.State, event: gangs.PolicyApplied, at: int, seq: int
+) -> None:
+    if state.sharing.plans:
+        shares.note_policy(state.sharing, state.policy, event.policy, at)
+    state.policy = event.policy
+
+
+def _record_taken(
+    state: State, held: Held, supplied: supply.State, event: PlaceTaken, at: int, seq: int
+) -> None:
+    state.gangs[event.gang] = state.gangs[event.gang]._replace(front=True)
+    for victim in event.victims:
+        state.sharing.taken[victim.gang] = event.gang
+
+
+def apply_share(state: State, held: Held, derived: Derived | None, event: shares.ShareEvent, at: int) -> None:
+    """Record one event about shares and budgets, and what it does to the queue."""
+    shares.record_share(state.sharing, held.divisions, state.policy, event, at)
+    if derived is not None and (not isinstance(event, shares.SharesWeighed) or event.steps):
+        queue_again(derived, state)
+
+
+#: By kind of event, what it records: (state, held, supplied, event, at, seq).
+RECORDED: dict[type[Event], Callable[[State, Held, supply.State, Any, int, int], None]] = {
+    gangs.GangSubmitted: _record_submitted,
+    gangs.GangPlaced: _record_placed,
+    gangs.GangStarted: _record_started,
+    gangs.GangStopping: _record_stopping,
+    gangs.GangEnded: _record_ended,
+    gangs.GangWithdrawn: _record_withdrawn,
+    gangs.LoanReclaimed: _record_reclaimed,
+    gangs.ReclaimOverdue: _record_overdue,
+    gangs.NodesReturned: _record_returned,
+    gangs.PolicyApplied: _record_policy,
+    PlaceTaken: _record_taken,
+    gangs.HostsHeld: keeping.record_held,
+    gangs.HostsReleased: keeping.record_released,
+    gangs.GangProgressed: keeping.record_progress,
+    gangs.GangStuck: keeping.record_stuck,
+    gangs.ArraySubmitted: _record_array,
+    GangCheckpointed: _record_checkpoint,
+    GangShed: sheddings.record_shed,
+}
 
 
 # What follows from it.
 
+_OF_NO_GANG = (gangs.GangSubmitted, gangs.PolicyApplied, gangs.ArraySubmitted)
+
+
+def _queue_of(derived: Derived, state: State) -> Queue:
+    """An empty queue, in the order that projects make where there are any."""
+    plain = not state.sharing.plans
+    return Queue(None if plain else shares.Turns(state.sharing, derived.held.divisions, state.policy))
+
+
+def queue_again(derived: Derived, state: State) -> None:
+    """The order of those who wait is another: everybody takes a place anew."""
+    waiting = [state.gangs[name] for name in derived.queue.everybody(state.gangs)]
+    derived.queue = _queue_of(derived, state)
+    derived.ends.pools.clear()
+    derived.stirred = True
+    for gang in sorted(waiting, key=lambda gang: gang.order):
+        derived.queue.add(gang)
+
 
 def reindex(derived: Derived, state: State, supplied: supply.State, event: GangEvent) -> None:
     """What an event of this stage, just recorded, does to the index, the queue and the due times."""
-    derived.ends.note(event)
-    match event:
-        case gangs.GangSubmitted():
-            _enqueue(derived, state.gangs[event.spec.id])
-        case gangs.GangPlaced():
-            now = state.gangs[event.gang]
-            derived.backoff.discard(event.gang)
-            if event.lender:
-                derived.lent.setdefault(event.lender, set()).add(event.gang)
-            derived.index.take(now.runs, supplied.skus[now.spec.sku].gpu_w)
-            _push_dues(derived, now, state.policy)
-        case gangs.GangStarted() | gangs.LoanReclaimed():
-            _push_dues(derived, state.gangs[event.gang], state.policy)
-        case gangs.GangStopping():
-            # Its owner may wait for it: then its deadline runs from now on.
-            derived.stirred |= bool(state.gangs[event.gang].lender)
-        case gangs.GangEnded():
-            now = state.gangs[event.gang]
-            if event.again or event.returns_at:
-                _push_dues(derived, now, state.policy)
-            # Also where its nodes are wiped first: their owner may wait for them.
-            derived.stirred = True
-            if not event.returns_at:
-                _give_back(derived, supplied, now)
-            if event.again:
-                _enqueue(derived, now)
-        case gangs.GangWithdrawn():
-            derived.backoff.discard(event.gang)
-            # Nobody waits behind it any more, and its tranche may lend again.
-            derived.stirred = True
-        case gangs.NodesReturned():
-            now = state.gangs[event.gang]
-            _give_back(derived, supplied, now)
-            derived.stirred = True
-            if now.phase is _PENDING:
-                _enqueue(derived, now)
-        case gangs.PolicyApplied():
-            derived.stirred = True
-            derived.ends.forget()
-            for gang in state.gangs.values():
-                _push_dues(derived, gang, state.policy)
+    if derived.ends.watched:
+        derived.ends.note(event)
+    if derived.borrowed.books:
+        derived.borrowed.note(event)
+    if supplied.curtailments and not isinstance(event, _OF_NO_GANG):
+        gang = state.gangs[event.gang]
+        limits.note_gang(derived.bounds, derived.index, supplied, gang, state.policy, event)
+        # Who stops is gone before what is to come.
+        derived.stirred |= isinstance(event, gangs.GangStopping)
+    if derived.queue.caps is not None:
+        derived.queue.caps.stir()
+    follows = FOLLOWS.get(type(event))
+    if follows is not None:
+        follows(derived, state, supplied, event)
+
+
+def _after_submitted(
+    derived: Derived, state: State, supplied: supply.State, event: gangs.GangSubmitted
+) -> None:
+    now = state.gangs[event.spec.id]
+    _enqueue(derived, state, now)
+    if now.spec.start_by or now.spec.finish_by:
+        _push_dues(derived, now, state.policy)
+
+
+def _after_placed(derived: Derived, state: State, supplied: supply.State, event: gangs.GangPlaced) -> None:
+    name = event.gang
+    now = state.gangs[name]
+    if derived.backoff:
+        derived.backoff.discard(name)
+    if event.lender:
+        derived.lent.setdefault(event.lender, set()).add(name)
+    derived.index.take(now.runs, supplied.skus[now.spec.sku].gpu_w)
+    _push_dues(derived, now, state.policy)
+
+
+def _push_again(
+    derived: Derived, state: State, supplied: supply.State, event: gangs.GangStarted | gangs.LoanReclaimed
+) -> None:
+    gang = state.gangs[event.gang]
+    _push_dues(derived, gang, state.policy)
+    if state.progress:
+        keeping.push_stuck(derived, state, gang)
+
+
+#: Orders that go by when work that runs is expected to end.
+_FORESEEING = frozenset({gangs.Order.EASY, gangs.Order.EASY_DEPTH, gangs.Order.CONSERVATIVE})
+
+
+def _after_stopping(
+    derived: Derived, state: State, supplied: supply.State, event: gangs.GangStopping | gangs.ReclaimOverdue
+) -> None:
+    # Its owner may wait for it: then its deadline runs from now on, or others leave in its place. And whoever counts
+    # on its end may start sooner.
+    derived.stirred |= bool(state.gangs[event.gang].lender) or state.policy.order in _FORESEEING
+
+
+def _after_ended(derived: Derived, state: State, supplied: supply.State, event: gangs.GangEnded) -> None:
+    now = state.gangs[event.gang]
+    if event.again or event.returns_at:
+        _push_dues(derived, now, state.policy)
+    # Also where its nodes are wiped first: their owner may wait for them.
+    derived.stirred = True
+    if not event.returns_at:
+        _give_back(derived, supplied, now)
+    if event.again:
+        _enqueue(derived, state, now)
+
+
+def _after_withdrawn(
+    derived: Derived, state: State, supplied: supply.State, event: gangs.GangWithdrawn
+) -> None:
+    derived.backoff.discard(event.gang)
+    # Nobody waits behind it any more, and its tranche may lend again.
+    derived.stirred = True
+
+
+def _after_returned(
+    derived: Derived, state: State, supplied: supply.State, event: gangs.NodesReturned
+) -> None:
+    now = state.gangs[event.gang]
+    _give_back(derived, supplied, now)
+    derived.stirred = True
+    if now.phase is _PENDING:
+        _enqueue(derived, state, now)
+
+
+def _after_policy(derived: Derived, state: State, supplied: supply.State, event: gangs.PolicyApplied) -> None:
+    derived.stirred, derived.bounds.coming = True, None
+    derived.ends.forget()
+    if state.sharing.plans:
+        queue_again(derived, state)
+    for gang in state.gangs.values():
+        _push_dues(derived, gang, state.policy)
+        keeping.push_stuck(derived, state, gang)
+
+
+def _after_taken(derived: Derived, state: State, supplied: supply.State, event: PlaceTaken) -> None:
+    derived.queue.add(state.gangs[event.gang])
+
+
+#: By kind of event, what follows from it: (derived, state, supplied, event).
+FOLLOWS: dict[type[Event], Callable[[Derived, State, supply.State, Any], None]] = {
+    gangs.GangSubmitted: _after_submitted,
+    gangs.GangPlaced: _after_placed,
+    gangs.GangStarted: _push_again,
+    gangs.LoanReclaimed: _push_again,
+    gangs.GangStopping: _after_stopping,
+    gangs.ReclaimOverdue: _after_stopping,
+    gangs.GangEnded: _after_ended,
+    gangs.GangWithdrawn: _after_withdrawn,
+    gangs.NodesReturned: _after_returned,
+    gangs.PolicyApplied: _after_policy,
+    PlaceTaken: _after_taken,
+    gangs.HostsHeld: keeping.after_held,
+    gangs.HostsReleased: keeping.after_released,
+    gangs.GangProgressed: keeping.after_progress,
+}
 
 
 def _push_dues(derived: Derived, gang: Gang, policy: Policy) -> None:
+    # Of nearly all there is one, and of one of two kinds.
+    if not (gang.reclaim_at or gang.returns_at):
+        if gang.phase is _PLACED:
+            derived.dues.push(Due(_start_by(gang, policy), "start", gang.spec.id, gang.generation))
+            return
+        if gang.phase is _RUNNING:
+            derived.dues.push(Due(_walltime_at(gang), "walltime", gang.spec.id, gang.generation))
+            return
     for due in _dues(gang, policy):
         derived.dues.push(due)
 
 
 #: Stops that the engine made, or that it made necessary: neither the gang's doing nor ours.
-INTERRUPTIONS = frozenset({"stopped", "start_timeout"})
+INTERRUPTIONS = frozenset({"stopped", "start_timeout", "stuck"})
 #: Stops that are not the gang's own doing, or failures it may recover from: it goes before those that wait.
-IN_FRONT = frozenset({"failed", "lost", "node_failed", "drain", "rebound"}) | INTERRUPTIONS
+IN_FRONT = (
+    frozenset({"failed", "lost", "node_failed", "quarantine", "drain", "rebound", CURTAILED}) | INTERRUPTIONS
+)
 
 
-def _enqueue(derived: Derived, gang: Gang) -> None:
-    """Let a pending gang wait. One whose last GPUs are still being wiped waits for those first."""
+def _enqueue(derived: Derived, state: State, gang: Gang) -> None:
+    """Let a pending gang wait. One whose last GPUs are still being wiped waits for those first, and who comes after
+    others for them."""
     if gang.returns_at:
         return
+    spec = gang.spec
     if gang.not_before:
-        derived.backoff.add(gang.spec.id)
-    else:
-        derived.queue.add(gang)
-        derived.arrivals.append(gang.spec.id)
+        derived.backoff.add(spec.id)
+    elif not (spec.after or spec.part) or chains.may_queue(state.chains, spec):
+        let_in(derived, gang)
+
+
+def let_in(derived: Derived, gang: Gang) -> None:
+    """From here on a gang waits for room."""
+    derived.queue.add(gang)
+    derived.arrivals.append(gang.spec.id)
 
 
 def end_backoff(state: State, derived: Derived, at: int) -> None:
     """Move gangs whose pause is over to the queue. Derived state only: nothing is recorded."""
-    if not derived.backoff:
-        return
     over = [gang for gang in derived.backoff if state.gangs[gang].not_before <= at]
     for gang in sorted(over, key=lambda gang: state.gangs[gang].order):
         derived.backoff.discard(gang)
@@ -336,7 +626,9 @@ def end_backoff(state: State, derived: Derived, at: int) -> None:
 
 def _give_back(derived: Derived, supplied: supply.State, gang: Gang) -> None:
     """A gang's GPUs are free; what it borrowed is its owner's again."""
-    derived.index.release(gang.runs, supplied.skus[gang.spec.sku].gpu_w)
+    # It may wait for another kind of rack by now.
+    sku = supply.rack_of(supplied, NodeIndex(gang.runs[0].first)).sku if gang.spec.skus else gang.spec.sku
+    derived.index.release(gang.runs, supplied.skus[sku].gpu_w)
     if gang.lender:
         derived.lent[gang.lender].discard(gang.spec.id)
         if not derived.lent[gang.lender]:
@@ -360,6 +652,8 @@ def _dues(gang: Gang, policy: Policy) -> list[Due]:
         found.append(Due(_walltime_at(gang), "walltime", name, generation))
     elif gang.phase is _PENDING and gang.not_before:
         found.append(Due(gang.not_before, "retry", name, generation))
+    if gang.phase is _PENDING and (before := deadlines.start_before(gang)):
+        found.append(Due(before, "deadline", name, generation))
     # Nodes that are wiped in time are not late, though they return only then.
     if gang.reclaim_at > 0 and not (gang.returns_at and gang.returns_at <= gang.reclaim_at):
         found.append(Due(gang.reclaim_at, "reclaim", name, generation))
@@ -370,14 +664,17 @@ def _dues(gang: Gang, policy: Policy) -> list[Due]:
 
 def meant(state: State, due: Due) -> bool:
     """Whether a due time still means something: its gang still has it."""
-    gang = state.gangs.get(GangId(due.about))
-    if gang is None or gang.generation != due.stamp:
+    at, what, about, stamp = due
+    gang = state.gangs.get(GangId(about))
+    if gang is None or gang.generation != stamp:
         return False
     # These two are nearly all there are, and are asked about after each event.
-    if due.what == "walltime":
-        return gang.phase is _RUNNING and _walltime_at(gang) == due.at
-    if due.what == "start":
-        return gang.phase is _PLACED and _start_by(gang, state.policy) == due.at
+    if what == "walltime":
+        return gang.phase is _RUNNING and gang.started_at + gang.spec.walltime_s * SECOND_US == at
+    if what == "start":
+        return gang.phase is _PLACED and gang.placed_at + state.policy.start_timeout_s * SECOND_US == at
+    if due.what in keeping.DUES:
+        return keeping.meant_still(state, gang, due)
     return due in _dues(gang, state.policy)
 
 
@@ -386,14 +683,20 @@ def first_due(derived: Derived, state: State) -> Due | None:
     dues = derived.dues
     while (due := dues.first()) is not None and not meant(state, due):
         dues.pop()
+    if state.sharing.plans:
+        other = shares.first_share_due(state.sharing, derived.held.divisions, state.policy)
+        return other if due is None or (other is not None and other.at <= due.at) else due
     return due
 
 
-def on_supply(derived: Derived, supplied: supply.State, event: Event) -> None:
-    """What a change of supply does to the index."""
+def on_supply(
+    derived: Derived, supplied: supply.State, event: Event, turns: Sequence[supply.NodeTurn] = ()
+) -> None:
+    """What a change of supply does to the index; `turns` are nodes that it took out or brought back."""
     derived.ends.moved = True
     index = derived.index
     derived.most.clear()
+    derived.bounds.coming, derived.bounds.suspect = None, True
     match event:
         case supply.FeedAdded():
             index.add_feed(supplied.feeds[event.feed])
@@ -402,11 +705,12 @@ def on_supply(derived: Derived, supplied: supply.State, event: Event) -> None:
             rack = supplied.racks[event.rack]
             index.add_rack(rack, supplied.skus[rack.sku], supply.feed_path(supplied, rack.feed))
             derived.stirred = True
-        case supply.NodeHealthChanged() | supply.NodeCordoned() | supply.NodeUncordoned():
-            usable = supply.usable(supplied, event.node)
-            index.set_usable(event.node, usable)
-            # Also where a node goes out: who waits for lent nodes may need others now.
-            derived.stirred = True
+        case _:
+            derived.stirred |= limits.follow_supply(derived.bounds, index, supplied, event)
+    for turn in turns:
+        index.set_usable(turn.node, not (turn.now[0] or turn.now[1]) and turn.node not in derived.kept)
+        # Also where a node goes out: who waits for lent nodes may need others now.
+        derived.stirred = True
 
 
 def on_claims(derived: Derived, claimed: claims.State, event: Event) -> None:
@@ -453,64 +757,12 @@ SPENT_MAX = 100_000
 
 def drop_ended(state: State) -> None:
     """Finished work leaves the live state (its history stays in the journal)."""
-    for name in [n for n, g in state.gangs.items() if g.phase is _ENDED and not g.returns_at]:
+    gone = [(n, g.reason) for n, g in state.gangs.items() if g.phase is _ENDED and not g.returns_at]
+    for name, _ in gone:
         state.spent[name] = state.gangs.pop(name).generation
+    chains.record_gone(state.chains, gone)
     for name in list(state.spent)[: max(0, len(state.spent) - SPENT_MAX)]:
         del state.spent[name]
-
-
-def check(state: State, derived: Derived, supplied: supply.State, claimed: claims.State) -> Iterator[str]:
-    """Invariants 1 and 2, and that the index is what the state says."""
-    taken: dict[int, int] = {}
-    for gang in state.gangs.values():
-        if gang.phase in HOLDING:
-            if sum(count * mask.bit_count() for _, count, mask in gang.runs) != gang.spec.gpus:
-                yield f"gang {gang.spec.id} is not whole"
-            for node, mask in each_node(gang.runs):
-                if taken.get(node, 0) & mask:
-                    yield f"node {node} is placed on twice"
-                taken[node] = taken.get(node, 0) | mask
-                if node in supplied.failed and gang.phase is not _STOPPING:
-                    yield f"gang {gang.spec.id} is to run on node {node}, which failed"
-                owner = derived.index.owner[node]
-                own = gang.spec.tranche if gang.spec.tier is Tier.DEDICATED else gang.lender or POOL
-                if owner != own and gang.phase is not _STOPPING:
-                    yield f"gang {gang.spec.id} runs on node {node} of {owner or 'the pool'}"
-    index = derived.index
-    # What stops already may still draw what is reserved for others: they wait for it.
-    leaving_w: dict[int, int] = {}
-    for gang in state.gangs.values():
-        if gang.phase is _STOPPING or gang.returns_at:
-            for level, watts in index.pool_draw(gang.runs, supplied.skus[gang.spec.sku].gpu_w).items():
-                leaving_w[level] = leaving_w.get(level, 0) + watts
-    for level, limit_w in enumerate(index.plant.level_limit_w):
-        if index.load_w[level] > limit_w:
-            yield f"{index.plant.level_name[level]} carries {index.load_w[level]} W, above its limit of {limit_w} W"
-        held_w = index.load_w[level] + index.reserved_w[level] - leaving_w.get(level, 0)
-        if held_w > limit_w:
-            name = index.plant.level_name[level]
-            yield f"{name} carries and reserves {held_w} W, above its limit of {limit_w} W"
-    again = derive(state, supplied, claimed, derive_held(state))
-    if (index.free, index.owner, index.usable) != (again.index.free, again.index.owner, again.index.usable):
-        yield "the index differs from the state"
-    if index.buckets() != again.index.buckets():
-        yield "the buckets of free nodes differ from the state"
-    if _levels(index) != _levels(again.index):
-        yield "the loads of the electrical levels differ from the state"
-    if (_sorted(derived.held.on_node), derived.held.wiped) != (_sorted(again.held.on_node), again.held.wiped):
-        yield "gangs by node differ from the state"
-    if derived.lent != again.lent:
-        yield "loans differ from the state"
-    if not derived.backoff <= again.backoff:
-        yield "gangs that wait out a pause differ from the state"
-
-
-def _levels(index: Index) -> dict[str, tuple[int, int]]:
-    return dict(zip(index.plant.level_name, zip(index.load_w, index.reserved_w, strict=True), strict=True))
-
-
-def _sorted(on_node: dict[int, tuple[GangId, ...]]) -> dict[int, list[GangId]]:
-    return {node: sorted(names) for node, names in on_node.items()}
 
 
 def holders(derived: Derived, nodes: set[NodeIndex]) -> list[GangId]:

@@ -8,15 +8,49 @@ from collections.abc import Iterator
 from typing import get_args
 
 from forebay.core.ids import Event
-from forebay.core.supply import blocks, plant, schedule
+from forebay.core.supply import blocks, curtailing, curtailments, health, plant, schedule
+from forebay.core.supply.condition import DomainKind, FaultDomain, NodeCondition, NodeTurn, RepairTicket
+from forebay.core.supply.cooling import CoolingLoop, Heat, LoopAdded, LoopPlan, RackHung, heat_of
 from forebay.core.supply.counting import Counted
+from forebay.core.supply.curtailments import (
+    Carrier,
+    CurtailedLevel,
+    Curtailment,
+    CurtailmentBegan,
+    CurtailmentEnded,
+    CurtailPower,
+    EndCurtailment,
+    PowerCurtailed,
+)
+from forebay.core.supply.health import (
+    CordonNode,
+    DomainHealthChanged,
+    NodeChecked,
+    NodeCordoned,
+    NodeDegraded,
+    NodeHealthChanged,
+    NodeQuarantined,
+    NodeReleased,
+    NodeTicketed,
+    NodeUncordoned,
+    QuarantineNode,
+    ReleaseNode,
+    ReportDomainHealth,
+    ReportNodeCheck,
+    ReportNodeDegraded,
+    ReportNodeHealth,
+    TicketNode,
+    UncordonNode,
+    condition_of,
+    nodes_under,
+    usable,
+)
 from forebay.core.supply.plant import (
     GPUS_PER_NODE_MAX,
     NODES_PER_RACK_MAX,
     WATTS_MAX,
     ApplyCatalogue,
     ApplySite,
-    CordonNode,
     Emit,
     Feed,
     FeedAdded,
@@ -24,14 +58,10 @@ from forebay.core.supply.plant import (
     Hall,
     HallAdded,
     HallPlan,
-    NodeCordoned,
-    NodeHealthChanged,
-    NodeUncordoned,
     PowerLevel,
     Rack,
     RackAdded,
     RackPlan,
-    ReportNodeHealth,
     Site,
     SiteAdded,
     SitePlan,
@@ -39,20 +69,17 @@ from forebay.core.supply.plant import (
     SkuCatalogued,
     Stands,
     State,
-    UncordonNode,
+    SwitchAdded,
+    SwitchPlan,
     apply_catalogue,
     apply_site,
-    cordon,
     feed_path,
     levels_of,
     node_name,
     node_named,
     rack_of,
-    report_health,
     room_w,
     standing,
-    uncordon,
-    usable,
 )
 
 __all__ = [
@@ -62,22 +89,51 @@ __all__ = [
     "WATTS_MAX",
     "ApplyCatalogue",
     "ApplySite",
+    "Carrier",
+    "CoolingLoop",
     "CordonNode",
     "Counted",
+    "CurtailPower",
+    "CurtailedLevel",
+    "Curtailment",
+    "CurtailmentBegan",
+    "CurtailmentEnded",
+    "DomainHealthChanged",
+    "DomainKind",
     "Emit",
+    "EndCurtailment",
+    "FaultDomain",
     "Feed",
     "FeedAdded",
     "FeedPlan",
     "Hall",
     "HallAdded",
     "HallPlan",
+    "Heat",
+    "LoopAdded",
+    "LoopPlan",
+    "NodeChecked",
+    "NodeCondition",
     "NodeCordoned",
+    "NodeDegraded",
     "NodeHealthChanged",
+    "NodeQuarantined",
+    "NodeReleased",
+    "NodeTicketed",
+    "NodeTurn",
     "NodeUncordoned",
+    "PowerCurtailed",
     "PowerLevel",
+    "QuarantineNode",
     "Rack",
     "RackAdded",
+    "RackHung",
     "RackPlan",
+    "ReleaseNode",
+    "RepairTicket",
+    "ReportDomainHealth",
+    "ReportNodeCheck",
+    "ReportNodeDegraded",
     "ReportNodeHealth",
     "Site",
     "SiteAdded",
@@ -86,37 +142,52 @@ __all__ = [
     "SkuCatalogued",
     "Stands",
     "State",
+    "SwitchAdded",
+    "SwitchPlan",
+    "TicketNode",
     "UncordonNode",
     "apply",
     "apply_catalogue",
     "apply_site",
     "blocks",
     "check",
-    "cordon",
+    "condition_of",
+    "curtailing",
+    "curtailments",
     "feed_path",
+    "health",
+    "heat_of",
     "levels_of",
     "node_name",
     "node_named",
+    "nodes_under",
     "plant",
     "rack_of",
-    "report_health",
     "room_w",
     "schedule",
     "standing",
-    "uncordon",
     "usable",
 ]
 
-EVENTS: tuple[type[Event], ...] = (*plant.EVENTS, *get_args(blocks.ScheduleEvent))
+EVENTS: tuple[type[Event], ...] = (
+    *plant.EVENTS,
+    *health.EVENTS,
+    *get_args(blocks.ScheduleEvent),
+    *get_args(curtailments.CurtailmentEvent),
+)
 
 
-def apply(state: State, event: Event) -> None:
-    """Apply one event of this stage."""
+def apply(state: State, event: Event, at: int = 0) -> list[NodeTurn]:
+    """Apply one event of this stage, of this time of record: which nodes it took out of service, or brought back."""
     plant.apply(state, event)
     schedule.apply_event(state, event)
+    curtailing.apply_curtailment(state, event, at)
+    return health.apply_health(state, event)
 
 
 def check(state: State) -> Iterator[str]:
     """What is wrong with the books of this stage, in words; nothing when all is well."""
     yield from plant.check(state)
+    yield from health.check_health(state)
     yield from schedule.check_schedules(state)
+    yield from curtailing.check_curtailments(state)

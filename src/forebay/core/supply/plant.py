@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from forebay.core.ids import (
     Answer,
     BlockId,
     Command,
+    CurtailmentId,
     Event,
     FeedId,
     HallId,
@@ -27,10 +28,14 @@ from forebay.core.ids import (
     Refusal,
     SiteId,
     SkuId,
+    SwitchId,
     refuse_name,
 )
-from forebay.core.supply import counting
+from forebay.core.supply import cooling, counting
 from forebay.core.supply.blocks import BlockPlan, Schedule, SchedulePlan
+from forebay.core.supply.condition import PlantHealth, Switch
+from forebay.core.supply.cooling import PPM, CoolingLoop, LoopAdded, LoopPlan, RackHung
+from forebay.core.supply.curtailments import Curtailment
 
 Emit = Callable[[Event], None]
 
@@ -60,6 +65,8 @@ class Sku:
     #: What quotes and invoices count besides GPUs, and how many GPUs a superchip has; 0 where there are none.
     counts: counting.Counted = counting.Counted.GPU
     gpus_per_superchip: int = 0
+    #: Share of its heat that goes into the liquid of its cooling loop, in millionths; the rest goes into the air.
+    liquid_ppm: int = 0
 
 
 @dataclass(slots=True)
@@ -87,6 +94,8 @@ class RackPlan:
     block: BlockId = BlockId("")
     #: The cooling loop that it hangs on; "" where that is not known.
     loop: LoopId = LoopId("")
+    #: The spine that it hangs on, of its hall; "" where that is not known.
+    spine: str = ""
 
 
 @dataclass(slots=True)
@@ -95,6 +104,14 @@ class HallPlan:
 
     id: HallId
     racks: tuple[RackPlan, ...]
+
+
+@dataclass(slots=True)
+class SwitchPlan:
+    """A switch as a site file states it: racks that lose their network with it."""
+
+    id: SwitchId
+    racks: tuple[RackId, ...]
 
 
 @dataclass(slots=True)
@@ -110,6 +127,9 @@ class SitePlan:
     zone: str
     feeds: tuple[FeedPlan, ...]
     halls: tuple[HallPlan, ...]
+    switches: tuple[SwitchPlan, ...] = ()
+    #: Cooling loops whose capacity is known.
+    loops: tuple[LoopPlan, ...] = ()
 
 
 # Commands
@@ -129,32 +149,6 @@ class ApplySite(Command):
     plan: SitePlan
     #: What is to come there, where that is applied at once; None where it stays as it is.
     schedule: SchedulePlan | None = None
-
-
-@dataclass(slots=True)
-class ReportNodeHealth(Command):
-    """A node failed, or is well again, since `effective_at`."""
-
-    node: NodeIndex
-    healthy: bool
-    reason: str
-    effective_at: int
-
-
-@dataclass(slots=True)
-class CordonNode(Command):
-    """No new work on this node; with `drain`, running work is moved away too."""
-
-    node: NodeIndex
-    reason: str
-    drain: bool = False
-
-
-@dataclass(slots=True)
-class UncordonNode(Command):
-    """The node may have work again."""
-
-    node: NodeIndex
 
 
 # Events
@@ -214,32 +208,17 @@ class RackAdded(Event):
     block: BlockId = BlockId("")
     #: The cooling loop that it hangs on; "" where that is not known.
     loop: LoopId = LoopId("")
+    #: The spine that it hangs on, of its hall; "" where that is not known.
+    spine: str = ""
 
 
 @dataclass(slots=True)
-class NodeHealthChanged(Event):
-    """A node failed or came back; usage and money take `effective_at`, decisions the time of record."""
+class SwitchAdded(Event):
+    """A switch exists, that serves these racks."""
 
-    node: NodeIndex
-    healthy: bool
-    reason: str
-    effective_at: int
-
-
-@dataclass(slots=True)
-class NodeCordoned(Event):
-    """A node takes no new work; one that was `draining` has its running work moved away."""
-
-    node: NodeIndex
-    reason: str
-    draining: bool
-
-
-@dataclass(slots=True)
-class NodeUncordoned(Event):
-    """A node takes work again."""
-
-    node: NodeIndex
+    switch: SwitchId
+    site: SiteId
+    racks: tuple[RackId, ...]
 
 
 # State
@@ -292,6 +271,8 @@ class Rack:
     block: BlockId = BlockId("")
     #: The cooling loop that it hangs on; "" where that is not known.
     loop: LoopId = LoopId("")
+    #: The spine that it hangs on, of its hall; "" where that is not known.
+    spine: str = ""
 
 
 @dataclass(slots=True)
@@ -307,7 +288,7 @@ class State:
     rack_order: list[RackId] = field(default_factory=list)
     rack_starts: list[int] = field(default_factory=list)
     nodes: int = 0
-    #: Nodes that are not healthy, with the reason.
+    #: Nodes that are out, by themselves or with what they hang on, with the reason.
     failed: dict[NodeIndex, str] = field(default_factory=dict)
     #: Nodes that take no new work, with the reason.
     cordoned: dict[NodeIndex, str] = field(default_factory=dict)
@@ -315,23 +296,21 @@ class State:
     health_since: dict[NodeIndex, int] = field(default_factory=dict)
     #: What is to come at each site.
     schedules: dict[SiteId, Schedule] = field(default_factory=dict)
+    #: Why nodes are out, reason by reason.
+    health: PlantHealth = field(default_factory=PlantHealth)
+    #: Cooling loops whose capacity is known.
+    loops: dict[LoopId, CoolingLoop] = field(default_factory=dict)
+    #: Levels that carry less for a while, announced or begun.
+    curtailments: dict[CurtailmentId, Curtailment] = field(default_factory=dict)
 
     def fork(self) -> State:
         """A copy whose containers are its own; the records in them are never changed in place."""
         return State(
-            self.skus.copy(),
-            self.sites.copy(),
-            self.feeds.copy(),
-            self.halls.copy(),
-            self.racks.copy(),
-            self.rack_order.copy(),
-            self.rack_starts.copy(),
-            self.nodes,
-            self.failed.copy(),
-            self.cordoned.copy(),
-            self.health_since.copy(),
-            self.schedules.copy(),
-        )
+            self.skus.copy(), self.sites.copy(), self.feeds.copy(), self.halls.copy(), self.racks.copy(),
+            self.rack_order.copy(), self.rack_starts.copy(), self.nodes, self.failed.copy(), self.cordoned.copy(),
+            self.health_since.copy(), self.schedules.copy(), self.health.fork(), self.loops.copy(),
+            self.curtailments.copy(),
+        )  # fmt: skip
 
 
 def rack_of(state: State, node: int) -> Rack:
@@ -354,11 +333,6 @@ def node_named(state: State, name: str) -> NodeIndex | None:
     node = NodeIndex(rack.first_node + int(place) - 1)
     inside = rack.first_node <= node < rack.first_node + rack.nodes
     return node if inside and node_name(state, node) == name else None
-
-
-def usable(state: State, node: NodeIndex) -> bool:
-    """Whether a node may have new work: healthy and not cordoned."""
-    return node not in state.failed and node not in state.cordoned
 
 
 def feed_path(state: State, feed: FeedId) -> list[Feed]:
@@ -442,8 +416,13 @@ def apply_catalogue(state: State, command: ApplyCatalogue, emit: Emit) -> Answer
         if not counting.superchips_fit(sku.counts, sku.gpus_per_superchip, sku.gpus_per_node):
             told = f"SKU {sku.id}: a node has whole superchips of one or more GPUs, where they are counted"
             return Refusal("bad_quantity", told, f"{where}.gpus_per_superchip")
+        if not 0 <= sku.liquid_ppm <= PPM:
+            told = f"SKU {sku.id}: the share of its heat that goes into liquid is not within the whole"
+            return Refusal("bad_quantity", told, f"{where}.liquid_ppm")
         known = state.skus.get(sku.id) or listed.setdefault(sku.id, sku)
-        if _shape(known) != _shape(sku):
+        if sku.liquid_ppm and not known.liquid_ppm:
+            known = listed[sku.id] = replace(known, liquid_ppm=sku.liquid_ppm)
+        if _shape(known) != _shape(sku) or sku.liquid_ppm not in (known.liquid_ppm, 0):
             told = f"SKU {sku.id} is known with other figures; give it a new id"
             return Refusal("sku_differs", told, where)
     for sku in listed.values():
@@ -465,13 +444,16 @@ def apply_site(
     """Make a site exist as described; `load_w` is what a recorded feed carries now, work included.
 
     Refuses: first for the feeds in turn bad_id, bad_quantity, duplicate_id; then unknown_feed, feed_cycle; then for
-    halls and racks in turn bad_id, duplicate_id, unknown_sku, unknown_feed, bad_quantity, unknown_block,
-    block_differs, block_full; then site_differs; then
-    over_limit (a rack whose limit is under its base load; base loads that a feed has no room for).
+    loops in turn bad_id, bad_quantity, duplicate_id, and site_differs; then for halls and racks in turn bad_id,
+    duplicate_id, unknown_sku, unknown_feed, bad_quantity, unknown_block, block_differs, block_full; then for the
+    switches in turn bad_id, duplicate_id, unknown_rack, site_differs; then site_differs; then over_limit (a rack
+    whose limit is under its base load; base loads that a feed or a loop has no room for).
     """
     plan = command.plan
-    no = refuse_name(plan.id, "id") or _refuse_feeds(state, plan) or _refuse_racks(state, plan)
-    no = no or _refuse_changes(state, plan) or _refuse_base_load(state, plan, load_w)
+    no = refuse_name(plan.id, "id") or _refuse_feeds(state, plan)
+    no = no or cooling.refuse_loops(state.loops, plan.id, plan.loops, WATTS_MAX) or _refuse_racks(state, plan)
+    no = no or _refuse_switches(state, plan) or _refuse_changes(state, plan)
+    no = no or _refuse_base_load(state, plan, load_w) or cooling.refuse_base_heat(state, plan)
     if no is not None:
         return no
     added = 0
@@ -486,18 +468,24 @@ def apply_site(
     for feed in _parents_first(plan.feeds):
         if feed.id not in state.feeds:
             add(FeedAdded(feed.id, plan.id, feed.parent, feed.limit_w, feed.base_w))
+    cooling.add_loops(state.loops, plan.id, plan.loops, add)
     for hall in plan.halls:
         if hall.id not in state.halls:
             add(HallAdded(hall.id, plan.id))
         for rack in hall.racks:
+            if rack.id in state.racks and rack.loop != state.racks[rack.id].loop:
+                add(RackHung(rack.id, rack.loop))
             if rack.id not in state.racks:
                 made = _rack(state, plan.id, hall.id, rack, state.nodes)
                 add(
                     RackAdded(
                         rack.id, hall.id, rack.row, rack.sku, rack.feed, made.first_node, made.nodes, made.limit_w,
-                        made.base_w, made.block, made.loop,
+                        made.base_w, made.block, made.loop, made.spine,
                     )
                 )  # fmt: skip
+    for switch in plan.switches:
+        if switch.id not in state.health.switches:
+            add(SwitchAdded(switch.id, plan.id, switch.racks))
     return {"site": plan.id, "added": added}
 
 
@@ -505,19 +493,9 @@ def _rack(state: State, site: SiteId, hall: HallId, plan: RackPlan, first_node: 
     sku = state.skus[plan.sku]
     nodes = plan.nodes or sku.nodes_per_rack
     return Rack(
-        plan.id,
-        site,
-        hall,
-        plan.row,
-        plan.sku,
-        plan.feed,
-        first_node,
-        nodes,
-        plan.limit_w or sku.rack_w,
-        sku.rack_base_w,
-        plan.block,
-        plan.loop,
-    )
+        plan.id, site, hall, plan.row, plan.sku, plan.feed, first_node, nodes, plan.limit_w or sku.rack_w,
+        sku.rack_base_w, plan.block, plan.loop, plan.spine,
+    )  # fmt: skip
 
 
 def _parents_first(feeds: tuple[FeedPlan, ...]) -> list[FeedPlan]:
@@ -606,6 +584,29 @@ def _refuse_racks(state: State, plan: SitePlan) -> Refusal | None:
     return None
 
 
+def _refuse_switches(state: State, plan: SitePlan) -> Refusal | None:
+    racks = {rack.id for hall in plan.halls for rack in hall.racks}
+    racks |= {rack.id for rack in state.racks.values() if rack.site == plan.id} if plan.switches else set()
+    here: set[SwitchId] = set()
+    for place, switch in enumerate(plan.switches):
+        where = f"switches[{place}]"
+        no = refuse_name(switch.id, f"{where}.id")
+        if no is not None:
+            return no
+        if switch.id in here:
+            return Refusal("duplicate_id", f"switch {switch.id} stands twice", f"{where}.id")
+        here.add(switch.id)
+        unknown = [rack for rack in switch.racks if rack not in racks]
+        if unknown:
+            told = f"switch {switch.id} serves rack {unknown[0]}, which is not at {plan.id}"
+            return Refusal("unknown_rack", told, f"{where}.racks")
+        known = state.health.switches.get(switch.id)
+        if known is not None and known != Switch(switch.id, plan.id, switch.racks):
+            told = f"switch {switch.id} is recorded otherwise, at site {known.site}"
+            return Refusal("site_differs", told, where)
+    return None
+
+
 def _left(state: State, site: SiteId) -> dict[BlockId, tuple[BlockPlan, int]]:
     """Each block that is planned at a site, and how many of its racks are still to come."""
     schedule = state.schedules.get(site)
@@ -651,7 +652,8 @@ def _refuse_changes(state: State, plan: SitePlan) -> Refusal | None:
             return Refusal("site_differs", f"hall {hall.id} is recorded at site {there.site}", f"halls[{i}]")
         for j, rack in enumerate(hall.racks):
             old = state.racks.get(rack.id)
-            if old is not None and old != _rack(state, plan.id, hall.id, rack, old.first_node):
+            said = old and _rack(state, plan.id, hall.id, rack, old.first_node)
+            if old is not None and said not in (old, replace(old, loop=old.loop or rack.loop)):
                 return Refusal(
                     "site_differs",
                     f"rack {rack.id} is recorded otherwise, in hall {old.hall}",
@@ -692,42 +694,6 @@ def _refuse_base_load(state: State, plan: SitePlan, load_w: Callable[[FeedId], i
     return None
 
 
-def report_health(state: State, command: ReportNodeHealth, at: int, emit: Emit) -> Answer | Refusal:
-    """A node failed or is well again. Refuses: unknown_node, future_fact. The same
-    news twice, and news that is older than what is known, change nothing."""
-    if not 0 <= command.node < state.nodes:
-        return Refusal("unknown_node", f"there is no node {command.node}", "node")
-    if command.effective_at > at:
-        return Refusal("future_fact", "a fact cannot take effect after it is reported", "effective_at")
-    if command.healthy is (command.node not in state.failed):
-        return {"node": command.node, "changed": False}
-    if command.effective_at < state.health_since.get(command.node, 0):
-        return {"node": command.node, "changed": False}  # older than what is known already
-    emit(NodeHealthChanged(command.node, command.healthy, command.reason, command.effective_at))
-    return {"node": command.node, "changed": True}
-
-
-def cordon(state: State, command: CordonNode, emit: Emit) -> Answer | Refusal:
-    """Keep new work off a node. Refuses: unknown_node."""
-    if not 0 <= command.node < state.nodes:
-        return Refusal("unknown_node", f"there is no node {command.node}", "node")
-    changed = command.node not in state.cordoned or command.drain
-    if changed:
-        reason = command.reason or state.cordoned.get(command.node, "")
-        emit(NodeCordoned(command.node, reason, command.drain))
-    return {"node": command.node, "changed": changed}
-
-
-def uncordon(state: State, command: UncordonNode, emit: Emit) -> Answer | Refusal:
-    """Let a node have work again. Refuses: unknown_node."""
-    if not 0 <= command.node < state.nodes:
-        return Refusal("unknown_node", f"there is no node {command.node}", "node")
-    changed = command.node in state.cordoned
-    if changed:
-        emit(NodeUncordoned(command.node))
-    return {"node": command.node, "changed": changed}
-
-
 # The only way state changes, live and on replay.
 
 
@@ -746,32 +712,21 @@ def apply(state: State, event: Event) -> None:
         case RackAdded():
             site_id = state.halls[event.hall].site
             state.racks[event.rack] = Rack(
-                event.rack,
-                site_id,
-                event.hall,
-                event.row,
-                event.sku,
-                event.feed,
-                event.first_node,
-                event.nodes,
-                event.limit_w,
-                event.base_w,
-                event.block,
-                event.loop,
-            )
+                event.rack, site_id, event.hall, event.row, event.sku, event.feed, event.first_node, event.nodes,
+                event.limit_w, event.base_w, event.block, event.loop, event.spine,
+            )  # fmt: skip
             state.rack_order.append(event.rack)
             state.rack_starts.append(event.first_node)
             state.nodes = event.first_node + event.nodes
-        case NodeHealthChanged():
-            state.health_since[event.node] = event.effective_at
-            if event.healthy:
-                del state.failed[event.node]
-            else:
-                state.failed[event.node] = event.reason
-        case NodeCordoned():
-            state.cordoned[event.node] = event.reason
-        case NodeUncordoned():
-            del state.cordoned[event.node]
+        case SwitchAdded():
+            state.health.switches[event.switch] = Switch(event.switch, event.site, event.racks)
+            for rack in event.racks:
+                known = state.health.switches_of.get(rack, ())
+                state.health.switches_of[rack] = (*known, event.switch)
+        case LoopAdded():
+            state.loops[event.loop] = CoolingLoop(event.loop, event.site, event.liquid_w, event.air_w)
+        case RackHung():
+            state.racks[event.rack] = replace(state.racks[event.rack], loop=event.loop)
 
 
 EVENTS: tuple[type[Event], ...] = (
@@ -780,9 +735,9 @@ EVENTS: tuple[type[Event], ...] = (
     FeedAdded,
     HallAdded,
     RackAdded,
-    NodeHealthChanged,
-    NodeCordoned,
-    NodeUncordoned,
+    SwitchAdded,
+    LoopAdded,
+    RackHung,
 )
 
 
@@ -795,6 +750,3 @@ def check(state: State) -> Iterator[str]:
         first += state.racks[rack_id].nodes
     if first != state.nodes:
         yield f"racks hold {first} nodes, not {state.nodes}"
-    for node in (*state.failed, *state.cordoned):
-        if not 0 <= node < state.nodes:
-            yield f"health of node {node}, which does not exist"
