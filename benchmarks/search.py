@@ -5,6 +5,7 @@ usage: python benchmarks/search.py [--quick]
 A fleet of NVL72-like racks (18 nodes of 4 GPUs) in rows of 20 and halls of 200, each row on its own feed, each hall
 on another, one site: filled to nine tenths with gangs of 1 to 72 GPUs, one in three gone again, so that free GPUs
 lie about. Then shapes are looked for, taken and given back, one after the other; every power limit is checked.
+Searches for more than 1,000 GPUs are timed in seconds of the processor: what others run meanwhile is not counted.
 """
 
 from __future__ import annotations
@@ -81,17 +82,19 @@ def want(gpus: int, within: Level = Level.SITE) -> Want:
 def measure(index: Index, wanted: Want, rounds: int) -> tuple[list[float], list[float], int]:
     """Seconds of each search, and of taking and giving back; how many did not fit."""
     finds, moves, misfits = [], [], 0
+    # Reading the processor's clock takes too long for what takes a microsecond.
+    clock = time.process_time if wanted.gpus > 1_000 else time.perf_counter
     for _ in range(rounds):
-        begin = time.perf_counter()
+        begin = clock()
         found = search.locate(index, wanted)
-        found_at = time.perf_counter()
+        found_at = clock()
         finds.append(found_at - begin)
         if isinstance(found, Misfit):
             misfits += 1
             continue
         index.take(found, GPU_W)
         index.release(found, GPU_W)
-        moves.append(time.perf_counter() - found_at)
+        moves.append(clock() - found_at)
     return sorted(finds), sorted(moves) or [0.0], misfits
 
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from forebay.cli import explain
 from tests.cli.rig import Lab
 
 #: what is asked for, the hint for an operator, the hint for the tenant birch
@@ -59,3 +60,13 @@ def test_a_line_of_an_invoice(lab: Lab) -> None:
     )
     assert lab.shell("explain", "inv-000001:1").out == ran.out
     assert lab.shell("explain", "INV-000001:99").status == 1
+
+
+def test_a_start_is_told_with_its_confidence() -> None:
+    when, late = "2026-01-01T10:00:00Z", "2026-01-01T12:00:00Z"
+    by_limits = {"by": "limits", "p50": None, "p90": None}
+    assert "at the latest" in explain._start_text(when, None)
+    assert explain._start_text(when, by_limits) == explain._start_text(when, None)
+    learned = explain._start_text(late, {"by": "learned", "p50": when, "p90": late})
+    assert "(P50) or" in learned
+    assert learned.endswith("(P90), if nothing arrives before it.")

@@ -80,6 +80,8 @@ STORY: list[tuple[str, dict[str, Any], list[str]]] = [
     ("GangProgressed", {"gang": "g", "mark": 7}, []),
     ("GangStuck", {"gang": "g", "mark": 7, "since_at": 0},
      ["g is stuck: it has not got beyond mark 7 since 1970-01-01T00:00:00Z"]),
+    ("GangOverran", {"gang": "g", "generation": 1, "estimate_s": 7200},
+     ["g runs longer than it was taken to: from here on it is taken to run for 2h"]),
     ("NodeTicketed", {"node": 0, "ticket": "T-17", "cause": "dead fan", "part": "fan 3"},
      ["r01-n01 carries ticket T-17 (dead fan, fan 3)"]),
     ("ContractSigned",

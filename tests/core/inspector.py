@@ -8,7 +8,7 @@ step. Whoever adds a kind of event that moves a limit or takes a node out adds i
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 from forebay.core import claims, supply
@@ -31,6 +31,7 @@ IN_FRONT = {
     "drain",
     "rebound",
     "curtailed",
+    "maintenance",
 }
 
 #: What keeps a node from having work, or lets it have work again.
@@ -80,6 +81,9 @@ class Facts:
         self.unchecked: dict[int, list[str]] = {}
         self.domains: set[tuple[str, str]] = set()
         self.switches: dict[str, supply.SwitchAdded] = {}
+        #: Cooling loops of which the capacity is known, and racks that were hung on one later.
+        self.loops: dict[str, supply.LoopAdded] = {}
+        self.hung: dict[str, str] = {}
         #: Nodes that take nothing new.
         self.degraded: set[int] = set()
         self.cordoned: set[int] = set()
@@ -96,7 +100,7 @@ class Facts:
         self.ramp_w = 0
         self.curtailed: dict[str, supply.PowerCurtailed] = {}
         self.begun: set[str] = set()
-        #: Feed -> its open shedding: by when, and whether it was told to be late.
+        #: Level -> its open shedding: by when, and whether it was told to be late.
         self.sheddings: dict[str, tuple[int, bool]] = {}
         #: Counts whatever may change what a tranche's own gangs can have.
         self.floor_changes = 0
@@ -122,6 +126,13 @@ class Facts:
                 nodes = range(event.first_node, event.first_node + event.nodes)
                 self.rack_of.update(dict.fromkeys(nodes, event.rack))
                 self.failed |= {node for node in nodes if self._is_out(node)}
+            case supply.LoopAdded():
+                self.loops[event.loop] = event
+                self.floor_changes += 1
+            case supply.RackHung():
+                self.hung[event.rack] = event.loop
+                self.floor_changes += 1
+                self.failed = {node for node in self.rack_of if self._is_out(node)}
             case supply.SwitchAdded():
                 self.switches[event.switch] = event
             case gangs.HostsHeld():
@@ -144,11 +155,12 @@ class Facts:
                 self.begun.discard(event.curtailment)
                 self.floor_changes += 1
             case sheddings.SheddingOpened():
-                self.sheddings[event.name] = event.deadline_at, False
+                self.sheddings[f"{event.carrier} {event.name}"] = event.deadline_at, False
             case sheddings.SheddingOverdue():
-                self.sheddings[event.name] = self.sheddings[event.name][0], True
+                level = f"{event.carrier} {event.name}"
+                self.sheddings[level] = self.sheddings[level][0], True
             case sheddings.SheddingClosed():
-                del self.sheddings[event.name]
+                del self.sheddings[f"{event.carrier} {event.name}"]
             case _:
                 self._claims(event)
                 self._work(event, at)
@@ -183,7 +195,12 @@ class Facts:
 
     def _is_out(self, node: int) -> bool:
         rack = self.racks[self.rack_of[node]]
-        hangs_on = {("rack", rack.rack), ("loop", rack.loop), ("hall", rack.hall), ("site", self.site(node))}
+        hangs_on = {
+            ("rack", rack.rack),
+            ("loop", self.loop_of(rack.rack)),
+            ("hall", rack.hall),
+            ("site", self.site(node)),
+        }
         hangs_on |= {("switch", name) for name, switch in self.switches.items() if rack.rack in switch.racks}
         hangs_on |= {("feed", level.removeprefix("feed ")) for level in self.levels(node)[1:]}
         own = node in self.broken or node in self.quarantined or bool(self.unchecked.get(node))
@@ -222,6 +239,7 @@ class Facts:
                 self.work[event.spec.id] = Work(event.spec, len(self.work))
             case gangs.GangPlaced():
                 work = self.work[event.gang]
+                work.spec = as_placed(work.spec, event)
                 work.nodes, work.lender = dict(each_node(event.runs)), event.lender
                 work.waits = work.front = work.stopping = False
                 work.not_before = work.stopping_at = 0
@@ -285,15 +303,35 @@ class Facts:
             feed = self.feeds[feed].parent
         return found
 
+    def loop_of(self, rack: str) -> str:
+        """The cooling loop that a rack hangs on; "" where that is not known."""
+        return self.hung.get(rack, self.racks[rack].loop)
+
+    def weighs(self, node: int, watts: int) -> dict[str, int]:
+        """What so many watts drawn on a node are to each level: power to its rack and its feeds, heat to
+        the liquid and the air of its loop.
+        """
+        rack = self.rack_of[node]
+        found = dict.fromkeys(self.levels(node), watts)
+        loop = self.loop_of(rack)
+        if loop in self.loops:
+            liquid_w = watts * self.skus[self.racks[rack].sku].liquid_ppm // 1_000_000
+            found |= {f"liquid {loop}": liquid_w, f"air {loop}": watts - liquid_w}
+        return found
+
     def limit_w(self, level: str, at: int = -1) -> int:
         """What a level may carry now; or at an instant to come, as far as that is announced."""
         kind, _, name = level.partition(" ")
         if kind == "rack":
             return self.racks[name].limit_w
-        limit_w = most_w = self.feeds[name].limit_w
+        if kind == "feed":
+            limit_w = self.feeds[name].limit_w
+        else:
+            limit_w = self.loops[name].liquid_w if kind == "liquid" else self.loops[name].air_w
+        most_w = limit_w
         for key, each in self.curtailed.items():
             holds = key in self.begun if at < 0 else each.start_at <= at < each.end_at
-            if each.name == name and holds:
+            if each.carrier == kind and each.name == name and holds:
                 limit_w -= each.less_w
                 most_w = most_w if each.most_w < 0 else min(most_w, each.most_w)
         return max(0, min(limit_w, most_w))
@@ -306,13 +344,12 @@ class Facts:
                 found[f"feed {name}"] += feed.base_w
                 name = self.feeds[name].parent
         for rack in self.racks.values():
-            for level in self.levels(rack.first_node):
-                found[level] = found.get(level, 0) + rack.base_w
+            for level, base_w in self.weighs(rack.first_node, rack.base_w).items():
+                found[level] = found.get(level, 0) + base_w
         for work in works:
-            watts = self.skus[work.spec.sku].gpu_w
             for node, mask in work.nodes.items():
-                for level in self.levels(node):
-                    found[level] += mask.bit_count() * watts
+                for level, gpu_w in self.weighs(node, self.skus[work.spec.sku].gpu_w).items():
+                    found[level] += mask.bit_count() * gpu_w
         return found
 
     def kept_w(self, works: Iterable[Work]) -> dict[str, int]:
@@ -325,14 +362,22 @@ class Facts:
         for name in self.live:
             for node in self.bound.get(name, ()):
                 idle = self.gpus(node) - busy.get(node, 0).bit_count()
-                watts = idle * self.skus[self.racks[self.rack_of[node]].sku].gpu_w
-                for level in self.levels(node):
-                    found[level] = found.get(level, 0) + watts
+                each_w = self.skus[self.racks[self.rack_of[node]].sku].gpu_w
+                for level, gpu_w in self.weighs(node, each_w).items():
+                    found[level] = found.get(level, 0) + idle * gpu_w
         return found
 
 
 def _each(runs: Iterable[tuple[int, int]]) -> set[int]:
     return {node for first, count in runs for node in range(first, first + count)}
+
+
+def as_placed(spec: gangs.Spec, event: gangs.GangPlaced) -> gangs.Spec:
+    """A gang that takes several kinds of rack, as one of the kind that it got."""
+    if not spec.skus:
+        return spec
+    got = spec.skus[event.choice]
+    return replace(spec, sku=got.sku, gpus=got.gpus)
 
 
 class Inspector:
@@ -352,13 +397,14 @@ class OncePerGpu(Inspector):
 
     def decided(self, facts: Facts, event: gangs.GangPlaced, at: int) -> Iterator[str]:
         work, nodes = facts.work[event.gang], each_node(event.runs)
+        spec = as_placed(work.spec, event)
         if not work.waits or work.wiping or work.not_before > at:
             yield f"{event.gang} is placed though it does not wait"
-        if sum(mask.bit_count() for _, mask in nodes) != work.spec.gpus or len(dict(nodes)) != len(nodes):
+        if sum(mask.bit_count() for _, mask in nodes) != spec.gpus or len(dict(nodes)) != len(nodes):
             yield f"{event.gang} is not whole: {event.runs}"
         right = work.spec.tranche if work.spec.tier is Tier.DEDICATED else event.lender
         for node, mask in nodes:
-            if mask >> facts.gpus(node) or facts.racks[facts.rack_of[node]].sku != work.spec.sku:
+            if mask >> facts.gpus(node) or facts.racks[facts.rack_of[node]].sku != spec.sku:
                 yield f"{event.gang}: node {node} has no such GPUs"
             if facts.busy(node) & mask:
                 yield f"{event.gang}: GPUs of node {node} are held already"
@@ -390,9 +436,9 @@ class UnderLimits(Inspector):
 
     def decided(self, facts: Facts, event: gangs.GangPlaced, at: int) -> Iterator[str]:
         work = facts.work[event.gang]
-        on = Work(work.spec, 0, dict(each_node(event.runs)))
+        on = Work(as_placed(work.spec, event), 0, dict(each_node(event.runs)))
         works = [*facts.work.values(), on]
-        touched = {level for node in on.nodes for level in facts.levels(node)}
+        touched = {level for node in on.nodes for level in facts.weighs(node, 0)}
         load_w = facts.loads_w(works)
         own = work.spec.tier is Tier.DEDICATED or event.lender
         kept_w = {} if own else facts.kept_w(works)
@@ -401,7 +447,7 @@ class UnderLimits(Inspector):
                 yield f"{event.gang} takes {level} to {load_w[level]} W and {kept_w.get(level, 0)} W kept"
         until = at + (work.spec.walltime_s + work.spec.grace_s) * SECOND_US
         for key, each in facts.curtailed.items():
-            level = f"feed {each.name}"
+            level = f"{each.carrier} {each.name}"
             if key in facts.begun or level not in touched or not at < each.start_at < until:
                 continue
             there = [*(other for other in facts.work.values() if other.gone_at > each.start_at), on]
@@ -415,12 +461,11 @@ class UnderLimits(Inspector):
         for level, watts in facts.loads_w(drawing).items():
             if watts > facts.limit_w(level):
                 over.add(level)
-        open_ = {f"feed {name}" for name in facts.sheddings}
-        if over != open_:
-            yield f"above their limits are {sorted(over)}, and on record {sorted(open_)}"
-        for name, (deadline_at, told) in facts.sheddings.items():
+        if over != facts.sheddings.keys():
+            yield f"above their limits are {sorted(over)}, and on record {sorted(facts.sheddings)}"
+        for level, (deadline_at, told) in facts.sheddings.items():
             if at > deadline_at and not told:
-                yield f"feed {name} was to be down by {deadline_at}, and nobody says that it is late"
+                yield f"{level} was to be down by {deadline_at}, and nobody says that it is late"
 
 
 class OwnAtOnce(Inspector):
@@ -488,8 +533,8 @@ def fits_beside(facts: Facts, work: Work, tranche: str, but: Iterable[str]) -> b
     def powered(chosen: dict[int, int]) -> bool:
         more: dict[str, int] = {}
         for node, gpus in chosen.items():
-            for level in facts.levels(node):
-                more[level] = more.get(level, 0) + gpus * watts
+            for level, gpu_w in facts.weighs(node, watts).items():
+                more[level] = more.get(level, 0) + gpus * gpu_w
         return all(load_w[level] + added <= facts.limit_w(level) for level, added in more.items())
 
     per_node = facts.skus[work.spec.sku].gpus_per_node

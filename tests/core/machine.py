@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from forebay.core import claims, ids, money, supply
 from forebay.core.claims.terms import SpareScope
 from forebay.core.ids import Asked, Command, Event, Principal, Refusal
-from forebay.core.placements import chains
+from forebay.core.placements import campaigns, chains
 from forebay.core.placements import gang as gangs
 from forebay.core.placements.checkpoints import ReportCheckpoint
 from forebay.core.placements.failing import Failing
@@ -27,11 +27,18 @@ from forebay.core.supply import blocks
 from forebay.core.units import DAY_US, MICROS, SECOND_US
 from forebay.core.world import World
 from tests.core import auditor, inspector, plant
+from tests.core.placements import campaigners
 from tests.core.plant import EDGE, OPERATOR
 
 TENANTS = ("acme", "bravo")
 SMALL = plant.sku(
-    "s4", gpus_per_node=4, nodes_per_rack=3, rack_w=13_000, rack_base_w=100, healthy_nodes_min=3
+    "s4",
+    gpus_per_node=4,
+    nodes_per_rack=3,
+    rack_w=13_000,
+    rack_base_w=100,
+    healthy_nodes_min=3,
+    liquid_ppm=700_001,
 )
 SINGLE = plant.sku("s1", gpus_per_node=1, nodes_per_rack=4, rack_w=4_100, rack_base_w=100)
 SPANS = st.sampled_from([0, 1, 7, 60, 299, 300, 600, 3600, 90_000, 20 * 86_400])
@@ -81,8 +88,11 @@ class Machine(RuleBasedStateMachine):
 
     # How a run begins
 
-    @initialize(limits=st.lists(st.sampled_from([8_500, 13_300, 17_000, 40_000]), min_size=4, max_size=4))
-    def build(self, limits: list[int]) -> None:
+    @initialize(
+        limits=st.lists(st.sampled_from([8_500, 13_300, 17_000, 40_000]), min_size=4, max_size=4),
+        cooled=st.sampled_from([(40_000, 40_000), (17_100, 7_300), (9_000, 40_000), (17_100, 4_000)]),
+    )
+    def build(self, limits: list[int], cooled: tuple[int, int]) -> None:
         ask = self.driver.ask
         ask(supply.ApplyCatalogue((SMALL, SINGLE)))
         main, left, right, south = limits
@@ -98,10 +108,12 @@ class Machine(RuleBasedStateMachine):
                 plant.rack("r2", "s4", "r", loop="l2", spine="s"),
             ),
             plant.hall(
-                "h2", plant.rack("r3", "s4", "r", loop="l1"), plant.rack("r4", "s1", "l", limit_w=3_100)
+                "h2", plant.rack("r3", "s4", "r", loop="l2"), plant.rack("r4", "s1", "l", limit_w=3_100)
             ),
         )
         switch = supply.SwitchPlan(ids.SwitchId("s1"), (ids.RackId("r2"), ids.RackId("r4")))
+        # Of one loop the capacity is known: all its racks are on one feed, so that the limits form a tree.
+        self.loops = (supply.LoopPlan(ids.LoopId("l2"), *cooled),)
         self.feeds, self.halls, self.switches, self.came = feeds, halls, (switch,), 0
         self.apply_north()
         # Two racks more are to come in the north, tomorrow or whenever that slips to.
@@ -385,7 +397,7 @@ class Machine(RuleBasedStateMachine):
             self.apply_north()
 
     def apply_north(self) -> None:
-        north = plant.site("north", self.feeds, self.halls)
+        north = plant.site("north", self.feeds, self.halls, loops=self.loops)
         self.ask(supply.ApplySite(replace(north, switches=self.switches)))
 
     @invariant()
@@ -439,7 +451,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(
         name=st.sampled_from(["k1", "k2", "k3"]),
-        level=st.sampled_from(["m", "m", "l", "r", "s"]),
+        level=st.sampled_from(["feed m", "feed m", "feed l", "feed r", "feed s", "liquid l2", "air l2"]),
         share=st.sampled_from([0, 10, 50, 90]),
         off=st.booleans(),
         begins_s=st.sampled_from([0, 0, 300, 4000, 90_000]),
@@ -450,15 +462,21 @@ class Machine(RuleBasedStateMachine):
         self, name: str, level: str, share: int, off: bool, begins_s: int, lasts_s: int, respond_s: int
     ) -> None:
         """Less power for a while, at once or later."""
-        limit_w = self.driver.world.state.supply.feeds[ids.FeedId(level)].limit_w * share // 100
+        carrier, _, name_of = level.partition(" ")
+        power = self.driver.world.state.supply
+        if carrier == "feed":
+            limit_w = power.feeds[ids.FeedId(name_of)].limit_w * share // 100
+        else:
+            loop = power.loops[ids.LoopId(name_of)]
+            limit_w = (loop.liquid_w if carrier == "liquid" else loop.air_w) * share // 100
         start_at = self.driver.at + begins_s * SECOND_US if begins_s else 0
         end_at = (start_at or self.driver.at) + lasts_s * SECOND_US if lasts_s else 0
         most_w, less_w = (-1, limit_w) if off else (limit_w, 0)
         self.ask(
             supply.CurtailPower(
                 ids.CurtailmentId(name),
-                supply.Carrier.FEED,
-                level,
+                supply.Carrier(carrier),
+                name_of,
                 most_w,
                 less_w,
                 start_at,
@@ -470,6 +488,57 @@ class Machine(RuleBasedStateMachine):
     @rule(name=st.sampled_from(["k1", "k2", "k3"]))
     def lift(self, name: str) -> None:
         self.ask(supply.EndCurtailment(ids.CurtailmentId(name)))
+
+    @rule(
+        name=st.sampled_from(["m1", "m2"]),
+        part=st.sampled_from([("site", "north"), ("site", "south"), ("feed", "l"), ("feed", "r")]),
+        begins_s=st.sampled_from([1, 1, 60, 300]),
+        takes_s=st.sampled_from([60, 3600]),
+        unit=st.sampled_from(list(campaigns.WaveUnit)),
+        most=st.integers(1, 3),
+        failures=st.integers(0, 1),
+    )
+    def maintain(
+        self, name: str, part: tuple[str, str], begins_s: int, takes_s: int, unit: campaigns.WaveUnit, most: int,
+        failures: int,
+    ) -> None:  # fmt: skip
+        """A campaign, whatever contracts say."""
+        parts = (campaigns.CampaignPart(supply.DomainKind(part[0]), part[1]),)
+        start_at = self.driver.at + begins_s * SECOND_US
+        command = campaigners.plan(
+            name, parts=parts, start_at=start_at, end_at=start_at + DAY_US, takes_s=takes_s, unit=unit,
+            units_max=most, failures_max=failures, despite=tuple(campaigns.Overrun),
+        )  # fmt: skip
+        self.ask(campaigns.ApplyCampaign(command))
+
+    @rule(
+        name=st.sampled_from(["m1", "m2"]), what=st.sampled_from(["pause", "resume", "cancel", "yes", "no"]),
+        tranche=st.integers(0, 5),
+    )  # fmt: skip
+    def steer(self, name: str, what: str, tranche: int) -> None:
+        """Somebody has a say in a campaign."""
+        campaign = ids.CampaignId(name)
+        verbs = {
+            "pause": campaigns.PauseCampaign, "resume": campaigns.ResumeCampaign,
+            "cancel": campaigns.CancelCampaign,
+        }  # fmt: skip
+        if what in verbs:
+            self.ask(verbs[what](campaign))
+            return
+        known = sorted(self.driver.world.state.claims.tranches)
+        if known:
+            self.ask(campaigners.consent(what == "yes", known[tranche % len(known)], name))
+
+    @rule(after_s=st.sampled_from([0, 30, 4000]), fails=st.booleans())
+    def bring_back(self, after_s: int, fails: bool) -> None:
+        """Time goes on to a wave; what is worked on is well again, or one of its nodes is not."""
+        for campaign in list(self.driver.world.state.placements.campaigns.values())[:1]:
+            self.driver.until(max(self.driver.at, campaign.next_at) + after_s * SECOND_US)
+        if not fails:
+            campaigners.repaired(self.driver)
+            return
+        for node, missing in sorted(self.driver.world.state.supply.health.missing.items())[:1]:
+            self.ask(supply.ReportNodeCheck(node, missing[0], False), EDGE)
 
     @rule(place=st.integers(0, 30), mark=st.integers(0, 3))
     def progress(self, place: int, mark: int) -> None:

@@ -130,3 +130,8 @@ def test_power_for_racks_is_rounded_down(facility_w: int, pue_ppm: int) -> None:
     power = units.it_power(units.FacilityPower(facility_w), pue_ppm)
     assert power == units.ItPower(int(Fraction(facility_w * 1_000_000, pue_ppm)))
     assert power.watts <= facility_w
+
+
+def test_bytes_are_told_in_few_digits() -> None:
+    told = [units.size_text(size) for size in (0, 999, 1000, 1_500_000, 40 * 10**12, 1_234_567 * 10**9)]
+    assert told == ["0 B", "999 B", "1 kB", "1.5 MB", "40 TB", "1.234 PB"]

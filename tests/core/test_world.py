@@ -16,6 +16,7 @@ from forebay.core.ids import (
     CLOCK,
     Asked,
     CalendarId,
+    CampaignId,
     Command,
     ContractId,
     CurtailmentId,
@@ -33,16 +34,18 @@ from forebay.core.ids import (
     TenantId,
     TrancheId,
 )
+from forebay.core.placements import campaigns, projects, sharing
 from forebay.core.placements import gang as gangs
-from forebay.core.placements import projects, sharing
 from forebay.core.placements import state as placing
 from forebay.core.placements.checkpoints import ReportCheckpoint
+from forebay.core.placements.commons import TenantsWeighed
 from forebay.core.placements.gang import Ending, Policy, SubmitGang
 from forebay.core.supply import blocks
 from forebay.core.timeline import Dues
 from forebay.core.units import DAY_US, HOUR_US, SECOND_US
 from forebay.core.world import KEY_WINDOW_US, MAY, KeyUsed, OpenWorld, World, WorldState
 from tests.core import kept, machine, plant, story
+from tests.core.placements import campaigners
 from tests.core.plant import (
     EDGE,
     FINANCE,
@@ -115,6 +118,12 @@ COMMANDS: list[Command] = [
         respond_s=60,
     ),
     supply.EndCurtailment(CurtailmentId("heat")),
+    campaigns.ApplyCampaign(campaigners.plan()),
+    campaigns.PauseCampaign(CampaignId("fw")),
+    campaigns.ResumeCampaign(CampaignId("fw")),
+    campaigns.CancelCampaign(CampaignId("fw")),
+    campaigners.consent(),
+    supply.storage.ApplyStorage(supply.storage.StoragePlan(1, "USD", ())),
     gangs.ApplyPolicy(Policy()),
     projects.ApplyProjects(projects.ProjectsPlan(TenantId("acme"), 1, ())),
     SubmitGang(spec()),
@@ -357,7 +366,7 @@ def test_damage_is_found() -> None:
 
 
 def test_every_event_kind_is_applied_by_one_stage() -> None:
-    work = [placing.EVENTS, sharing.SHARE_EVENTS]
+    work = [placing.EVENTS, sharing.SHARE_EVENTS, (TenantsWeighed,), campaigns.EVENTS]
     stages = [supply.EVENTS, claims.EVENTS, *work, usage.EVENTS, money.EVENTS]
     counted = Counter(kind for stage in stages for kind in stage)
     assert set(counted.values()) == {1}

@@ -44,7 +44,7 @@ MISTAKES = [
     (
         "kind: Gang\n",
         "",
-        "g.yaml:1:1: 'kind:' is missing: one of Estate, Catalogue, Site, Schedule, Policy, PromisePolicy,",
+        "g.yaml:1:1: 'kind:' is missing: one of Estate, Catalogue, Site, Schedule, Storage, Policy, PromisePolicy,",
     ),
     ("name: train\n", "", "g.yaml:1:1: 'name' is missing: a name: 1 to 80 letters"),
     ("tenant: acme", "tenant: a/b", "g.yaml:4:9: tenant: 'a/b' is not a name: 1 to 80 letters"),

@@ -28,8 +28,9 @@ from forebay.core.claims import (
     workdays,
 )
 from forebay.core.claims.calendar import Stock
+from forebay.core.claims.maintenance import Maintenance
 from forebay.core.ids import Effect
-from forebay.core.placements import chains
+from forebay.core.placements import campaigns, chains
 from forebay.core.placements import gang as gangs
 from forebay.core.placements.checkpoints import ReportCheckpoint
 from forebay.core.placements.failing import Failing
@@ -42,8 +43,9 @@ from forebay.loop import codec, ports, schema
 from forebay.twin.clock import VirtualClock
 from forebay.twin.driver import Twin
 from tests.core import plant, story
+from tests.core.placements import campaigners
 from tests.core.plant import EDGE, LENT, Driver
-from tests.recorded import divided
+from tests.recorded import divided, estimated, stored
 
 FOLDER = Path(__file__).parent
 SHAPES = FOLDER / "shapes.txt"
@@ -60,6 +62,9 @@ def told() -> Driver:
     _correct(driver)
     _use_names_again(driver)
     divided.divide(driver)
+    estimated.learn(driver)
+    estimated.share_alike(driver)
+    stored.bring_data(driver)
     _chain(driver)
     _promise(driver)
     _hand_over(driver)
@@ -69,6 +74,7 @@ def told() -> Driver:
     driver.later(days=40)
     _break(driver)
     _curtail(driver)
+    _maintain(driver)
     _offer(driver, "h3")
     driver.ask(_told_of(driver, nodes=2), plant.FINANCE)
     _open(driver)
@@ -123,6 +129,42 @@ def _curtail(driver: Driver) -> None:
     driver.curtail("grid", "fl", less_w=1_000, start_at=begins, end_at=begins + 60 * SECOND_US)
     driver.lift("heat")
     driver.later(hours=2).curtail("pump", "loop/lee-l1", 1_000, respond_s=600)
+
+
+def _maintain(driver: Driver) -> None:
+    """Campaigns at sites of their own: one with a slip, a node that breaks and a pause, one that is cancelled."""
+    for name in ("moor", "fell"):
+        halls = (
+            plant.hall(
+                f"{name}-h1",
+                plant.rack(f"{name[0]}1", on=f"f-{name}"),
+                plant.rack(f"{name[0]}2", on=f"f-{name}"),
+            ),
+        )
+        driver.ask(supply.ApplySite(plant.site(name, (plant.feed(f"f-{name}"),), halls)))
+    agreed = Maintenance(allowed_s=36_000, consent=True)
+    term = plant.tranche(
+        "moor-1", site="moor", start_at=driver.at, end_at=driver.at + 30 * DAY_US, maintenance=agreed
+    )
+    driver.ask(claims.SignContract(plant.contract("c-moor", "acme", term)))
+    begins = driver.at + 3600 * SECOND_US
+    for name in ("moor", "fell"):
+        part = (campaigns.CampaignPart(supply.DomainKind.SITE, name),)
+        command = campaigners.plan(name, parts=part, start_at=begins, end_at=begins + DAY_US, failures_max=0)
+        driver.ask(
+            campaigns.ApplyCampaign(command, (campaigns.TrancheWindows(term.id, ((begins, begins + 1),)),))
+        )
+    driver.later(hours=1)
+    driver.ask(campaigners.consent(of="moor-1", name="moor"), plant.tenant("acme"))
+    driver.ask(campaigns.CancelCampaign(ids.CampaignId("fell"), "wrong version"))
+    driver.later(hours=2)
+    node = driver.world.state.placements.campaigns[ids.CampaignId("moor")].out[0]
+    driver.recover(node)
+    driver.ask(supply.ReportNodeCheck(node, "burn-in", False, "link down"), EDGE)
+    driver.ask(campaigns.ResumeCampaign(ids.CampaignId("moor")))
+    for _ in range(4):
+        campaigners.repaired(driver)
+        driver.later(hours=1)
 
 
 def _sign(driver: Driver) -> None:

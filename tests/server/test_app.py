@@ -54,6 +54,17 @@ HELD_UP = {"kind": "change_order", "start": "2026-12-01", "end": "2026-12-02", "
 
 #: Days by which a right of one tenant is counted, which begins long after all else here.
 DAYS = "forebay: 1\nkind: BusinessCalendar\nid: {}-days\nzone: UTC\ncloses: '17:00'\nuntil: 2035-12-31\n"
+MAINTAINED = """\
+forebay: 1
+kind: Campaign
+id: {0}-fw
+work: firmware
+parts: [{{kind: rack, id: {1}}}]
+start: 2026-12-20T00:00:00Z
+end: 2026-12-21T00:00:00Z
+takes: 1h
+at_once: 1
+"""
 COUNTED = """\
 forebay: 1
 kind: Contract
@@ -94,6 +105,14 @@ ROWS: dict[tuple[str, str], Row] = {
         OPERATOR, {}, body={"id": "heat", "feed": "a", "to": "500 kW"}, status=201
     ),
     ("POST", "/v1/curtailments/{name}/end"): Row(OPERATOR, {"name": "heat"}, body={}, again=404),
+    ("GET", "/v1/campaigns"): Row(WORK, {}),
+    ("GET", "/v1/campaigns/{name}"): Row(WORK, {"name": "acme-fw"}, {"name": "birch-fw"}),
+    ("POST", "/v1/campaigns/{name}/consent"): Row(
+        WORK, {"name": "acme-fw"}, body={"tranche": "acme-t1", "given": True}
+    ),
+    ("POST", "/v1/campaigns/{name}/pause"): Row(OPERATOR, {"name": "acme-fw"}, body={}),
+    ("POST", "/v1/campaigns/{name}/resume"): Row(OPERATOR, {"name": "acme-fw"}, body={}),
+    ("POST", "/v1/campaigns/{name}/cancel"): Row(OPERATOR, {"name": "acme-fw"}, body={}, again=409),
     ("GET", "/v1/nodes"): Row(OPERATOR, {}),
     ("POST", "/v1/nodes/{name}/cordon"): Row(OPERATOR, NODE),
     ("POST", "/v1/nodes/{name}/drain"): Row(OPERATOR, NODE),
@@ -125,6 +144,7 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "/v1/invoices/{number}"): Row(EVERYBODY, {"number": "INV-000001"}, {"number": "INV-000002"}),
     ("GET", "/v1/invoices/{number}/lines/{n}/explain"): Row(EVERYBODY, OWN_LINE, FOREIGN_LINE),
     ("GET", "/v1/ledger"): Row(BOOKS, {}),
+    ("GET", "/v1/ledger/accounts/{account}"): Row(BOOKS, {"account": "receivable:acme"}),
     ("GET", "/v1/journal"): Row(OPERATOR, {}),
     ("GET", "/v1/journal/head"): Row(OPERATOR, {}),
     ("GET", "/v1/events"): Row(OPERATOR, {}),
@@ -158,6 +178,7 @@ ROWS: dict[tuple[str, str], Row] = {
     ),
     ("GET", "/v1/bindings"): Row(OPERATOR, {}),
     ("GET", "/v1/fragmentation"): Row(OPERATOR, {}),
+    ("GET", "/v1/storage"): Row(WORK, {}),
     ("GET", "/v1/arrays"): Row(WORK, {}, query="?tenant=birch"),
     ("POST", "/v1/bindings/{site}/{sku}/solve"): Row(
         OPERATOR, {"site": "lpp", "sku": "gb300-nvl72"}, body={"seconds": 1}
@@ -229,6 +250,8 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
         for tenant in ("acme", "birch"):
             projects = f"forebay: 1\nkind: Projects\ntenant: {tenant}\nversion: 1\nprojects: [{{id: {tenant}-lab}}]\n"
             answer = made.apply(DAYS.format(tenant), COUNTED.format(tenant), projects)
+            assert answer.status_code == 200, answer.text
+            answer = made.apply(MAINTAINED.format(tenant, {"acme": "r01", "birch": "r02"}[tenant]))
             assert answer.status_code == 200, answer.text
         yield made
 
@@ -482,8 +505,8 @@ def test_a_mistake_of_ours_is_a_problem_too(rig: Rig) -> None:
 
 def test_schemas_are_served(rig: Rig) -> None:
     assert set(rig.acme.get("/v1/schemas").json()["schemas"]) == {
-        "BusinessCalendar", "Catalogue", "Contract", "Estate", "Gang", "Notice", "Overlay", "Policy", "PriceIndex",
-        "PriceList", "Projects", "PromisePolicy", "Schedule", "Site",
+        "BusinessCalendar", "Campaign", "Catalogue", "Contract", "Estate", "Gang", "Notice", "Overlay", "Policy",
+        "PriceIndex", "PriceList", "Projects", "PromisePolicy", "Schedule", "Site", "Storage",
     }  # fmt: skip
-    assert len(rig.acme.get("/v1/schemas/any").json()["oneOf"]) == 14
+    assert len(rig.acme.get("/v1/schemas/any").json()["oneOf"]) == 16
     problem(rig.acme.get("/v1/schemas/gang"), 404, "not_found")

@@ -144,3 +144,10 @@ def test_curtailments_are_varied_too() -> None:
 def test_a_name_that_is_not_varied() -> None:
     with pytest.raises(asked.BadReplay, match="known are gpus"):
         ReplayWords(gpus=8).varied("color", "red")
+
+
+def test_estimates_are_named_and_varied() -> None:
+    found = asked.variations(ReplayWords(gpus=64, policy="easy"), ["estimates=requested,learned"])
+    assert [each.setup.policy for each in found] == ["easy", "easy, estimates learned"]
+    with pytest.raises(asked.BadReplay, match="'guessed' is not one of its values"):
+        asked.variations(ReplayWords(gpus=64), ["estimates=guessed"])

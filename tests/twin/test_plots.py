@@ -29,7 +29,7 @@ def test_a_figure_is_well_formed_and_steps_from_slice_to_slice() -> None:
     root = ElementTree.fromstring(text)
     assert root.find("p") is not None
     titles = [title.text for title in root.iter("title")]
-    assert titles == ["00:00: 1 jobs", "12:00: 4 jobs", "day 1: 2 jobs"]
+    assert titles == ["start: 1 jobs", "12:00: 4 jobs", "day 1: 2 jobs"]
     assert 'class="most"' in text
     assert text.count("H") == 3 + 3 + 1
 

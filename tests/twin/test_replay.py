@@ -109,3 +109,44 @@ def test_a_curtailment_is_kept(tmp_path: Path) -> None:
         replay.run_trace(trace, ReplayWords(gpus=64, curtail=("x=60%:1h:1h",)).setup())
     with pytest.raises(ValueError, match="cannot be curtailed like that"):
         replay.run_trace(trace, ReplayWords(gpus=64, curtail=("substation=60%:1h:0s",)).setup())
+
+
+def test_work_that_is_over_does_not_fill_the_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With very many jobs a month periods are closed in between: nothing else changes, but for cents."""
+    path, closed = written(tmp_path / "t.parquet", 4000), 0
+    whole = replay.run(path, 256)
+    monkeypatch.setattr(replay, "ENDED_MAX", 500)
+    let_go = replay._Run._let_go
+
+    def counting(run: replay._Run) -> None:
+        nonlocal closed
+        before = len(run.twin.world.state.money.invoices)
+        let_go(run)
+        closed += len(run.twin.world.state.money.invoices) > before
+        assert len(run.twin.world.state.placements.gangs) <= run.left + 500
+
+    monkeypatch.setattr(replay._Run, "_let_go", counting)
+    parts = replay.run(path, 256)
+    assert closed == 4  # after every thousand jobs
+    assert parts.waits.told() == whole.waits.told()
+    assert parts.gpu_us == whole.gpu_us
+    told, meant = sum(parts.invoiced_minor.values()), sum(whole.invoiced_minor.values())
+    assert abs(told - meant) <= (closed + 1) * len(whole.invoiced_minor)
+
+
+def test_estimates_are_learned_and_it_is_told_how_wrong_they_were(tmp_path: Path) -> None:
+    trace = Trace(written(tmp_path / "t.parquet", 1000))
+    by_limits = replay.run_trace(trace, ReplayWords(gpus=64, policy="easy").setup()).as_json()
+    assert (by_limits["estimates"], by_limits["policy"]) == (None, "easy")
+    learned = ReplayWords(gpus=64, policy="easy", estimates="learned").setup()
+    report = replay.run_trace(trace, learned).as_json()
+    told = report["estimates"]
+    assert report["policy"] == "easy, estimates learned"
+    assert told["jobs"] > 100
+    assert 0 < told["over"] < told["jobs"] // 4
+    assert 0 < told["p50_milli"] < told["p90_milli"] < 1500
+    assert report["wait_s"]["mean"] < by_limits["wait_s"]["mean"]
+    assert report["digest"] == replay.run_trace(trace, learned).as_json()["digest"]
+    # On an estate it takes the place of what its policy says.
+    words = ReplayWords(estate=(Path(__file__).parents[2] / "examples" / "one_site",), estimates="learned")
+    assert replay.run_trace(trace, words.setup()).as_json()["policy"].endswith("estimates learned")

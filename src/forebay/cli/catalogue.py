@@ -116,9 +116,24 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
                 "List curtailments that are announced or hold.",
             ),
             (
+                "campaigns",
+                "forebay.cli.campaigns:campaigns_command",
+                "List maintenance campaigns, and how far they are.",
+            ),
+            (
+                "campaign",
+                "forebay.cli.campaigns:campaign_group",
+                "Maintenance of many nodes in waves: plan, show, pause, resume, cancel; consent to it.",
+            ),
+            (
                 "invoice",
                 "forebay.cli.invoice:invoice_group",
                 "List and print invoices; close the billing period.",
+            ),
+            (
+                "ledger",
+                "forebay.cli.ledger:ledger_command",
+                "Balances of all accounts, or what was posted to one.",
             ),
         ),
     ),
@@ -157,6 +172,11 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
                 "shortfall",
                 "forebay.cli.shortfall:shortfall_group",
                 "Who goes short, by how many GPUs, for how much; share it out by hand.",
+            ),
+            (
+                "datasets",
+                "forebay.cli.datasets:datasets_command",
+                "List datasets and where they lie; for operators also pools and copies on their way.",
             ),
             (
                 "fragmentation",

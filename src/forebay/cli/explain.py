@@ -90,10 +90,17 @@ def _print_gang(body: dict[str, Any]) -> None:
             )
         when = body.get("expected_start")
         click.echo(
-            f"  It starts by {paper.moment(when)} at the latest, if nothing arrives before it."
+            _start_text(when, body.get("expected"))
             if when
             else "  When it starts cannot be said: what it waits for has no end of its own."
         )
+
+
+def _start_text(when: str, likely: dict[str, Any] | None) -> str:
+    if likely is None or likely["by"] == "limits":
+        return f"  It starts by {paper.moment(when)} at the latest, if nothing arrives before it."
+    soon, late = paper.moment(likely["p50"]), paper.moment(likely["p90"])
+    return f"  It is expected to start by {soon} (P50) or {late} (P90), if nothing arrives before it."
 
 
 def _print_line(said: session.Session, body: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from forebay.cli import narrate_health, paper, power_story
+from forebay.cli import campaign_story, narrate_health, paper, power_story
 from forebay.core import timeline, units
 
 Body = dict[str, Any]
@@ -24,6 +24,7 @@ _WHY_STOP = {
     "quarantine": "a node under it was quarantined",
     "drain": "a node under it is being drained",
     "claim_started": "the nodes pass to a tranche whose term begins",
+    "maintenance": "a node under it is being maintained",
     "curtailed": "there is less power for a while",
     "claim_power": "its power passes to a tranche whose term begins",
     "claim_ended": "the term of its tranche is over",
@@ -64,8 +65,8 @@ class Narrator:
         """Sentences for one event; none for kinds that say nothing new to people."""
         sentence = self._SENTENCES.get(kind)
         if sentence is None:
-            of_power = power_story.POWER_SENTENCES.get(kind)
-            return [] if of_power is None else of_power(body)
+            beside = power_story.POWER_SENTENCES.get(kind) or campaign_story.CAMPAIGN_SENTENCES.get(kind)
+            return [] if beside is None else beside(body)
         return sentence(self, body)
 
     def node(self, index: int) -> str:

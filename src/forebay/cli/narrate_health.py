@@ -24,6 +24,8 @@ def _why(text: str) -> str:
 
 def _health(names: Names, body: Body) -> list[str]:
     node = names.node(body["node"])
+    if body.get("planned"):
+        return [f"{node} is out ({body['reason']})"]
     if not body["healthy"]:
         return [f"{node} failed{_why(body['reason'])}"]
     if body["checks"]:
@@ -79,6 +81,11 @@ def _stuck(names: Names, body: Body) -> list[str]:
     ]
 
 
+def _overran(names: Names, body: Body) -> list[str]:
+    longer = paper.span(body["estimate_s"])
+    return [f"{body['gang']} runs longer than it was taken to: from here on it is taken to run for {longer}"]
+
+
 SENTENCES: Mapping[str, Callable[[Names, Body], list[str]]] = {
     "NodeHealthChanged": _health,
     "DomainHealthChanged": _domain,
@@ -90,4 +97,5 @@ SENTENCES: Mapping[str, Callable[[Names, Body], list[str]]] = {
     "HostsHeld": _kept,
     "HostsReleased": _let_go,
     "GangStuck": _stuck,
+    "GangOverran": _overran,
 }

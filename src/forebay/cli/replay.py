@@ -51,6 +51,9 @@ _BOTH = click.Path(exists=True, path_type=Path)
               "estate, or overtake.")  # fmt: skip
 @click.option("--depth", default=None, type=click.IntRange(1, 10**6), metavar="N",
               help="With easy_depth: how many are tried behind the first that does not start (100).")  # fmt: skip
+@click.option("--estimates", default="", type=click.Choice(["", "requested", "learned"]), metavar="requested|learned",
+              help="Of jobs that asked for no limit of time: learn how long they run, or not; else as the policy "
+              "says.")  # fmt: skip
 @click.option("--price", default="2.00", show_default=True, metavar="USD",
               help="Price of a GPU-hour on demand and on spot, where no price list says it.")  # fmt: skip
 @click.option("--tier", default="on_demand", show_default=True,
@@ -75,14 +78,14 @@ _BOTH = click.Path(exists=True, path_type=Path)
               help="Write the report as a page with pictures (.html), or as JSON (.json).")  # fmt: skip
 @click.option("--vary", multiple=True, metavar="NAME=A,B",
               help="Replay every combination, side by side: gpus, policy, depth, price, power, load, seed "
-              "(also 1-20), tier, checkpoint, curtail (or none); may be repeated.")  # fmt: skip
+              "(also 1-20), tier, checkpoint, curtail (or none), estimates; may be repeated.")  # fmt: skip
 @click.option(
     "--full", is_flag=True, help="With --vary: with digests, slowdowns and what failures cost, for more time."
 )
 def replay_command(
     trace: Path, gpus: int, gpus_per_node: int, estate: tuple[Path, ...], begins: str, policy: str, depth: int | None,
     price: str, tier: str, mapped: Path | None, checkpoint: str, load: str, power: str,
-    curtail: tuple[str, ...], seed: int | None,
+    curtail: tuple[str, ...], seed: int | None, estimates: str,
     rates: Path | None, broken_max: int, page: Path | None, vary: tuple[str, ...], full: bool,
 ) -> None:  # fmt: skip
     """Replay a trace of jobs in the twin.
@@ -104,7 +107,7 @@ def replay_command(
     said = session.current()
     words = asked.ReplayWords(
         gpus or 0, gpus_per_node, tuple(estate), begins, policy, depth or 0, price, power, load, Tier(tier), mapped,
-        checkpoint, seed, rates, full or not vary, full or not vary, tuple(curtail),
+        checkpoint, seed, rates, full or not vary, full or not vary, tuple(curtail), estimates,
     )  # fmt: skip
     if page is not None and (vary or page.suffix not in (".html", ".json")):
         wrong = "one replay is written, and --vary makes many" if vary else "a file .html or .json is meant"
@@ -261,11 +264,12 @@ def _print(report: dict[str, Any], said: session.Session) -> None:
         ("invoiced", f"{report['invoiced_total']} {report['currency']} to {tenants}"),
         ("price", f"{report['price_per_gpu_hour']} {report['currency']} a GPU-hour"),
         ("slowdown", f"{middle:,.2f} in the median, {ninth:,.2f} at p90"),
+        ("estimates", _estimates_text(report)),
         ("journal", f"{report['events']:,} records, digest {report['digest']}"),
         ("took", f"{machine['wall_s']:.2f} s, {machine['cpu_s']:.2f} s of a processor"),
     ]  # fmt: skip
     own_prices = report["price_per_gpu_hour"] == "0.00"
-    click.echo(paper.facts([pair for pair in pairs if not (own_prices and pair[0] == "price")]))
+    click.echo(paper.facts([pair for pair in pairs if pair[1] and not (own_prices and pair[0] == "price")]))
     for text in (
         _waits_text({"all": report["wait_s"], **report["wait_s_by_gpus"]}, "GPUS", said),
         _waits_text(_most_jobs(report["wait_s_by_tenant"]), "TENANT", said),
@@ -274,6 +278,16 @@ def _print(report: dict[str, Any], said: session.Session) -> None:
     ):
         if text:
             click.echo(f"\n{text}")
+
+
+def _estimates_text(report: dict[str, Any]) -> str:
+    told = report["estimates"]
+    if not told or not told["jobs"]:
+        return ""
+    middle, ninth = told["p50_milli"] / 1000, told["p90_milli"] / 1000
+    over = f"{100 * told['over'] / told['jobs']:.1f} %"
+    ran = f"{middle:.2f} of it in the median, {ninth:.2f} at p90"
+    return f"{told['jobs']:,} jobs had one: {over} ran longer, {ran}"
 
 
 def _plant(report: dict[str, Any]) -> str:

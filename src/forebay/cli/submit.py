@@ -16,7 +16,8 @@ EXAMPLES = """
 """
 #: What a gang is called that was not read from a file.
 COMMAND_LINE = "command line"
-
+#: Stands for no limit of time.
+NO_LIMIT = "none"
 
 LEVELS = ["node", "rack", "row", "block", "hall", "site"]
 
@@ -29,7 +30,8 @@ LEVELS = ["node", "rack", "row", "block", "hall", "site"]
 @click.option("--sku", default="", metavar="NAME", help="Which kind of rack it needs.")
 @click.option("--gpus", type=click.IntRange(min=1), help="How many GPUs; one rank is started for each.")
 @click.option("--name", default="", metavar="NAME", help="Its name; its id is TENANT.NAME.")
-@click.option("--walltime", default="1h", show_default=True, metavar="TIME", help="How long it may run.")
+@click.option("--walltime", default="1h", show_default=True, metavar="TIME|none",
+              help="How long it may run; `none` where the policy allows that.")  # fmt: skip
 @click.option(
     "--grace", default="30s", show_default=True, metavar="TIME", help="From the request to stop to the kill."
 )
@@ -110,6 +112,8 @@ def _document(argv: tuple[str, ...], gpus: int, fields: dict[str, Any]) -> str:
         raise Failed(f"a command as a gang needs {' and '.join(missing)} too", Status.USAGE, code="usage")
     body: dict[str, Any] = {"forebay": 1, "kind": "Gang", "tier": tier, "gpus": gpus}
     body |= {name: value for name, value in fields.items() if value and name not in ("tier", "after")}
+    if body["walltime"] == NO_LIMIT:
+        del body["walltime"]
     if fields["after"]:
         body["after"] = [{"gang": name} for name in fields["after"]]
     body["name"] = fields["name"] or f"{os.path.basename(argv[0]).strip('{}') or 'job'}-{os.urandom(3).hex()}"

@@ -75,8 +75,11 @@ def _facts(tranche: dict[str, Any]) -> list[tuple[str, object]]:
     )
     if agreed is None:
         return [*pairs, ("maintenance", "none is agreed: all of it is downtime")]
+    asks = ", with consent" if agreed["consent"] else ""
     notice = f", told {paper.span(agreed['notice_s'])} before" if agreed["notice_s"] else ""
-    pairs.append(("maintenance", f"{paper.span(agreed['allowed_s'])} a month{notice}; all else is downtime"))
+    pairs.append(
+        ("maintenance", f"{paper.span(agreed['allowed_s'])} a month{notice}{asks}; all else is downtime")
+    )
     for window in agreed["windows"]:
         coming = f"; next {paper.moment(window['next_start'])}" if window["next_start"] else ""
         length = paper.span(window["length_s"])

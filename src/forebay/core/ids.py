@@ -35,6 +35,9 @@ IndexId = NewType("IndexId", str)
 GangId = NewType("GangId", str)
 InvoiceId = NewType("InvoiceId", str)
 CurtailmentId = NewType("CurtailmentId", str)
+CampaignId = NewType("CampaignId", str)
+PoolId = NewType("PoolId", str)
+DatasetId = NewType("DatasetId", str)
 #: Dense index of a node in `supply.State.nodes`; never reused.
 NodeIndex = NewType("NodeIndex", int)
 

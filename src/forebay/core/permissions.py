@@ -18,6 +18,7 @@ from forebay.core.ids import (
     Role,
 )
 from forebay.core.placements import (
+    campaigning,
     checkpoints,
     projects,
     shedding,
@@ -57,6 +58,8 @@ ALLOWED: dict[type[Command], frozenset[Role]] = {
     acceptance.RejectDelivery: frozenset({Role.OPERATOR, Role.TENANT}),
     relief.ReportRelief: frozenset({Role.OPERATOR}),
     **dict.fromkeys(shedding.CURTAILING, frozenset({Role.OPERATOR, Role.EDGE})),
+    **campaigning.CAMPAIGN_ROLES,
+    supply.storage.ApplyStorage: frozenset({Role.OPERATOR}),
     gangs.ApplyPolicy: frozenset({Role.OPERATOR}),
     projects.ApplyProjects: frozenset({Role.OPERATOR, Role.TENANT}),
     gangs.SubmitGang: frozenset({Role.OPERATOR, Role.TENANT}),

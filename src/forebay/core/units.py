@@ -110,3 +110,15 @@ def it_power(power: FacilityPower, pue_ppm: int) -> ItPower:
 def counted(number: int, noun: str) -> str:
     """A number with its noun: `1 GPU`, `8 GPUs`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+_SIZES = ((10**15, "PB"), (10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
+
+
+def size_text(size_bytes: int) -> str:
+    """Bytes in the largest unit (of 1,000) that they fill, cut off after the third digit behind the point."""
+    for unit, name in _SIZES:
+        if size_bytes >= unit:
+            whole, rest = divmod(size_bytes * 1000 // unit, 1000)
+            return f"{whole}.{rest:03d}".rstrip("0").rstrip(".") + f" {name}"
+    return f"{size_bytes} B"

@@ -27,7 +27,7 @@ from forebay.core.claims import (
     amendments,
     binding,
     dealings,
-    deliveries,
+    effective,
     exercise,
     handover,
     prices,
@@ -61,10 +61,14 @@ from forebay.core.ids import (
 )
 from forebay.core.placements import (
     arrays,
+    campaigning,
+    campaigns,
     checking,
     checkpoints,
+    datasets,
     divisions,
     enacting,
+    ended,
     explain,
     foreign,
     hosts,
@@ -79,6 +83,8 @@ from forebay.core.placements import (
 )
 from forebay.core.placements import gang as gangs
 from forebay.core.placements import state as placing
+from forebay.core.placements.at_work import AtWork
+from forebay.core.placements.commons import TenantsWeighed
 from forebay.core.placements.substitutes import same_as_asked
 from forebay.core.supply import blocks, together
 from forebay.core.supply import schedule as plans
@@ -165,8 +171,10 @@ WORK: dict[type[Command], Callable[[schedule.Desk, Any], Answer | Refusal]] = {
     gangs.CancelGang: lambda desk, command: arrays.cancel_any(desk, command.gang),
     gangs.ApplyPolicy: lambda desk, command: enacting.apply_policy(desk, command.policy),
     projects.ApplyProjects: divisions.apply_projects,
+    supply.storage.ApplyStorage: datasets.apply_storage,
     **upkeep.DECIDED,
     **shedding.CURTAILING,
+    **campaigning.DECIDED_CAMPAIGNS,
 }
 
 
@@ -243,31 +251,36 @@ class World:
 
     def handle(self, asked: Asked, at: int) -> Outcome:
         """Decide about one command at `at` (not before `now`). Events are applied when it returns."""
-        assert at >= self.state.now, "time never decreases"
+        own = self.state
+        assert at >= own.now, "time never decreases"
         command, by = asked.command, asked.by
-        refusal = self._refuse(command, by)
-        if refusal is not None:
-            return self._outcome(refusal)
+        kind = type(command)
+        if by.role not in MAY.get(kind, NOBODY) or not own.name or kind is OpenWorld:
+            refusal = self._refuse(command, by)
+            if refusal is not None:
+                return self._outcome(refusal)
         if asked.key:
-            known = self.state.keys.get((key_scope(by), asked.key))
+            known = own.keys.get((key_scope(by), asked.key))
             if known is not None and known.at + KEY_WINDOW_US > at:
                 return self._outcome(_again(known, asked))
-        desk, calendar = self._desk(at), self._calendar
-        if calendar is None:
-            calendar = self.calendar  # made before anything changes, for it follows the events
-        own = self.state
-        not_own = (
-            foreign.refuse_foreign(own.placements, own.claims, command, by) if by.role is _TENANT else None
-        )
+        desk, calendar = self._made_desk, self._calendar
+        if desk is None or calendar is None:
+            # The calendar is made before anything changes, for it follows the events.
+            desk, calendar = self._desk(at), self.calendar
+        desk.at = at
+        if by.role is _TENANT:
+            not_own = foreign.refuse_foreign(own.placements, own.claims, command, by)
+            if not_own is not None:
+                return self._outcome(not_own)
         # Work is most of what is ever asked: it is looked up, all else is searched for.
-        about_work = WORK.get(type(command))
-        if not_own is not None:
-            return self._outcome(not_own)
+        about_work = WORK.get(kind)
         answer = self._decide(command, desk) if about_work is None else about_work(desk, command)
         if not isinstance(answer, Refusal):
             if calendar.touched or calendar.signed:
-                self._share(calendar, _effective(command, at), at)
+                self._share(calendar, effective.since_when(command, at), at)
             placed = desk.derived
+            if desk.state.campaigns:
+                campaigning.follow(desk)
             if placed.stirred or placed.arrivals or placed.backoff or placed.kept:
                 ordering.run_pass(desk)
             if about_work is None and isinstance(command, claims.SignContract) and answer["signed"]:
@@ -461,6 +474,7 @@ class World:
             wakes = (self._wake_supply, self._wake_claim, self._wake_power, self._wake_gang, self._wake_money)
             wakes[stage](due, at)
         self._share(calendar, since, at)
+        campaigning.follow(self._desk(at))
         ordering.run_pass(self._desk(at))
         return self._outcome({})
 
@@ -477,10 +491,17 @@ class World:
         return first_meant(self._claim_dues, meant)
 
     def _due_power(self) -> Due | None:
-        return shedding.power_due(self.state.supply, self.state.placements, self._placed or self.placed)
+        state = self.state
+        found = shedding.power_due(state.supply, state.placements, self._placed or self.placed)
+        if state.placements.campaigns:
+            found = campaigning.or_campaign(found, state.placements)
+        return datasets.copy_due(state.supply, found) if state.supply.storage.copying else found
 
     def _wake_power(self, due: Due, at: int) -> None:
-        shedding.wake_power(self._desk(at), due.at)
+        if due.what == "copy":
+            datasets.wake_copy(self._desk(at))
+        else:
+            campaigning.wake_power_or_campaign(self._desk(at), due)
 
     def _due_gang(self) -> Due | None:
         return placing.first_due(self.placed, self.state.placements)
@@ -523,7 +544,7 @@ class World:
             schedule.end_tranche(self._desk(at), tranche)
 
     def _wake_gang(self, due: Due, at: int) -> None:
-        (divisions if due.what in sharing.WAKES else schedule).wake(self._desk(at), due)
+        (divisions if due.what in divisions.WAKES else schedule).wake(self._desk(at), due)
 
     def _wake_money(self, due: Due, at: int) -> None:
         self._money_dues.pop()
@@ -597,11 +618,16 @@ class World:
         if placed is not None:
             placing.reindex(placed, placements, supplied, event)
 
-    def _apply_share(self, event: sharing.ShareEvent, at: int) -> None:
+    def _apply_share(self, event: sharing.ShareEvent | TenantsWeighed, at: int) -> None:
         placing.apply_share(self.state.placements, self._held, self._placed, event, at)
 
     def _apply_shedding(self, event: sheddings.SheddingEvent, at: int) -> None:
         sheddings.applied(self.state.placements.sheddings, event, at)
+
+    def _apply_campaign(self, event: campaigns.CampaignEvent, at: int) -> None:
+        campaigning.recorded_campaign(self.state.placements, event, at)
+        if self._placed is not None:
+            self._placed.stirred = True
 
     def _apply_usage(self, event: Event, at: int) -> None:
         state = self.state
@@ -609,7 +635,7 @@ class World:
         usage.apply(state.usage, event, at)
         money.apply(state.money, self._money_dues, event, at)
         if isinstance(event, usage.PeriodClosed):
-            placing.drop_ended(state.placements)
+            ended.drop_ended(state.placements)
 
     def _apply_money(self, event: Event, at: int) -> None:
         self._due_beside = None
@@ -630,8 +656,9 @@ class World:
         **dict.fromkeys(supply.EVENTS, _apply_supply),
         **dict.fromkeys(claims.EVENTS, _apply_claims),
         **dict.fromkeys(placing.EVENTS, _apply_gang),
-        **dict.fromkeys(sharing.SHARE_EVENTS, _apply_share),
+        **dict.fromkeys((*sharing.SHARE_EVENTS, TenantsWeighed), _apply_share),
         **dict.fromkeys(get_args(sheddings.SheddingEvent), _apply_shedding),
+        **dict.fromkeys(campaigns.EVENTS, _apply_campaign),
         **dict.fromkeys(usage.EVENTS, _apply_usage),
         **dict.fromkeys(money.EVENTS, _apply_money),
     }
@@ -690,8 +717,8 @@ class World:
     def work(self) -> rebinding.Work:
         """Where work is to run on: what a plan about racks has to know."""
         known = self.state.placements
-        any_work = placing.AtWork(known, self._held, *gangs.Tier)
-        return rebinding.Work(any_work, placing.AtWork(known, self._held, gangs.Tier.ON_DEMAND))
+        any_work = AtWork(known, self._held, *gangs.Tier)
+        return rebinding.Work(any_work, AtWork(known, self._held, gangs.Tier.ON_DEMAND))
 
     def desired(self) -> list[Effect]:
         """The whole desired state for the engines."""
@@ -736,6 +763,7 @@ class World:
             *schedule.check(self._desk(state.now)),
             *shedding.check_sheddings(self._desk(state.now)),
             *hosts.check_holds(state.placements, self.placed),
+            *campaigning.check_campaigns(state.placements, state.supply),
             *usage.check(state.usage, state.placements, state.claims, state.supply, state.now),
             *money.check(state.money),
         ]
@@ -755,15 +783,6 @@ class World:
 
     def _books(self) -> money.Books:
         return money.Books(self.state.money, self.state.usage, self.state.claims, self.state.supply)
-
-
-def _effective(command: Command, at: int) -> int:
-    """Since when what a command says counts for who went short: a fact that is reported late, since it was so."""
-    if isinstance(command, (blocks.ReportReached, deliveries.ReportDelivered)):
-        return min(at, command.effective_at)
-    if isinstance(command, acceptance.AcceptDelivery):
-        return min(at, command.effective_at or at)
-    return at
 
 
 def key_scope(by: Principal) -> str:

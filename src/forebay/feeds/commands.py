@@ -12,19 +12,22 @@ from typing import Any, NamedTuple
 
 from forebay.core import claims, ids, money, supply, units
 from forebay.core.claims import payments
-from forebay.core.placements import gang, projects, substitutes
-from forebay.core.supply import blocks
+from forebay.core.placements import campaigns, gang, projects, substitutes
+from forebay.core.supply import blocks, storage
 from forebay.core.units import SECOND_US
 from forebay.feeds import (
     divided,
     failing,
     gang_parts,
     kinds,
+    maintained,
     openings,
     plant_kinds,
     quantities,
     reading,
+    stored,
     successions,
+    tenancy,
     terms,
     tree,
     zones,
@@ -197,6 +200,11 @@ def _policy(document: reading.Document, setting: Setting) -> Wanted:
         weigh_s=body.weigh,
         age_s=body.age,
         ramp_w_per_minute=body.ramp_per_minute,
+        estimates=body.estimates,
+        walltime_s_default=body.walltime_default,
+        walltime_s_max=body.walltime_max,
+        estimates_wait_s=body.estimates_wait,
+        among=tenancy.among_of(body.among_tenants),
     )
     return Wanted(document, gang.ApplyPolicy(policy), str(body.version), {})
 
@@ -571,6 +579,18 @@ def _instant(text: str, zone: str | None, path: reading.Path) -> int:
         raise _Mistake(path, str(error), error.code) from None
 
 
+def _campaign(document: reading.Document, setting: Setting) -> Wanted:
+    body: maintained.CampaignDocument = document.body
+    start_at, end_at = (_instant(getattr(body, name), body.zone, (name,)) for name in ("start", "end"))
+    plan = maintained.campaign_plan(body, start_at, end_at)
+    return Wanted(document, campaigns.ApplyCampaign(plan), body.id, _CAMPAIGN_PLACES)
+
+
+_CAMPAIGN_PLACES: Mapping[str, reading.Path] = {
+    "units_max": ("at_once",), "claim_units_max": ("at_once_per_claim",), "failures_max": ("failures",),
+}  # fmt: skip
+
+
 def _projects(document: reading.Document, setting: Setting) -> Wanted:
     body: kinds.ProjectsDocument = document.body
     tenant = body.tenant or setting.tenant
@@ -586,6 +606,15 @@ def _projects(document: reading.Document, setting: Setting) -> Wanted:
         tuple(divided.priority_of(entry) for entry in body.priorities), body.priority,
     )  # fmt: skip
     return Wanted(document, projects.ApplyProjects(plan), tenant, {"tenant": ("tenant",)})
+
+
+def _storage(document: reading.Document, setting: Setting) -> Wanted:
+    body: kinds.StorageDocument = document.body
+    plan = storage.StoragePlan(
+        body.version, body.currency, tuple(map(stored.pool_of, body.pools)), tuple(map(stored.link_of, body.links)),
+        tuple(map(stored.dataset_of, body.datasets)),
+    )  # fmt: skip
+    return Wanted(document, storage.ApplyStorage(plan), "storage", {})
 
 
 def _gang(document: reading.Document, setting: Setting) -> Wanted:
@@ -606,6 +635,7 @@ def _gang(document: reading.Document, setting: Setting) -> Wanted:
         skus=skus, start_by=_by(body.start_by, body.zone, "start_by"),
         finish_by=_by(body.finish_by, body.zone, "finish_by"),
         project=ids.ProjectId(body.project), user=ids.UserId(body.user), priority=body.priority,
+        datasets=tuple(map(ids.DatasetId, body.datasets)), checkpoint_store=ids.PoolId(body.checkpoint_store),
     )  # fmt: skip
     if not body.array:
         return Wanted(document, gang.SubmitGang(spec), name, {"tenant": ("tenant",)})
@@ -691,6 +721,7 @@ _MAKERS: dict[str, Callable[[reading.Document, Setting], Wanted]] = {
     "Catalogue": _catalogue,
     "Site": _site,
     "Schedule": _schedule,
+    "Storage": _storage,
     "Policy": _policy,
     "PromisePolicy": _promise_policy,
     "BusinessCalendar": _business_calendar,
@@ -698,6 +729,7 @@ _MAKERS: dict[str, Callable[[reading.Document, Setting], Wanted]] = {
     "PriceIndex": _index,
     "Overlay": _overlay,
     "Contract": _contract,
+    "Campaign": _campaign,
     "Projects": _projects,
     "Notice": _notice,
     "Gang": _gang,

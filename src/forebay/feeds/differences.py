@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from forebay.core import claims, money, supply, timeline, units
-from forebay.core.placements import gang, projects
+from forebay.core.placements import campaigns, gang, projects
 from forebay.core.supply import blocks
 from forebay.feeds import commands
 
@@ -58,9 +58,15 @@ _WORDS: dict[type, tuple[str, tuple[str, ...]]] = {
     claims.IndexValue: ("value", ("published_at",)),
     gang.Policy: ("policy", ()),
     gang.Spec: ("gang", ("id",)),
+    campaigns.CampaignPlan: ("campaign", ("id",)),
+    campaigns.CampaignPart: ("part", ("kind", "name")),
     projects.ProjectsPlan: ("projects of", ("tenant",)),
     projects.Project: ("project", ("id",)),
     projects.PriorityClass: ("priority", ("name",)),
+    supply.storage.StoragePlan: ("storage", ()),
+    supply.storage.StoragePool: ("pool", ("id",)),
+    supply.storage.SiteLink: ("link", ("source", "target")),
+    supply.storage.Dataset: ("dataset", ("id",)),
     supply.SwitchPlan: ("switch", ("id",)),
     supply.LoopPlan: ("loop", ("id",)),
 }

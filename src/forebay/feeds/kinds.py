@@ -12,8 +12,9 @@ import msgspec
 
 from forebay.core import claims
 from forebay.core.placements import gang
+from forebay.core.placements.estimates import Estimates
 from forebay.core.supply import blocks
-from forebay.feeds import divided, failing, forms, plant_kinds, terms
+from forebay.feeds import divided, failing, forms, maintained, plant_kinds, stored, tenancy, terms
 from forebay.feeds.gang_parts import AfterEntry, ChoiceEntry, ProgramEntry
 
 
@@ -609,6 +610,18 @@ class PolicyDocument(DocumentPart, kw_only=True, frozen=True):
     weigh: forms.Seconds = 3600
     #: How much waiting makes up for one step of use.
     age: forms.Seconds = 3600
+    #: By what backfill takes a gang to be gone that asks for no limit of time: by the limit that it gets
+    #: (`requested`), or by how long its tenant's gangs ran so far (`learned`).
+    estimates: Estimates = Estimates.REQUESTED
+    #: The limit of time of a gang that asks for none; left out where it has to ask for one, or, with learned
+    #: estimates, gets the longest.
+    walltime_default: forms.Seconds = 0
+    #: The longest limit of time that a gang may ask for; left out for a year.
+    walltime_max: forms.Seconds = 0
+    #: With learned estimates: whoever waits first and has waited so long is gone by no more.
+    estimates_wait: forms.Seconds = 604_800
+    #: Fair share among tenants in the lanes that they share.
+    among_tenants: tenancy.AmongEntry = tenancy.AmongEntry()
 
 
 class ProjectsDocument(DocumentPart, kw_only=True, frozen=True):
@@ -627,6 +640,22 @@ class ProjectsDocument(DocumentPart, kw_only=True, frozen=True):
     priority: forms.Name = ""
     #: In which dates without an offset are meant.
     zone: forms.Zone | None = None
+
+
+class StorageDocument(DocumentPart, kw_only=True, frozen=True):
+    """Where data lies, and the ways between sites."""
+
+    KIND: ClassVar = "Storage"
+    #: Grows with each change.
+    version: forms.Version
+    #: In which links are paid.
+    currency: forms.Currency
+    #: All pools of the estate.
+    pools: list[stored.PoolEntry]
+    #: All ways between its sites.
+    links: list[stored.LinkEntry] = []
+    #: All data, with the copies that were made meanwhile.
+    datasets: list[stored.DatasetEntry] = []
 
 
 class GangDocument(DocumentPart, kw_only=True, frozen=True):
@@ -655,8 +684,8 @@ class GangDocument(DocumentPart, kw_only=True, frozen=True):
     slice_gpus: forms.Times = 0
     #: Sites that it may run at, in order of preference; left out for any.
     sites: list[forms.Name] = []
-    #: How long it may run.
-    walltime: forms.Seconds
+    #: How long it may run; left out for no limit of its own, where the policy allows that.
+    walltime: forms.Seconds = 0
     #: Time between checkpoints; left out when it makes none.
     checkpoint: forms.Seconds = 0
     #: Between the request to stop (SIGTERM) and the kill.
@@ -684,6 +713,10 @@ class GangDocument(DocumentPart, kw_only=True, frozen=True):
     user: forms.Name = ""
     #: Its class of priority; left out for the one that the tenant's document names.
     priority: forms.Name = ""
+    #: What it reads: it starts only at a site that holds a copy of each.
+    datasets: list[forms.Name] = []
+    #: The storage pool that its checkpoints go to: it runs at the site of that; `any` for one of whichever site.
+    checkpoint_store: forms.Name = ""
 
 
 #: Every kind, in the order in which they are applied: what is named comes before what names it.
@@ -692,6 +725,7 @@ KINDS: dict[str, type[msgspec.Struct]] = {
     "Catalogue": plant_kinds.CatalogueDocument,
     "Site": plant_kinds.SiteDocument,
     "Schedule": ScheduleDocument,
+    "Storage": StorageDocument,
     "Policy": PolicyDocument,
     "PromisePolicy": PromisePolicyDocument,
     "BusinessCalendar": BusinessCalendarDocument,
@@ -699,6 +733,7 @@ KINDS: dict[str, type[msgspec.Struct]] = {
     "PriceIndex": PriceIndexDocument,
     "Overlay": OverlayDocument,
     "Contract": ContractDocument,
+    "Campaign": maintained.CampaignDocument,
     "Projects": ProjectsDocument,
     "Notice": NoticeDocument,
     "Gang": GangDocument,

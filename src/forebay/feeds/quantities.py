@@ -27,8 +27,8 @@ _DATE_TIME = re.compile(
 
 WATTS = {"W": 1, "kW": 10**3, "MW": 10**6, "GW": 10**9}
 BYTES = {
-    "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
-    "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40,
+    "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "PB": 10**15,
+    "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40, "PiB": 2**50,
 }  # fmt: skip
 SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 #: Years within which dates are meant.

@@ -84,6 +84,8 @@ class MaintenanceEntry(TermPart, kw_only=True, frozen=True):
     windows: list[WindowEntry] = []
     #: In which the windows are meant; left out for the zone of the contract.
     zone: forms.Zone | None = None
+    #: Whether the customer has to consent to each.
+    consent: bool = False
 
 
 class RemediesEntry(TermPart, kw_only=True, frozen=True):
@@ -295,7 +297,9 @@ def agreed_maintenance(entry: MaintenanceEntry | None, zone: str | None) -> main
     if entry is None:
         return None
     windows = tuple(maintenance.WeeklyWindow(each.day, each.start, each.length) for each in entry.windows)
-    return maintenance.Maintenance(entry.allowed, entry.notice, windows, entry.zone or zone or "UTC")
+    return maintenance.Maintenance(
+        entry.allowed, entry.notice, windows, entry.zone or zone or "UTC", entry.consent
+    )
 
 
 def agreed_place(entry: ShortfallEntry | None) -> serving.ShortfallTerms | None:

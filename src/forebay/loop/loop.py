@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from typing import Any, Generic, NoReturn, TypeVar
 
 from forebay.core import ids
@@ -39,17 +38,19 @@ PAUSE_S = 1.0
 _log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
 class _Batch:
-    """What one step decided."""
+    """What one step decided. A plain class: there is one a turn, and a dataclass takes twice as long to make."""
 
-    seq: int
-    digest: bytes
-    records: list[ports.Stored] = field(default_factory=list)
-    effects: list[ids.Effect] = field(default_factory=list)
-    results: list[Result] = field(default_factory=list)
-    #: Events with their time of record, kept for who watches.
-    events: list[tuple[list[ids.Event], int]] = field(default_factory=list)
+    __slots__ = ("digest", "effects", "events", "records", "results", "seq")
+
+    def __init__(self, seq: int, digest: bytes) -> None:
+        self.seq = seq
+        self.digest = digest
+        self.records: list[ports.Stored] = []
+        self.effects: list[ids.Effect] = []
+        self.results: list[Result] = []
+        #: Events with their time of record, kept for who watches.
+        self.events: list[tuple[list[ids.Event], int]] = []
 
 
 class _Bug(Exception):

@@ -16,11 +16,11 @@ from typing import NamedTuple
 
 from forebay.core import claims, ids, supply
 from forebay.core.ids import ContractId, GangId, HoldId
-from forebay.core.placements import gang, substitutes
+from forebay.core.placements import campaigns, gang, substitutes
 from forebay.core.supply import blocks
 from forebay.core.world import World
 from forebay.feeds import commands, folder, kinds, reading, successions, tree
-from forebay.server import bodies, contract_views, forecasting, problems
+from forebay.server import bodies, campaign_views, contract_views, forecasting, problems
 from forebay.server.calls import Call
 
 #: Kinds of documents that each role may apply.
@@ -144,6 +144,8 @@ async def asked_for(call: Call, posted: bodies.PostedDocuments) -> list[One]:
             wrong += error.problems
             continue
         permit_gang(call, want)
+        if isinstance(want.command, campaigns.ApplyCampaign):
+            want = await _with_windows(call, want, want.command)
         earlier = first.setdefault((document.kind, want.about), want)
         if earlier is not want and document.name:
             wrong.append(_twice(want, earlier))
@@ -167,6 +169,11 @@ async def asked_for(call: Call, posted: bodies.PostedDocuments) -> list[One]:
     except tree.DocumentError as error:
         raise problems.unreadable(error) from None
     return _with_schedules(made)
+
+
+async def _with_windows(call: Call, want: commands.Wanted, asked: campaigns.ApplyCampaign) -> commands.Wanted:
+    """A campaign with the windows that it is judged by."""
+    return want._replace(command=await call.glance(lambda world: campaign_views.with_windows(world, asked)))
 
 
 def _with_schedules(made: list[One]) -> list[One]:

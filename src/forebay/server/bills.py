@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from forebay.core import claims, money, units, usage
-from forebay.core.ids import InvoiceId, Principal, Role, SkuId, TenantId
+from forebay.core.ids import InvoiceId, Principal, SkuId, TenantId
 from forebay.core.placements.gang import Tier
 from forebay.core.world import World
 from forebay.server import amounts, bodies, sight
@@ -180,21 +180,4 @@ def line_body(line: money.Line, n: int, currency: str) -> bodies.InvoiceLine:
         "exact": amounts.exact(line.amount_micros, currency),
         "amount": amounts.minor(line.amount_minor, currency),
         "text": line.text,
-    }
-
-
-def ledger(world: World, principal: Principal) -> bodies.LedgerBody | None:
-    """The trial balance, for operators and finance."""
-    if principal.role not in (Role.OPERATOR, Role.FINANCE):
-        return None
-    totals: dict[str, int] = {}
-    accounts: list[bodies.AccountBody] = []
-    for (account, currency), micros in sorted(world.state.money.balances.items()):
-        accounts.append({"account": account, "balance": amounts.exact(micros, currency)})
-        totals[currency] = totals.get(currency, 0) + micros
-    return {
-        "accounts": accounts,
-        "totals": [amounts.exact(total, currency) for currency, total in sorted(totals.items())],
-        "balanced": not any(totals.values()),
-        "transactions": world.state.money.transactions,
     }

@@ -105,6 +105,8 @@ class GangBody(TypedDict):
     priority: str
     sites: list[str]
     walltime_s: int
+    #: Where it asked for no limit, for how long it is taken to run; else 0.
+    estimate_s: int
     checkpoint_s: int
     grace_s: int
     restarts_max: int
@@ -146,6 +148,16 @@ class FittingChange(TypedDict):
     text: str
 
 
+class LikelyStart(TypedDict):
+    """When a gang that waits starts by what was learned of run times."""
+
+    #: `learned`; or `limits` where too little has ended to say more than limits of time do.
+    by: str
+    #: If each that runs ends when half of those like it did, and when nine of ten did; null by limits.
+    p50: str | None
+    p90: str | None
+
+
 class GangExplanation(TypedDict):
     """Why a gang waits, runs or is over."""
 
@@ -158,6 +170,8 @@ class GangExplanation(TypedDict):
     ahead: NotRequired[int]
     #: At the latest, if all that runs takes the time it may and nothing arrives before it.
     expected_start: NotRequired[str | None]
+    #: Where run times are learned: the same as such work usually runs, and if all takes long.
+    expected: NotRequired[LikelyStart]
     #: With a deadline: seconds from the expected start until it would be too late; null where no start is known.
     slack_s: NotRequired[int | None]
     would_fit: NotRequired[list[FittingChange]]
@@ -553,22 +567,6 @@ class LineExplanation(TypedDict):
     gpu_us: int
     gpu_hours: str
     placements: list[PlacementShare]
-
-
-class AccountBody(TypedDict):
-    """A balance: debit positive."""
-
-    account: str
-    balance: Money
-
-
-class LedgerBody(TypedDict):
-    """The trial balance: every currency sums to zero."""
-
-    accounts: list[AccountBody]
-    totals: list[Money]
-    balanced: bool
-    transactions: int
 
 
 class PeriodClosedBody(TypedDict):

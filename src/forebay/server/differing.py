@@ -9,7 +9,7 @@ import dataclasses
 from typing import Any
 
 from forebay.core import claims, ids, money, supply
-from forebay.core.placements import arrays, gang, projects, substitutes
+from forebay.core.placements import arrays, campaigns, gang, projects, substitutes
 from forebay.core.supply import blocks
 from forebay.core.world import World
 from forebay.feeds import commands
@@ -89,8 +89,12 @@ def _plan(command: ids.Command) -> Any:
     match command:
         case supply.ApplySite() | blocks.ApplySchedule() | claims.SignContract() | projects.ApplyProjects():
             return command.plan
+        case supply.storage.ApplyStorage():
+            return command.plan
         case gang.ApplyPolicy() | claims.ApplyPromisePolicy():
             return command.policy
+        case campaigns.ApplyCampaign():
+            return command.plan
         case claims.workdays.ApplyBusinessCalendar():
             # What is known of its zone is not said by the document.
             return dataclasses.replace(command.calendar, offsets=())
@@ -145,8 +149,15 @@ def _recorded_plan(world: World, command: ids.Command) -> Any:
             return state.claims.overlays.get(command.overlay.contract)
         case claims.deliveries.NotifyDelivery() | claims.deliveries.ReportDelivered():
             return _recorded_notice(state.claims, command)
+        case campaigns.ApplyCampaign():
+            placed = state.placements
+            name = command.plan.id
+            campaign = placed.campaigns.get(name) or placed.past_campaigns.get(name)
+            return None if campaign is None else campaign.plan
         case projects.ApplyProjects():
             return state.placements.sharing.plans.get(command.plan.tenant)
+        case supply.storage.ApplyStorage():
+            return state.supply.storage.plan
         case gang.SubmitArray():
             return command if arrays.same_array(state.placements, command) else None
         case gang.SubmitGang():

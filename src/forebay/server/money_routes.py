@@ -1,4 +1,4 @@
-"""Contracts, prices, periods, invoices and the ledger over HTTP."""
+"""Contracts, prices, periods and invoices over HTTP."""
 
 from __future__ import annotations
 
@@ -80,12 +80,3 @@ async def show_line_explanation(call: Caller, number: str, n: int) -> Response:
     except LookupError as error:
         raise problems.Failure("unavailable", f"the journal cannot be read that far: {error}") from None
     return call.answer(told)
-
-
-@address(router, "GET", "/v1/ledger", BOOKS, bodies.LedgerBody)
-async def show_ledger(call: Caller) -> Response:
-    """The trial balance."""
-    shown = await call.read(lambda world: bills.ledger(world, call.principal))
-    if shown is None:
-        raise call.missing("ledger", "here")
-    return call.answer(shown)

@@ -142,7 +142,7 @@ def queued_body(world: World, principal: Principal, gang: Gang, place: int) -> p
     division = world.placed.held.divisions.get(spec.tenant) if spec.project else None
     mine = None if division is None else division.priority_of(spec.priority)
     turns = world.placed.queue.turns
-    behind_us = turns.behind_us(spec) if turns is not None and spec.project else 0
+    behind_us = turns.behind_us(spec) if turns is not None else 0
     return {
         "gang": spec.id,
         "tenant": spec.tenant,

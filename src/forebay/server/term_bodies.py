@@ -64,6 +64,8 @@ class MaintenanceBody(TypedDict):
     notice_s: int
     zone: str
     windows: list[WindowBody]
+    #: Whether the customer has to consent to each.
+    consent: bool
 
 
 class StepBody(TypedDict):

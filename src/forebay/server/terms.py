@@ -137,6 +137,7 @@ def _maintenance(
         "notice_s": agreed.notice_s,
         "zone": agreed.zone,
         "windows": [_window(each, agreed.zone, look) for each in agreed.windows],
+        "consent": agreed.consent,
     }
 
 

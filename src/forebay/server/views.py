@@ -98,6 +98,7 @@ def gang_body(world: World, principal: Principal, found: gangs.Gang) -> bodies.G
         "priority": spec.priority,
         "sites": list(spec.sites),
         "walltime_s": spec.walltime_s,
+        "estimate_s": spec.estimate_s,
         "checkpoint_s": spec.checkpoint_s,
         "grace_s": spec.grace_s,
         "restarts_max": spec.restarts_max,
@@ -139,6 +140,10 @@ def gang_explanation(world: World, principal: Principal, name: str) -> bodies.Ga
         return None
     if told.get("expected_start") is not None:
         told = told | {"expected_start": amounts.when(told["expected_start"])}
+    if "expected" in told:
+        soon = told["expected"]
+        both = {name: amounts.when_or_none(soon[name]) for name in ("p50", "p90")}
+        told = told | {"expected": soon | both}
     made: Any = told
     explained: bodies.GangExplanation = made
     return explained

@@ -24,6 +24,8 @@ def constraint(world: World, principal: ids.Principal, gang: gangs.Gang) -> bodi
     if not chains.may_queue(state.placements.chains, spec):
         waiting = state.placements.chains.waits.get(spec.id)
         return _binds("dependency", need=len(waiting.unmet)) if waiting else _binds("array")
+    if spec.id in world.placed.awaiting:
+        return _binds("data", need=len(spec.datasets))
     if spec.tier is gangs.Tier.DEDICATED:
         tranche = state.claims.tranches[spec.tranche]
         if tranche.standing is claims.Standing.SIGNED:

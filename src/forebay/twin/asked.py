@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from forebay.core.placements import gang as gangs
+from forebay.core.placements.estimates import Estimates
 from forebay.feeds import commands, kinds, quantities, reading, tree, trials
 from forebay.twin import mapping, plants, replay
 from forebay.twin.faults import FailureRate, Rates
@@ -21,7 +22,7 @@ VARIATIONS_MAX = 1000
 #: What may be varied.
 VARIED = (
     "gpus", "policy", "depth", "price", "power", "load", "seed", "tier", "checkpoint",
-    "curtail",
+    "curtail", "estimates",
 )  # fmt: skip
 #: Between checkpoints where things fail and nothing else is said, seconds.
 CHECKPOINT_S = 1800
@@ -54,6 +55,8 @@ class ReplayWords:
     measured: bool = True
     #: Each FEED=SHARE:AFTER:FOR.
     curtail: tuple[str, ...] = ()
+    #: Of those that ask for no limit of time; "" as the policy says.
+    estimates: str = ""
 
     def setup(self) -> replay.Setup:
         """The replay that is meant. Raises `BadReplay`, `tree.DocumentError`."""
@@ -64,6 +67,7 @@ class ReplayWords:
         except quantities.Malformed as error:
             raise BadReplay(f"--price: {error}") from None
         order, policy = self._policy()
+        estimates = Estimates(self.estimates) if self.estimates else None
         if self.estate:
             if self._power_ppm() != 1_000_000:
                 raise BadReplay(
@@ -71,14 +75,16 @@ class ReplayWords:
                 )
             try:
                 plant = plants.of_documents(
-                    self.estate, self.begins, order, self.depth, None if order else policy, price_micros
-                )
+                    self.estate, self.begins, order, self.depth, None if order else policy, price_micros,
+                    estimates,
+                )  # fmt: skip
             except quantities.Malformed as error:
                 raise BadReplay(f"--begin: {error}") from None
             told = ""
         else:
             policy = policy or gangs.Policy(order=order or gangs.Order.OVERTAKE)
             policy = dataclasses.replace(policy, depth=self.depth) if self.depth else policy
+            policy = dataclasses.replace(policy, estimates=estimates) if estimates else policy
             try:
                 plant = plants.of_gpus(self.gpus, self.gpus_per_node, price_micros, policy, self._power_ppm())
             except ValueError as error:
@@ -103,6 +109,8 @@ class ReplayWords:
                     return dataclasses.replace(self, curtail=() if value == "none" else (value,))
                 case "tier":
                     return dataclasses.replace(self, tier=gangs.Tier(value))
+                case "estimates":
+                    return dataclasses.replace(self, estimates=Estimates(value).value)
                 case "policy" | "price" | "power" | "load" | "checkpoint":
                     words: Any = {name: value}
                     return dataclasses.replace(self, **words)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from forebay.core import claims, ids
 from forebay.core.placements import gang as gangs
+from forebay.core.placements.estimates import Estimates
 from forebay.core.placements.schedule import WALLTIME_S_MAX
 from forebay.core.world import World
 from forebay.twin.trace import Job, safe_name
@@ -51,6 +52,10 @@ class Mapper:
     def __init__(self, mapping: JobMap, world: World) -> None:
         self._mapping = mapping
         self._world = world
+        policy = world.state.placements.policy
+        #: What a job gets for a limit that asked for none: none, where the policy has one to give, or learns.
+        learns = policy.estimates is Estimates.LEARNED
+        self._limit_s = 0 if learns or policy.walltime_s_default else WALLTIME_S_MAX
         self._default_sku = mapping.sku or _largest_sku(world)
         rules = (*mapping.rules, Rule())
         self._rules = [(re.compile(fnmatch.translate(rule.match)), rule) for rule in rules]
@@ -78,9 +83,11 @@ class Mapper:
         sku = ids.SkuId(rule.sku or (owned.plan.sku if owned is not None else self._default_sku))
         checkpoint_s = self._mapping.checkpoint_s if rule.checkpoint_s is None else rule.checkpoint_s
 
+        limit_s = self._limit_s
+
         def make(name: ids.GangId, walltime_s: int) -> gangs.Spec:
             return gangs.Spec(
-                name, tenant, tier, sku, gpus, min(walltime_s or WALLTIME_S_MAX, WALLTIME_S_MAX), tranche,
+                name, tenant, tier, sku, gpus, min(walltime_s or limit_s, WALLTIME_S_MAX), tranche,
                 rule.within, checkpoint_s=checkpoint_s, restarts_max=rule.restarts_max,
             )  # fmt: skip
 

@@ -64,8 +64,8 @@ class Followed:
     """One job while it waits or runs."""
 
     __slots__ = (
-        "checkpoint_us", "duration_us", "first_at", "gpus", "held", "lost_us", "saved_us", "since_at", "starts",
-        "submitted_at", "tallies", "tenant", "up_at", "watts",
+        "checkpoint_us", "duration_us", "estimate_s", "first_at", "gpus", "held", "lost_us", "saved_us",
+        "since_at", "starts", "submitted_at", "tallies", "tenant", "up_at", "watts",
     )  # fmt: skip
 
     def __init__(
@@ -89,6 +89,8 @@ class Followed:
         self.saved_us = 0
         self.lost_us = 0
         self.starts = 0
+        #: For how long it was taken to run when it came; 0 where nobody could know.
+        self.estimate_s = 0
 
 
 class Measures:
@@ -129,6 +131,15 @@ class Measures:
         self.metered_gpu_us = 0
         self.metered_uj = 0
         self._down: Callable[[], int] = lambda: 0
+        #: Of jobs that asked for no limit of time, thousandths of their estimate that they ran; only where those are
+        #: learned.
+        self.of_estimates: Tally | None = None
+        self._follow = self._FOLLOW
+
+    def judge_estimates(self) -> None:
+        """Estimates are learned: it is to be told how wrong they were."""
+        self.of_estimates = Tally()
+        self._follow = {**self._FOLLOW, gangs.GangSubmitted: Measures._estimated}
 
     def know_down(self, down: Callable[[], int]) -> None:
         """What tells how many GPUs are out of order."""
@@ -210,9 +221,14 @@ class Measures:
     def watch(self, events: Sequence[ids.Event], at: int) -> None:
         """Events that have just been recorded."""
         for event in events:
-            follow = self._FOLLOW.get(type(event))
+            follow = self._follow.get(type(event))
             if follow is not None:
                 follow(self, event, at)
+
+    def _estimated(self, event: gangs.GangSubmitted, at: int) -> None:
+        spec = event.spec
+        if 0 < spec.estimate_s < spec.walltime_s:
+            self.jobs[spec.id].estimate_s = spec.estimate_s
 
     def _placed(self, event: gangs.GangPlaced, at: int) -> None:
         job, series = self.jobs[event.gang], self.series
@@ -274,6 +290,8 @@ class Measures:
             self.hit += 1
             self.hit_productive_gpu_us += productive
             self.hit_spent_gpu_us += spent
+        if self.of_estimates is not None and job.estimate_s:
+            self.of_estimates.add(job.duration_us * 1000 // (job.estimate_s * SECOND_US))
         ran_us = max(job.duration_us, SLOWDOWN_BOUND_US)
         slowdown = max(SLOWDOWN_UNIT, (at - job.submitted_at) * SLOWDOWN_UNIT // ran_us)
         job.tallies[1].add(slowdown)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from forebay.core import claims, ids, money, supply, units
 from forebay.core.placements import gang as gangs
+from forebay.core.placements.estimates import Estimates
 from forebay.core.supply import blocks
 from forebay.core.world import OpenWorld
 from forebay.feeds import commands, folder, kinds, quantities, reading, tree
@@ -109,11 +110,12 @@ def of_documents(
     depth: int = 0,
     policy: gangs.Policy | None = None,
     price_micros: int = PRICE_MICROS,
+    estimates: Estimates | None = None,
 ) -> ReplayPlant:
     """The plant of these files and folders: what `forebay apply` would make of them, at the beginning of the trace.
 
-    It begins at `begins`, else when the first tranche with a date does. `order`, with its
-    `depth`, takes the place of the documents' order, and `policy` that of their policy. Without a price list,
+    It begins at `begins`, else when the first tranche with a date does. `order`, with its `depth`, takes the place
+    of the documents' order, `policy` that of their policy, `estimates` what it says of them. Without a price list,
     everything on demand and on spot has the price given. Gangs are passed over: the trace brings the work. Raises
     `tree.DocumentError`.
     """
@@ -139,10 +141,12 @@ def of_documents(
         problems.append(tree.Problem("there is no Site in these documents", file=str(paths[0])))
     if problems:
         raise tree.DocumentError(problems)
-    if order is not None or policy is not None:
+    if order is not None or policy is not None or estimates is not None:
         changed = dataclasses.replace(policy or applied, version=applied.version + 1)
         if order is not None:
             changed = dataclasses.replace(changed, order=order, depth=depth or applied.depth)
+        if estimates is not None:
+            changed = dataclasses.replace(changed, estimates=estimates)
         found.append(gangs.ApplyPolicy(changed))
     currencies = [each.body.currency for each in documents if each.kind == "PriceList"]
     if not currencies:

@@ -101,6 +101,8 @@ def number_told(amount: float) -> str:
 
 def _after(seconds: int) -> str:
     """Time since the start: days, or hours and minutes."""
+    if not seconds:
+        return "start"
     days, rest = divmod(seconds, _DAY)
     hours, minutes = divmod(rest // 60, 60)
     if days and not rest:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from forebay.core import ids, money, units, usage
 from forebay.core.placements import gang as gangs
+from forebay.core.placements.estimates import Estimates
 from forebay.core.supply import curtailments
 from forebay.core.world import World
 from forebay.engines.simulated import Fate, SimulatedEngine
@@ -35,6 +36,8 @@ Progress = Callable[[int, int], None]
 SLICES = 240
 #: Within so long a curtailment is met, seconds.
 RESPOND_S = 300
+#: A World keeps at most so many gangs that are over beside those that were there when a period was last closed.
+ENDED_MAX = 200_000
 #: Work that still waits when nothing runs any more is waited for so long: a term may begin, a node be repaired.
 PATIENCE_US = 30 * units.DAY_US
 
@@ -94,7 +97,8 @@ def run(
 def policy_told(policy: gangs.Policy) -> str:
     """A policy's order as reports name it."""
     limited = policy.order is gangs.Order.EASY_DEPTH
-    return f"{policy.order.value}, depth {policy.depth}" if limited else policy.order.value
+    told = f"{policy.order.value}, depth {policy.depth}" if limited else policy.order.value
+    return f"{told}, estimates learned" if policy.estimates is Estimates.LEARNED else told
 
 
 def run_trace(trace: Trace, setup: Setup, progress: Progress = nothing) -> ReplayReport:
@@ -173,7 +177,14 @@ class _Run:
         if not setup.policy:
             self.report.policy = policy_told(self.twin.world.state.placements.policy)
         self._curtail()
+        if (
+            self.measures is not None
+            and self.twin.world.state.placements.policy.estimates is Estimates.LEARNED
+        ):
+            self.measures.judge_estimates()
         self.mapper = Mapper(setup.mapping, self.twin.world)
+        #: Gangs that were left when a period was last closed for there were so many.
+        self.left = 0
         self._fate_of = self.waits.fate if self.measures is None else self.measures.fate
         self._prepare()
 
@@ -276,12 +287,20 @@ class _Run:
                     seen.refused(spec)
             if report.jobs % 1000 == 0:
                 self.progress(report.jobs, self.count)
+                self._let_go()
         report.span_us_arrivals = twin.world.now - begin
         report.gpu_us_arrivals = metered_us(twin.world)
         twin.run_until(None)
         if seen is not None and seen.waiting():
             twin.run_until(None, lambda due: seen.waiting() and due <= seen.last_at + PATIENCE_US)
         self.progress(self.count, self.count)
+
+    def _let_go(self) -> None:
+        """Of work that is over the World keeps what a billing period needs: with very many jobs a month, close it."""
+        gangs_now = len(self.twin.world.state.placements.gangs)
+        if gangs_now > self.left + ENDED_MAX:
+            self.twin.ask(plants.OPERATOR, money.CloseBillingPeriod("very much work is over"))
+            self.left = len(self.twin.world.state.placements.gangs)
 
     def _refuse(self, code: str, detail: str) -> None:
         self.report.refused += 1

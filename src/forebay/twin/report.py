@@ -99,6 +99,7 @@ class ReplayReport:
             "currency": self.currency,
             "ends": [] if seen is None else [_end(*each) for each in sorted(seen.ends.items())],
             "stops": [] if seen is None else [_stop(*each) for each in sorted(seen.stops.items())],
+            "estimates": None if seen is None or seen.of_estimates is None else _wrong(seen.of_estimates),
             "reliability": None if seen is None else self._reliability(seen),
             "series": None if seen is None else self._series(seen),
             "events": self.events,
@@ -152,6 +153,18 @@ def _end(reason: str, count: int) -> dict[str, Any]:
 
 def _stop(reason: str, told: list[int]) -> dict[str, Any]:
     return {"reason": reason, "stops": told[0], "lost_gpu_hours": _hours(told[1])}
+
+
+def _wrong(tally: Tally) -> dict[str, int]:
+    """How far estimates were wrong: of how many, how many ran longer, and run times over estimates in thousandths."""
+    over = sum(count for milli, count in tally.sizes.items() if milli > 1000)
+    told = tally.told()
+    return {
+        "jobs": tally.count,
+        "over": over,
+        "p50_milli": told.get("p50", 0),
+        "p90_milli": told.get("p90", 0),
+    }
 
 
 def _told_by(known: dict[str, measures.Tallies], place: int) -> dict[str, dict[str, int]]:

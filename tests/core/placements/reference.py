@@ -50,6 +50,8 @@ class Plant:
     overtake_s: int = 3600
     #: Without a limit unless the order has one.
     depth: int = 100
+    #: Once the first has waited so long, nobody goes by it; None where that does not count.
+    patience_s: int | None = None
     free: list[int] = field(init=False)
     running: list[Running] = field(default_factory=list)
     waiting: list[Job] = field(default_factory=list)
@@ -93,6 +95,8 @@ class Plant:
                 if self.order in ("easy", "easy_depth") and first is None:
                     first = job
                     then_s, then = self.promise(now, job)
+                    if self.out_of_patience(now, job):
+                        return False
                 continue
             if first is not None:
                 gone = now + job.walltime_s + GRACE_S <= then_s
@@ -101,6 +105,10 @@ class Plant:
             self.start(now, job, place)
             return True
         return False
+
+    def out_of_patience(self, now: int, job: Job) -> bool:
+        """Whether nobody goes by a job any more."""
+        return self.patience_s is not None and now - job.submit_s >= self.patience_s
 
     def start(self, now: int, job: Job, place: Place) -> None:
         """A job runs from here on."""
@@ -168,12 +176,14 @@ class Reserving(Plant):
 
     def plan(self, now: int) -> bool:
         """Plan for everybody; whose time is now starts. Whether somebody did."""
-        before = len(self.waiting)
+        before, awaited = len(self.waiting), False
         held = [Held(each.job.name, now, each.limit_s, self.on[each.job.name]) for each in self.running]
         for job in list(self.waiting):
             mine, place = self.earliest(now, job, held)
             held.append(mine)
-            if mine.start_s == now:
+            if mine.start_s > now:
+                awaited |= self.out_of_patience(now, job)
+            elif not awaited:
                 self.on[job.name] = mine.gpus
                 self.start(now, job, place)
         return len(self.waiting) < before

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
 from typing import NamedTuple
 
-from tests.core.placements.reference import Job, Plant
+from tests.core.placements.reference import Held, Job, Plant, Reserving
 
 
 class Part(NamedTuple):
@@ -169,3 +169,28 @@ class Shared(Plant):
                     fair *= dict(part.users)[user]
                     used *= sum(shares for _, shares in part.users)
                 self.steps[name, user] = min(16, 8 * used // fair) if fair else 0
+
+
+class SharedReserving(Shared, Reserving):
+    """Conservative backfill of those whom no cap holds back: all are planned for anew once one of them starts."""
+
+    def turn(self, now: int) -> None:
+        """Plan until nobody starts."""
+        while self.starts_one(now):
+            pass
+
+    def starts_one(self, now: int) -> bool:
+        """Give everybody a time and a place, in order, until the first whose time is now: it starts."""
+        ordered = sorted(self.everyone, key=self.place)
+        held = [Held(each.job.name, now, each.limit_s, self.on[each.job.name]) for each in self.running]
+        for job in ordered:
+            if self.may_start(job, ordered):
+                mine, place = self.earliest(now, job, held)
+                held.append(mine)
+                if mine.start_s == now:
+                    self.on[job.name] = mine.gpus
+                    # `Plant.start` takes it off those who wait.
+                    self.waiting = [job]
+                    self.start(now, job, place)
+                    return True
+        return False

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from forebay.core.placements.gang import Ending, Order
+from forebay.core.placements.gang import Ending, Gang, Order, Phase
 from forebay.core.placements.projects import ApplyProjects
+from forebay.core.placements.queue import QueueRow
 from tests.core import plant
 from tests.core.placements.test_projects import plan, project
 from tests.core.plant import Driver
@@ -83,3 +86,51 @@ def test_who_failed_and_stands_in_front_is_held_as_well() -> None:
     made.submit("z", 8, project="lab")
     made.end("x", Ending.FAILED)
     assert made.phases("x", "z") == ["placed", "pending"]
+
+
+@settings(max_examples=40, derandomize=True, database=None, deadline=None)
+@given(
+    st.sampled_from(list(Order)),
+    st.lists(
+        st.tuples(
+            st.sampled_from(["lab", "text", "text", "other", "end", "fail", "cancel"]),
+            st.sampled_from(["", "ann", "bob"]),
+            st.sampled_from([1, 4, 8]),
+            st.integers(0, 9),
+        ),
+        min_size=8,
+        max_size=30,
+    ),
+)
+def test_what_is_kept_of_who_is_held_back_is_what_would_be_found_anew(
+    order: Order, steps: list[tuple[str, str, int, int]]
+) -> None:
+    made = driver(order)
+    for number, (what, user, gpus, which) in enumerate(steps):
+        live = sorted(name for name, gang in made.world.state.placements.gangs.items() if alive(gang))
+        if what in ("lab", "text", "other"):
+            made.submit(f"g{number:02}", gpus, project=what, user=user)
+        elif live and what == "cancel":
+            made.cancel(live[which % len(live)])
+        elif live and made.phase(live[which % len(live)]) == "placed":
+            made.start(live[which % len(live)])
+            made.end(live[which % len(live)], Ending.FAILED if what == "fail" else Ending.COMPLETED)
+        compare(made)
+
+
+def alive(gang: Gang) -> bool:
+    return gang.phase in (Phase.PENDING, Phase.PLACED, Phase.RUNNING)
+
+
+def compare(made: Driver) -> None:
+    queue, gangs = made.world.placed.queue, made.world.state.placements.gangs
+    assert queue.caps is not None
+    kept = queue.caps.found.copy()
+    for row, (entry, barred) in kept.items():
+        assert row.shape.whose is not None
+        queue.caps.found.clear()
+        queue.caps.stir(row.shape.whose)
+        if (first := QueueRow.first(row, gangs)) is not None and first is entry:
+            assert row.barred(first, gangs) == barred
+    queue.caps.found.clear()
+    queue.caps.found.update(kept)

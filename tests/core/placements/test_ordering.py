@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -30,8 +31,15 @@ def built(per_node: int, per_rack: int, order: Order, overtake_s: int = 3600, de
     )
 
 
-def starts(driver: Driver, jobs: list[Job]) -> dict[str, int]:
-    """When each job starts in the World, seconds from the first instant."""
+def starts(
+    driver: Driver,
+    jobs: list[Job],
+    *,
+    of_tenants: bool = False,
+    tier: Tier = Tier.ON_DEMAND,
+    tiers: Mapping[str, Tier] | None = None,
+) -> dict[str, int]:
+    """When each job starts in the World, seconds from the first instant. Its tenant's name may begin its own."""
     origin = driver.at
     durations = {job.name: job.duration_s for job in jobs}
     ends: dict[str, int] = {}
@@ -50,7 +58,8 @@ def starts(driver: Driver, jobs: list[Job]) -> dict[str, int]:
         while (due := driver.world.next_wake()) is not None and due <= origin + now * SECOND_US:
             driver.until(due)
             look((due - origin) // SECOND_US)
-        now = min([*instants[:1], *ends.values()])
+            # Who was placed then may end before anything else happens.
+            now = min([*instants[:1], *ends.values()])
         driver.until(origin + now * SECOND_US)
         for name in sorted(name for name, end in ends.items() if end == now):
             del ends[name]
@@ -64,7 +73,10 @@ def starts(driver: Driver, jobs: list[Job]) -> dict[str, int]:
                     "project": job.project,
                     "user": job.user,
                     "priority": job.priority,
+                    "tier": (tiers or {}).get(job.name, tier),
                 }
+                if of_tenants:
+                    counts_to["tenant"] = job.name.partition(".")[0]
                 driver.submit(job.name, job.gpus, walltime_s=job.walltime_s, **counts_to)
                 look(now)
     return found
@@ -133,6 +145,79 @@ def test_no_large_gang_starves(
     # Of those before it one at most waits for others, for two of them always fit.
     bound_s = 2 * longest_s + (overtake_s if order is Order.OVERTAKE else 0)
     assert starts(built(*shape, order, overtake_s, 2), jobs)["large"] - 1 <= bound_s
+
+
+def trickle(number: int) -> Job:
+    """One after the other, each while the last one still runs."""
+    return Job(f"s{number:03d}", 2 + 25 * number, 4, 100, 100)
+
+
+def bursts(number: int) -> Job:
+    """Five at a time, just before others are gone, and then at the very instant."""
+    return Job(f"s{number:03d}", 200 * (1 + number // 5) - (number < 5), 3, 200, 200)
+
+
+def shadows(number: int) -> Job:
+    """So short that they are gone before the first may start, and there is always one."""
+    return Job(f"s{number:03d}", 2 + 4 * number, 4, 5, 5)
+
+
+def fillers(number: int) -> Job:
+    """As large as what is left beside others, for as long as anybody may be there."""
+    return Job(f"s{number:03d}", 2 + 50 * number, (4, 8, 4, 2, 6)[number % 5], 200, 200)
+
+
+def liars(number: int) -> Job:
+    """They ask for little, and stay until they are stopped: at their limit, and all of their grace."""
+    limit_s = 10 + number % 3
+    return Job(f"s{number:03d}", 2 + 7 * number, 1 + number % 7, limit_s, limit_s + GRACE_S)
+
+
+STREAMS = [trickle, bursts, shadows, fillers, liars]
+
+
+def kept_out_s(
+    stream: Callable[[int], Job], order: Order, tier: Tier, shape: tuple[int, int], overtake_s: int
+) -> int:
+    """How long a gang waits that wants all there is, beside a stream of small ones that goes on for 700 s."""
+    small = [job for job in map(stream, range(200)) if job.submit_s < 700]
+    jobs = [Job("a", 0, 12, 200, 200), Job("large", 1, 16, 50, 50), *small]
+    found = starts(built(*shape, order, overtake_s, 2), jobs, tier=tier)
+    assert len(found) == len(jobs)
+    return found["large"] - 1
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+@pytest.mark.parametrize("order", list(Order))
+@pytest.mark.parametrize(
+    ("tier", "shape"),
+    [(Tier.ON_DEMAND, COUNTS_ONLY), (Tier.ON_DEMAND, (4, 2)), (Tier.SPOT, COUNTS_ONLY)],
+)
+def test_no_stream_keeps_a_large_gang_out(
+    stream: Callable[[int], Job], order: Order, tier: Tier, shape: tuple[int, int]
+) -> None:
+    """The bound of the page, to the second: it is the first of its lane, and nobody takes longer than 230 s."""
+    bound_s = 200 + GRACE_S + (100 if order is Order.OVERTAKE else 0)
+    assert kept_out_s(stream, order, tier, shape, 100) <= bound_s
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_each_of_these_streams_would_keep_it_out_if_it_could_be_overtaken_for_ever(
+    stream: Callable[[int], Job],
+) -> None:
+    assert kept_out_s(stream, Order.OVERTAKE, Tier.ON_DEMAND, COUNTS_ONLY, 10**6) > 200 + GRACE_S + 100
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+@pytest.mark.parametrize("order", list(Order))
+def test_no_stream_on_spot_keeps_on_demand_out(stream: Callable[[int], Job], order: Order) -> None:
+    """Spot comes behind: however it fits, the large gang in front of it starts within the bound."""
+    driver = built(*COUNTS_ONLY, order, 100, 2)
+    small = [job for job in map(stream, range(200)) if job.submit_s < 700]
+    jobs = [Job("a", 0, 12, 200, 200), Job("large", 1, 16, 50, 50), *small]
+    tiers = {job.name: Tier.SPOT for job in small}
+    bound_s = 200 + GRACE_S + (100 if order is Order.OVERTAKE else 0)
+    assert starts(driver, jobs, tiers=tiers)["large"] - 1 <= bound_s
 
 
 def test_easy_lets_by_what_does_not_delay_the_first() -> None:

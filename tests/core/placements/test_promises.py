@@ -55,6 +55,22 @@ def test_kept_is_found_whatever_happens() -> None:
     )  # fmt: skip
 
 
+def test_who_starts_beside_a_promise_under_a_curtailment_leaves_less_for_the_next() -> None:
+    """Each of two leaves the first its place when it is promised to start; both do not."""
+    driver = plant.plant(sites=[plant.site(feeds=[plant.feed("f1", 100_000)])])
+    driver.policy(order=Order.EASY)
+    driver.curtail("heat", "f1", 90_000)
+    for name, gpus, walltime_s in (("long", 16, 2000), ("short", 24, 300), ("brief", 24, 300)):
+        driver.run(name, gpus, walltime_s=walltime_s)
+    for name, gpus in (("first", 40), ("second", 8), ("third", 8)):
+        driver.submit(name, gpus, walltime_s=1000)
+    driver.end("brief")
+    assert driver.phases("first", "second", "third") == ["pending", "placed", "pending"]
+    assert compare(driver) == 1
+    driver.end("short")
+    assert driver.phases("first", "third") == ["placed", "pending"]
+
+
 def test_a_promise_counts_with_the_heat_of_loops() -> None:
     """The loop carries off what two nodes of three give: whoever is first gets its place when one of them is free."""
     halls = (plant.hall("h1", plant.rack("r1", loop="cdu")),)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from forebay.core import ids
 from forebay.core.placements import gang as gangs
@@ -230,6 +232,55 @@ def test_a_node_that_fails_during_the_reclaim() -> None:
     assert stopping(driver) == ["b1", "b2"]
     driver.later(60).end("b1", Ending.STOPPED)
     assert (driver.phase("own"), len({node // 4 for node in driver.nodes("own")})) == ("placed", 1)
+
+
+def test_nothing_is_kept_for_who_does_not_fit_any_more() -> None:
+    """The one rack has a hole: whoever of the owner comes later takes what comes back."""
+    driver = lending(1)
+    for name in ("b1", "b2", "b3", "b4"):
+        driver.run(name, 8, **SPOT)
+    driver.submit("own", 32, tranche="t1", within=Level.RACK)
+    driver.later(10).fail(driver.nodes("b1")[0])
+    driver.submit("small", 8, tranche="t1")
+    driver.later(10).end("b2", Ending.STOPPED)
+    assert driver.phases("own", "small") == ["pending", "placed"]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.sampled_from([1, 2, 4, 8, 16, 24, 32]), min_size=1, max_size=14),
+    st.lists(st.integers(0, 60), min_size=14, max_size=14),
+    st.integers(1, 3),
+    st.booleans(),
+)
+def test_an_owner_has_its_whole_nvlink_domain_back_by_the_deadline(
+    sizes: list[int], stays: list[int], racks: int, fifo: bool
+) -> None:
+    """Whatever is lent, and however long each borrower uses its grace: at the deadline the owner's gang has one rack
+    whole, and nothing lent holds a part of it. Wiping, checking and the ramp are within the deadline too.
+    """
+    order = gangs.Order.FIFO if fifo else Policy().order
+    driver = lending(racks, order=order, scrub_s=120, check_s=60, reclaim_ramp_s=60)
+    for number, gpus in enumerate(sizes):
+        driver.submit(f"b{number}", gpus, **SPOT)
+    for number in range(len(sizes)):
+        if driver.phase(f"b{number}") == "placed":
+            driver.start(f"b{number}")
+    called = driver.later(7).at
+    driver.submit("own", 32, tranche="t1", within=Level.RACK)
+    for _ in range(241):
+        for name in stopping(driver):
+            if driver.at >= called + stays[int(name[1:])] * SECOND_US:
+                driver.end(name, Ending.STOPPED)
+        if driver.phase("own") == "placed":
+            break
+        driver.later(1)
+    assert driver.phase("own") == "placed"
+    assert driver.at <= called + (300 - 60) * SECOND_US
+    (rack,) = {node // 4 for node in driver.nodes("own")}
+    for gang in driver.live():
+        if gang.lender and gang.phase in gangs.HOLDING:
+            assert rack not in {node // 4 for node in driver.nodes(gang.spec.id)}
 
 
 # Until when

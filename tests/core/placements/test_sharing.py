@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -26,8 +27,8 @@ from forebay.core.placements.projects import (
 from forebay.core.units import SECOND_US
 from tests.core import plant
 from tests.core.placements.reference import GRACE_S, Job
-from tests.core.placements.shared_reference import Part, Shared, half
-from tests.core.placements.test_ordering import COUNTS_ONLY, TOPOLOGY, built, starts, trace
+from tests.core.placements.shared_reference import Part, Shared, SharedReserving, half
+from tests.core.placements.test_ordering import COUNTS_ONLY, STREAMS, TOPOLOGY, built, starts, trace
 from tests.core.plant import T0, Driver
 
 PARTS = {
@@ -88,11 +89,12 @@ def both(
     driver.policy(**terms)
     said = starts(divided(driver), jobs)
     behind_s = BEHIND_S | {"": BEHIND_S["normal"]}
-    plain = Shared(2 * shape[1], *shape, order.value, 200, 3, parts=PARTS, behind_s=behind_s, **terms)
+    kind = SharedReserving if order is Order.CONSERVATIVE else Shared
+    plain = kind(2 * shape[1], *shape, order.value, 200, 3, parts=PARTS, behind_s=behind_s, **terms)
     return [said, plain.run(jobs)]
 
 
-@pytest.mark.parametrize("order", [Order.FIFO, Order.EASY, Order.OVERTAKE, Order.EASY_DEPTH])
+@pytest.mark.parametrize("order", list(Order))
 @pytest.mark.parametrize("shape", [COUNTS_ONLY, TOPOLOGY])
 @pytest.mark.parametrize("seed", [1, 2])
 def test_start_times_equal_the_references(order: Order, shape: tuple[int, int], seed: int) -> None:
@@ -107,7 +109,7 @@ def test_start_times_equal_the_references(order: Order, shape: tuple[int, int], 
     st.lists(
         st.tuples(st.integers(0, 90), st.integers(1, 16), st.integers(0, 60), st.integers(1, 60)), max_size=10
     ),
-    st.sampled_from([Order.FIFO, Order.EASY]),
+    st.sampled_from([Order.FIFO, Order.EASY, Order.CONSERVATIVE]),
     st.sampled_from([COUNTS_ONLY, (4, 2)]),
     st.integers(0, 1000),
     st.sampled_from([TERMS, TERMS | {"half_life_s": 0}, TERMS | {"half_life_s": 60, "age_s": 5}]),
@@ -224,6 +226,26 @@ def test_when_a_budget_is_spent_what_runs_may_be_stopped() -> None:
     assert driver.gang("a").reason == "budget"
 
 
+def test_a_budget_may_last_over_the_end_of_a_period_and_be_spent_in_the_next() -> None:
+    lab = Project(ids.ProjectId("lab"), budget=Budget(4 * 3600, 3600, T0, Spent.WAIT))
+    driver = divided(plant.plant(), lab)
+    driver.later(2700)
+    driver.run("a", 8, project="lab", walltime_s=1800)
+    # 2 of 4 GPU-hours by the end of the hour; of the next one 4 by its half.
+    driver.later(1799)
+    driver.end("a")
+    driver.run("then", 8, project="lab", walltime_s=1800)
+    driver.later(900)
+    driver.submit("b", 1, project="lab")
+    assert driver.phase("b") == "placed"
+    driver.cancel("b")
+    driver.end("b", Ending.STOPPED)
+    driver.later(2)
+    assert driver.count(sharing.BudgetSpent) == 1
+    driver.submit("c", 1, project="lab")
+    assert driver.phase("c") == "pending"
+
+
 def test_another_document_looks_at_budgets_anew() -> None:
     driver = budgeted(Spent.WAIT)
     driver.run("a", 8, project="sub")
@@ -282,3 +304,17 @@ def test_no_large_gang_starves_beside_projects_that_had_less() -> None:
         assert found["large"] <= bound_s, order
         # It is the order that holds it: those who were submitted later than that all start after it.
         assert all(found[job.name] >= found["large"] for job in small if job.submit_s > 1 + behind_s), order
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+@pytest.mark.parametrize("order", list(Order))
+def test_no_stream_keeps_a_large_gang_out_of_its_cap(stream: Callable[[int], Job], order: Order) -> None:
+    """Twelve of sixteen GPUs are all that a project may hold, and a gang wants these. What of it holds some at that
+    moment is gone in time, and nobody behind takes what it waits for, whatever there is room for beside the cap.
+    """
+    driver = divided(built(*COUNTS_ONLY, order, 100, 2), Project(ids.ProjectId("lab"), gpus_max=12))
+    small = [job for job in map(stream, range(200)) if job.submit_s < 700]
+    jobs = [Job("a", 0, 8, 200, 200), Job("large", 1, 12, 50, 50), *small]
+    found = starts(driver, [job._replace(project="lab") for job in jobs])
+    assert found["large"] - 1 <= 200 + GRACE_S + (100 if order is Order.OVERTAKE else 0)
+    assert len(found) == len(jobs)

@@ -8,10 +8,11 @@ import pytest
 
 from forebay.core import money
 from forebay.core.ids import GangId, NodeIndex, TrancheId
-from forebay.core.placements import checking, occupancy
+from forebay.core.placements import checking, occupancy, occupants
 from forebay.core.placements import gang as gangs
 from forebay.core.placements import state as states
 from forebay.core.placements.gang import Ending, Phase, Policy, Run, Tier
+from forebay.core.placements.limits import LimitToCome
 from forebay.core.timeline import Due
 from forebay.core.units import DAY_US, SECOND_US
 from forebay.core.world import World
@@ -102,7 +103,7 @@ def test_what_falls_due_for_a_gang(what: str, name: str, after_s: int) -> None:
 
 def test_who_holds_which_nodes() -> None:
     driver = busy()
-    held = states.holders(driver.world.placed, {NodeIndex(4), NodeIndex(0), NodeIndex(99)})
+    held = occupants.holders(driver.world.placed, {NodeIndex(4), NodeIndex(0), NodeIndex(99)})
     assert held == sorted({*held})
     assert {name for name in held if driver.gang(name).phase is Phase.ENDED} == set()
 
@@ -176,15 +177,6 @@ def test_a_name_that_is_used_again_runs_again() -> None:
     # Both were metered: 8 GPUs for two minutes at 3.00.
     issued = twin.world.state.money.invoices.values()
     assert [invoice.total_minor for invoice in issued] == [40, 40]
-
-
-def test_names_are_not_remembered_for_ever() -> None:
-    state = states.State()
-    state.spent = {GangId(f"g{n}"): 1 for n in range(states.SPENT_MAX)}
-    state.gangs[GangId("last")] = gangs.Gang(plant.spec("last"), Phase.ENDED, 1, T0, 4)
-    states.drop_ended(state)
-    assert len(state.spent) == states.SPENT_MAX
-    assert (next(iter(state.spent)), state.spent[GangId("last")]) == ("g1", 4)
 
 
 # Limits of time
@@ -292,6 +284,10 @@ def _pauses_differ(world: World) -> None:
     world.placed.backoff.add(GangId("g1"))
 
 
+def _limits_to_come_differ(world: World) -> None:
+    world.placed.bounds.coming = [LimitToCome(0, 1, 1, 1, 1, 0)]
+
+
 @pytest.mark.parametrize(
     ("damage", "found"),
     [
@@ -306,6 +302,7 @@ def _pauses_differ(world: World) -> None:
         (_buckets_differ, "the buckets of free nodes differ from the state"),
         (_loads_differ, "the loads of the electrical levels differ from the state"),
         (_nodes_differ, "gangs by node differ from the state"),
+        (_limits_to_come_differ, "limits to come differ from the state"),
         (_pauses_differ, "gangs that wait out a pause differ from the state"),
     ],
 )

@@ -72,12 +72,16 @@ def test_books_and_orders(arrivals: list[lenders.Arrival], moments: list[int]) -
             each = [dict(gang.racks)[rack] * (gang.age_us(at) + 3) for gang in gangs]
             assert book.share(rack, at) == sum(each) == book.share(rack, at)
             assert there.gpus == sum(dict(gang.racks)[rack] for gang in gangs)
+        assert sorted(rack for _, rack in book.by_least(at)) == sorted(book.racks)
+        assert book.by_least(at) == sorted(book.by_least(at))
+        assert all(least <= book.share(rack, at) for least, rack in book.by_least(at))
         if staying:
             book.leave(staying[number % len(staying)].gang)
+    assert book.by_least(0) == sorted((book.least(rack, 0), rack) for rack in book.racks)
     book.leave(ids.GangId("nobody"))
     for gang in list(book.staying):
         book.leave(gang)
-    assert (book.racks, book.shares, book.spanned) == ({}, {}, set())
+    assert (book.racks, book.shares, book.spanned, book.by_least(lenders.AT)) == ({}, {}, set(), [])
 
 
 def lent(*gangs: tuple[list[int], int]) -> lenders.Small:
@@ -108,6 +112,9 @@ RACK = [list(range(3 * rack, 3 * rack + 3)) for rack in range(5)]
         # A rack in common ties two gangs together.
         ([([*RACK[0], 3], 1), ([4, 5, *RACK[2]], 1), (RACK[3], 3), (RACK[4], 3)],
          {"gpus": 36, "slice_gpus": 12}, "g0 g1"),
+        # So does one that is dearer than each of the racks that would do.
+        ([(RACK[0], 10), (RACK[1], 10), ([*RACK[2], 9, 10, 12], 7), ([11], 17), ([13, 14], 99)],
+         {"gpus": 24, "slice_gpus": 12}, "g2 g3"),
         # Within one hall: not the cheapest of all.
         (list(zip(RACK, (1, 8, 9, 2, 3), strict=True)),
          {"gpus": 24, "slice_gpus": 12, "within": Level.HALL}, "g3 g4"),
@@ -144,3 +151,46 @@ def test_nobody_is_chosen_where_nobody_owns_anything() -> None:
     small = lent((RACK[0], 1))
     assert victims.pick(small.scene, lenders.wanted(gpus=4, owner="t9")) == []
     assert victims.pick(small.scene, lenders.wanted(gpus=8, within=Level.NODE)) == []
+
+
+@pytest.mark.parametrize(
+    "bounds",
+    [{}, {"FREE_NODES_MAX": 1}, {"GROUPS_MAX": 1}, {"RACKS_MAX": 1}, {"LAST_MAX": 1}, {"SETS_NODES_MAX": 0}],
+    ids=str,
+)
+def test_whoever_is_chosen_is_enough_however_little_is_looked_at(
+    bounds: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bounds save time on large fleets: here they bite on small ones."""
+    for name, bound in bounds.items():
+        assert hasattr(victims, name)
+        monkeypatch.setattr(victims, name, bound)
+    draw, found = random.Random(7), 0
+    for _ in range(120):
+        small = lenders.drawn(draw)
+        for _, terms in lenders.KINDS:
+            want = lenders.wanted(**terms)
+            chosen = tuple(victims.pick(small.scene, want))
+            if chosen and not small.fits(want, ()):
+                assert small.fits(want, chosen), (terms, [each.gang for each in chosen])
+                found += 1
+    assert found > 100
+
+
+def test_a_rack_that_costs_more_than_is_needed_is_not_looked_into() -> None:
+    """Of many racks of two gangs each the two cheapest, also long after their shares were counted."""
+    index = racks.made([("h1", "f", 3)] * 40, gpus_per_node=4)
+    index.set_owner([(0, 120)], lenders.OWNER)
+    book = LoanBook()
+    for number in range(40):
+        # One keeps checkpoints, and one that stands beside it does not.
+        for place, (first, count, period) in enumerate(((0, 2, 20), (2, 1, 0))):
+            runs = (Run(3 * number + first, count, 15),)
+            index.take(runs, 1)
+            name = ids.GangId(f"g{number:02}-{place}")
+            book.enter(lenders.borrower(index, name, runs, 2 * number + place, 7 * number % 40, period))
+    for at in (lenders.AT, lenders.AT + 10, lenders.AT + 1000):
+        scene = victims.Scene(book, index, at, 0)
+        chosen = victims.pick(scene, lenders.wanted(gpus=24, slice_gpus=12))
+        costs = sorted(scene.total(there.local.values()) for there in book.racks.values())
+        assert scene.total(chosen) == sum(costs[:2])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from forebay.core import ids
-from forebay.core.placements.gang import Order
+from forebay.core import ids, money
+from forebay.core.placements.gang import Order, Tier
 from forebay.core.placements.projects import ApplyProjects
+from forebay.core.placements.substitutes import RackChoice
 from forebay.core.units import SECOND_US
 from tests.core import plant
 from tests.core.placements.test_projects import plan, project
@@ -92,3 +93,27 @@ def test_who_is_more_than_a_whole_cap_may_never_start() -> None:
     assert "It may never start unless that is raised: it is more than the whole of it." in said["facts"]
     assert not any("held by" in fact for fact in said["facts"])
     assert said["expected_start"] is None
+
+
+def test_a_cap_counts_the_most_that_a_gang_takes_of_any_kind() -> None:
+    """Also in words: it is not told that it comes before itself, nor that it needs less than the cap looks at."""
+    old = plant.sku("old", gpus_per_node=4)
+    halls = (plant.hall("h1", plant.rack("r1", nodes=4), plant.rack("o1", of="old", nodes=2)),)
+    made = plant.plant(sites=(plant.site(halls=halls),), skus=(plant.sku(), old), priced=False)
+    kinds = (ids.SkuId("hgx"), ids.SkuId("old"))
+    priced = tuple(money.Price(Tier.ON_DEMAND, kind, 1) for kind in kinds)
+    made.ask(money.ApplyPriceList(money.PriceList(1, "USD", 0, priced)))
+    made.policy(order=Order.FIFO)
+    made.ask(ApplyProjects(plan(LAB, OTHER)))
+    made.run("a", 8, project="lab", walltime_s=600)
+    takes = (RackChoice(kinds[0], 8), RackChoice(kinds[1], 12))
+    made.submit("either", 8, project="lab", skus=takes)
+    said = told(made, "either")
+    assert said["constraint"] == {"code": "cap", "level": "lab", "have": 8, "need": 12}
+    assert said["summary"] == (
+        "Cap: 12 GPUs are needed; project lab holds 8 of the 16 GPUs that it may hold at once."
+    )
+    assert "Caps count the most that it takes of any kind of rack." in said["facts"]
+    assert said["expected_start"] == gone_at(600)
+    made.submit("small", 8, project="lab")
+    assert told(made, "small")["summary"].startswith("Cap: either comes before it and needs 12 GPUs; ")

@@ -41,6 +41,8 @@ class Maintenance:
     windows: tuple[WeeklyWindow, ...] = ()
     #: In which the windows are meant.
     zone: str = "UTC"
+    #: Whether the customer has to consent to each.
+    consent: bool = False
 
 
 class WorkDone(NamedTuple):

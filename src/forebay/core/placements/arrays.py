@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from forebay.core import ids
 from forebay.core.ids import Answer, GangId, Refusal
-from forebay.core.placements import chains, schedule, substitutes
+from forebay.core.placements import chains, datasets, schedule, substitutes
 from forebay.core.placements import gang as gangs
 from forebay.core.placements import state as states
 from forebay.core.placements.gang import Gang, Phase, Spec
@@ -34,6 +34,8 @@ def submit_array(desk: schedule.Desk, command: gangs.SubmitArray) -> Answer | Re
     desk.emit(gangs.ArraySubmitted(spec.id, spec.tenant, indices, command.at_most))
     for place in range(len(indices)):
         desk.emit(gangs.GangSubmitted(member_spec(spec, indices, place)))
+    if spec.datasets:
+        datasets.bring(desk, member_spec(spec, indices, 0), lambda each: schedule.never_fits(desk, each))
     return {"gang": spec.id, "gangs": len(indices)}
 
 

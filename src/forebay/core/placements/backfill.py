@@ -13,7 +13,7 @@ import itertools
 from typing import NamedTuple
 
 from forebay.core.ids import GangId, SkuId, TrancheId
-from forebay.core.placements import promises, substitutes
+from forebay.core.placements import estimates, promises, substitutes
 from forebay.core.placements.gang import Gang, Order, Spec, Tier
 from forebay.core.placements.index import PoolKey, Vacancy
 from forebay.core.placements.queue import Lane, QueueRow, Shape, Ticket, away_s, shape_of
@@ -176,7 +176,7 @@ class _Tried(enum.Enum):
 
 
 _PLACED, _UNFIT, _HELD_BACK = _Tried
-_SPOT = Tier.SPOT
+_SPOT, _LEARNED = Tier.SPOT, estimates.Estimates.LEARNED
 
 
 class _Found(NamedTuple):
@@ -190,11 +190,12 @@ class _Found(NamedTuple):
 class _Turn:
     """Gangs are tried one after the other, against those who are promised an instant."""
 
-    __slots__ = ("_desk", "_found", "_most", "_pools", "_promised", "_rooms_then")
+    __slots__ = ("_desk", "_found", "_learned", "_most", "_pools", "_promised", "_rooms_then")
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._promised = desk.derived.promised
+        self._learned = desk.state.policy.estimates is _LEARNED
         # Until something is placed, or promised.
         self._found: dict[QueueRow, _Found] = {}
         self._most: dict[PoolKey, int] = {}
@@ -243,6 +244,8 @@ class _Turn:
 
     def tries(self, row: QueueRow, gang: Gang) -> _Tried:
         """Place a gang if it fits and delays nobody."""
+        if self._learned and self._may_not_go_by(gang):
+            return _UNFIT
         found = None if gang.front else self._found.get(row)
         if found is None:
             found = self._judged(row, gang)
@@ -259,6 +262,19 @@ class _Turn:
             return _UNFIT
         self._place(gang, fit)
         return _PLACED
+
+    def _may_not_go_by(self, gang: Gang) -> bool:
+        """Whether somebody comes before a gang who has waited so long for the same that estimates count no more."""
+        desk, place = self._desk, self._desk.derived.queue.place
+        for capacity in substitutes.capacities(gang.spec):
+            first = self._promised.get(capacity)
+            if (
+                first is not None
+                and estimates.waited_enough(desk.state.policy, first.gang, desk.at)
+                and place(first.gang) < place(gang)
+            ):
+                return True
+        return False
 
     def _judged(self, row: QueueRow, gang: Gang) -> _Found | None:
         """Where a gang would go, and how soon it has to be gone; None where it does not fit."""

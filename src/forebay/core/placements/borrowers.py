@@ -53,7 +53,7 @@ class Borrower(NamedTuple):
 class OnRack:
     """Borrowers of one rack."""
 
-    __slots__ = ("gpus", "local", "spanning")
+    __slots__ = ("gpus", "kept_rate", "kept_weight", "local", "spanning")
 
     def __init__(self) -> None:
         #: Those that are on this rack alone; those that are on others too.
@@ -61,6 +61,16 @@ class OnRack:
         self.spanning: dict[GangId, Borrower] = {}
         #: GPUs of this rack that all of them hold.
         self.gpus = 0
+        #: Of those who make no checkpoints: GPUs, and the sum of GPUs times the instant each counts from. What they
+        #: lose is `kept_rate * at - kept_weight`, which only grows.
+        self.kept_rate = self.kept_weight = 0
+
+    def count(self, borrower: Borrower, gpus: int) -> None:
+        """So many GPUs more of somebody, or fewer."""
+        self.gpus += gpus
+        if not borrower.period_us:
+            self.kept_rate += gpus
+            self.kept_weight += gpus * borrower.since
 
     def cost(self, at: int, restart_us: int) -> int:
         """What it costs to call back all that are on this rack alone."""
@@ -70,23 +80,24 @@ class OnRack:
 class RackShare(NamedTuple):
     """What a rack's GPUs cost that are lent, each at the age of its gang's checkpoint: a rack that shares no gang
     with others costs that much, and some racks together at least the sum. It is `rate * at - weight` until somebody
-    there makes a checkpoint; and at any time at least the same of those who make none.
+    there makes a checkpoint.
     """
 
     rate: int
     weight: int
     until: int
-    rate_least: int
-    weight_least: int
 
 
-_UNKNOWN = RackShare(0, 0, -1, 0, 0)
+_UNKNOWN = RackShare(0, 0, -1)
 
 
 class LoanBook:
     """All borrowers of one tranche."""
 
-    __slots__ = ("_ages", "_restart_us", "leaving", "racks", "shares", "spanned", "staying")
+    __slots__ = (
+        "_ages", "_changed", "_least", "_least_at", "_restart_us", "leaving", "racks", "shares", "spanned",
+        "staying",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         #: Those that run there, or are to.
@@ -101,6 +112,11 @@ class LoanBook:
         self.spanned: set[int] = set()
         #: By interval of checkpoints: (place within it, sequence of placement, gang), sorted.
         self._ages: dict[int, list[tuple[int, int, GangId]]] = {}
+        #: (the least that its share can be from some instant on, rack), sorted; the latest of these instants; and
+        #: racks of which that is to be worked out anew.
+        self._least: list[tuple[int, int]] = []
+        self._least_at = 0
+        self._changed: set[int] = set()
 
     def enter(self, borrower: Borrower) -> None:
         """Somebody borrows from here on."""
@@ -111,8 +127,9 @@ class LoanBook:
             if there is None:
                 there = self.racks[rack] = OnRack()
             (there.local if len(borrower.racks) == 1 else there.spanning)[borrower.gang] = borrower
-            there.gpus += gpus
+            there.count(borrower, gpus)
             self.shares[rack] = _UNKNOWN
+            self._changed.add(rack)
         if len(borrower.racks) > 1:
             self.spanned.update(rack for rack, _ in borrower.racks)
 
@@ -129,8 +146,9 @@ class LoanBook:
             there = self.racks[rack]
             there.local.pop(gang, None)
             there.spanning.pop(gang, None)
-            there.gpus -= gpus
+            there.count(borrower, -gpus)
             self.shares[rack] = _UNKNOWN
+            self._changed.add(rack)
             if not there.spanning:
                 self.spanned.discard(rack)
             if not there.gpus:
@@ -141,37 +159,53 @@ class LoanBook:
         if restart_us != self._restart_us:
             self._restart_us = restart_us
             self.shares = dict.fromkeys(self.racks, _UNKNOWN)
+            self._changed.update(entry[1] for entry in self._least)
+            self._changed.update(self.racks)
 
     def share(self, rack: int, at: int) -> int:
         """The share of a rack at an instant."""
         known = self.shares[rack]
         if at < known.until:
             return known.rate * at - known.weight
-        there, restart_us = self.racks[rack], self._restart_us
-        rate = weight = rate_least = weight_least = 0
+        there = self.racks[rack]
+        rate, weight = there.kept_rate, there.kept_weight - there.gpus * self._restart_us
         until = INSTANT_MAX
-        alone = len(there.local)
-        for number, (_, gpus, _, _, racks, since, period_us) in enumerate(
-            (*there.local.values(), *there.spanning.values())
-        ):
-            if number >= alone:
+        for _, gpus, _, _, _, since, period_us in there.local.values():
+            if period_us > 0:
+                since = at - (at - since) % period_us
+                if since + period_us < until:
+                    until = since + period_us
+                rate += gpus
+                weight += gpus * since
+        for _, _, _, _, racks, since, period_us in there.spanning.values():
+            if period_us > 0:
                 gpus = next(here for other, here in racks if other == rack)
-            if period_us < 0:
-                weight -= gpus * restart_us
-                weight_least -= gpus * restart_us
-            elif period_us:
                 since = at - (at - since) % period_us
                 until = min(until, since + period_us)
                 rate += gpus
-                weight += gpus * (since - restart_us)
-                weight_least -= gpus * restart_us
-            else:
-                rate += gpus
-                weight += gpus * (since - restart_us)
-                rate_least += gpus
-                weight_least += gpus * (since - restart_us)
-        self.shares[rack] = RackShare(rate, weight, until, rate_least, weight_least)
+                weight += gpus * since
+        self.shares[rack] = RackShare(rate, weight, until)
         return rate * at - weight
+
+    def least(self, rack: int, at: int) -> int:
+        """What the share of a rack is at least, at this instant and at any later one: as if everybody who makes
+        checkpoints had just made one.
+        """
+        there = self.racks[rack]
+        return there.kept_rate * at - there.kept_weight + there.gpus * self._restart_us
+
+    def by_least(self, at: int) -> list[tuple[int, int]]:
+        """(what its share is at least, rack) of all racks, the least first. Not to be changed."""
+        if at < self._least_at:
+            self._changed.update(self.racks)
+        self._least_at = at
+        if self._changed:
+            changed = self._changed
+            self._least = [entry for entry in self._least if entry[1] not in changed]
+            self._least += [(self.least(rack, at), rack) for rack in changed if rack in self.racks]
+            self._least.sort()
+            changed.clear()
+        return self._least
 
     def youngest_first(self, at: int) -> Iterator[Borrower]:
         """All who stay, in order of the age of their last checkpoint; of one age, the latest placed first."""

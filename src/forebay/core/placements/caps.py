@@ -4,7 +4,8 @@ Who is over a cap waits, and with it whoever comes later and counts to the same 
 large one of the same project waiting for ever. It is in nobody else's way: to all others it does not wait.
 
 All gangs of one row of the queue (a lane, a shape, a project, a user and a class) are alike to every cap, so the
-question is asked of rows. Who is first of all that a cap holds is looked up again only when something happened.
+question is asked of rows. What was found, and who is first of all that a cap holds, is looked up again only when
+something happened to a gang that counts to the same cap.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Barred(NamedTuple):
 class Caps(Generic[R]):
     """Rows of gangs that count to a cap."""
 
-    __slots__ = ("_first", "_rows", "turns")
+    __slots__ = ("_first", "_rows", "found", "turns")
 
     def __init__(self, turns: Turns) -> None:
         self.turns = turns
@@ -41,16 +42,22 @@ class Caps(Generic[R]):
         self._rows: dict[Node, dict[R, int]] = {}
         #: Cap -> the place of the first that it holds back; None where it holds nobody.
         self._first: dict[Node, Any] = {}
+        #: Row -> who was asked about last, and what holds that one back: kept by the row, until something happens.
+        self.found: dict[R, tuple[Any, Barred | None]] = {}
 
     def enter(self, row: R, whose: Whose, gpus: int) -> None:
         """Somebody waits in a row."""
-        self._first.clear()
         for node, _, _ in self.turns.limits(whose):
             self._rows.setdefault(node, {})[row] = gpus
+        self.stir(whose)
 
-    def stir(self) -> None:
-        """Something was placed, or is gone."""
-        self._first.clear()
+    def stir(self, whose: Whose) -> None:
+        """Something happened to a gang that counts like this: it waits, was placed, or is gone."""
+        found = self.found
+        for node, _, _ in self.turns.limits(whose):
+            self._first.pop(node, None)
+            for row in self._rows.get(node, ()):
+                found.pop(row, None)
 
     def barred(self, whose: Whose, gpus: int, place: Any, head: Callable[[R], Any]) -> Barred | None:
         """What holds a gang back at its place; `head` is the place of the first who waits in a row, or None."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from forebay.core import claims, supply
-from forebay.core.placements import chains
+from forebay.core.placements import chains, datasets, limits
 from forebay.core.placements.gang import HOLDING, Phase, Tier
 from forebay.core.placements.index import POOL, Index, each_node
 from forebay.core.placements.state import Derived, State, derive, derive_held
@@ -55,6 +55,13 @@ def check(state: State, derived: Derived, supplied: supply.State, claimed: claim
         yield "gangs by node differ from the state"
     if derived.lent != again.lent:
         yield "loans differ from the state"
+    if derived.bounds.coming is not None:
+        holding = [gang for gang in state.gangs.values() if gang.phase in HOLDING or gang.returns_at]
+        if derived.bounds.coming != limits.limits_to_come(
+            again.bounds, index, supplied, state.policy, holding
+        ):
+            yield "limits to come differ from the state"
+    yield from datasets.check_data(state.gangs, supplied, claimed)
     yield from chains.check_chains(state.chains, state.gangs)
     if not derived.backoff <= again.backoff:
         yield "gangs that wait out a pause differ from the state"

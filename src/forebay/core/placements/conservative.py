@@ -14,8 +14,8 @@ import heapq
 from bisect import bisect_left, bisect_right
 from typing import NamedTuple
 
-from forebay.core.ids import GangId, SkuId
-from forebay.core.placements import limits, substitutes
+from forebay.core.ids import GangId, SkuId, TrancheId
+from forebay.core.placements import estimates, limits, substitutes
 from forebay.core.placements.ends import free_at
 from forebay.core.placements.gang import Gang, Run
 from forebay.core.placements.index import Index, each_node, gpus_of
@@ -36,9 +36,10 @@ class Reservation(NamedTuple):
 
 
 def plan_all(desk: Desk) -> list[Reservation]:
-    """Passes over everybody who waits, until one places nobody; who waits on has the reservation that is returned, in
-    order. Who was placed stands where another might have been reserved a place, who then has it elsewhere: somebody
-    may start now who would have been in that one's way."""
+    """Passes over everybody who waits, until one places nobody behind somebody who is given a later time; who waits
+    on has the reservation that is returned, in order. Who was placed behind another stands where that one might have
+    been reserved a place, who then has it elsewhere: somebody may start now who would have been in that one's way.
+    Where all who were placed come before all who wait on, another pass would find the same."""
     while (plan := _Plan(desk)).reserve_all():
         pass
     return plan.reserved
@@ -99,23 +100,36 @@ class _Plan:
         self._steps.setdefault(held.sku, _Steps()).add(held.start, held.end, gpus_of(held.runs))
 
     def reserve_all(self) -> bool:
-        """Over everybody who waits, in order. Whether somebody was placed.
+        """Over everybody who waits, in order. Whether another pass may find otherwise: somebody was placed behind one
+        who waits on.
 
         Told at once where one counts to a cap: then who waits is another question.
         """
-        placed = False
+        again = False
+        #: Capacities that somebody has waited for so long that nobody behind goes by.
+        awaited: set[tuple[TrancheId, SkuId]] = set()
         queue, known = self._desk.derived.queue, self._desk.state.gangs
         for lane in queue.lanes():
             for entry in heapq.merge(*(queue.of_shape(lane, shape, known) for shape in queue.shapes(lane))):
                 gang = known[entry.gang]
-                if self.reserve(gang):
-                    placed = True
+                held_back = bool(awaited) and not awaited.isdisjoint(substitutes.capacities(gang.spec))
+                if self.reserve(gang, held_back=held_back):
                     if queue.row(gang.spec).bound:
                         return True
-        return placed
+                    again = again or bool(self.reserved)
+                elif estimates.waited_enough(self._desk.state.policy, gang, self._desk.at) and self._waits_on(
+                    gang
+                ):
+                    awaited.add((gang.spec.tranche, gang.spec.sku))
+        return again
 
-    def reserve(self, gang: Gang) -> bool:
-        """Give a gang the earliest time and place, and place it where that is now: then this is true.
+    def _waits_on(self, gang: Gang) -> bool:
+        """Whether there is an instant at which a gang that was not placed is to start."""
+        return bool(self.reserved) and self.reserved[-1].gang == gang.spec.id
+
+    def reserve(self, gang: Gang, *, held_back: bool = False) -> bool:
+        """Give a gang the earliest time and place, and place it where that is now: then this is true. One that is
+        held back keeps it, and does not start.
 
         Of several kinds of rack it gets the one where it starts soonest, of those the one that it likes best.
         """
@@ -131,7 +145,7 @@ class _Plan:
             return False
         at, choice, held, fit = min(found, key=lambda each: each[:2])
         self._take(held)
-        if at == desk.at:
+        if at == desk.at and not held_back:
             place(desk, gang, fit._replace(choice=choice))
             return True
         self.reserved.append(held)

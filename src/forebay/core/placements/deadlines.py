@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from forebay.core import timeline
 from forebay.core.ids import Refusal
+from forebay.core.placements.estimates import taken_s
 from forebay.core.timeline import INSTANT_MAX
 from forebay.core.units import SECOND_US
 
@@ -27,10 +28,11 @@ def refuse_deadlines(spec: Spec, at: int) -> Refusal | None:
     if 0 < spec.start_by <= at:
         told = f"it is to start before {timeline.text(spec.start_by)}, which has passed"
         return Refusal(DEADLINE_PASSED, told, "start_by")
-    if spec.finish_by and spec.finish_by - spec.walltime_s * SECOND_US <= at:
+    if spec.finish_by and spec.finish_by - taken_s(spec) * SECOND_US <= at:
         told = (
-            f"it may run for {spec.walltime_s} s and is to finish by {timeline.text(spec.finish_by)}: it would have"
-            f" had to start before {timeline.text(spec.finish_by - spec.walltime_s * SECOND_US)}"
+            f"it {'is taken to' if spec.estimate_s else 'may'} run for {taken_s(spec)} s and is to finish by"
+            f" {timeline.text(spec.finish_by)}: it would have"
+            f" had to start before {timeline.text(spec.finish_by - taken_s(spec) * SECOND_US)}"
         )
         return Refusal(DEADLINE_PASSED, told, "finish_by")
     return None
@@ -39,13 +41,13 @@ def refuse_deadlines(spec: Spec, at: int) -> Refusal | None:
 def start_before(gang: Gang) -> int:
     """When a gang that still waits is withdrawn; 0 for never.
 
-    At `start_by`, or when its whole limit of time does not fit before `finish_by` any more. One that has run before
-    may need less: it waits until `finish_by`.
+    At `start_by`, or when its whole limit of time (or its estimate, where it asked for no limit) does not fit before
+    `finish_by` any more. One that has run before may need less: it waits until `finish_by`.
     """
     spec = gang.spec
     if gang.generation > gang.generation_before:
         return spec.finish_by
-    latest = spec.finish_by - spec.walltime_s * SECOND_US if spec.finish_by else 0
+    latest = spec.finish_by - taken_s(spec) * SECOND_US if spec.finish_by else 0
     return min(spec.start_by, latest) if spec.start_by and latest else spec.start_by or latest
 
 

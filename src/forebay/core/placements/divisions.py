@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from forebay.core.ids import Answer, Refusal, UserId
+from forebay.core.placements import commons, sharing
 from forebay.core.placements import gang as gangs
-from forebay.core.placements import sharing
 from forebay.core.placements.gang import Phase
 from forebay.core.placements.projects import ApplyProjects, Node, ProjectsApplied, nodes_of, refuse_plan
 from forebay.core.placements.schedule import Desk
 from forebay.core.timeline import Due
+
+#: What falls due here.
+WAKES = sharing.WAKES | {commons.WEIGH_TENANTS}
 
 
 def apply_projects(desk: Desk, command: ApplyProjects) -> Answer | Refusal:
@@ -31,7 +34,11 @@ def apply_projects(desk: Desk, command: ApplyProjects) -> Answer | Refusal:
 
 
 def wake(desk: Desk, due: Due) -> None:
-    """Use is to be weighed, or a budget is spent, or begins anew."""
+    """Use is to be weighed, of projects or of tenants, or a budget is spent, or begins anew."""
+    if due.what == commons.WEIGH_TENANTS:
+        assert desk.state.commons is not None, "it falls due while use is kept"
+        desk.emit(commons.weigh_tenants(desk.state.commons, due.at))
+        return
     divisions = desk.derived.held.divisions
     event = sharing.fall_due_share(desk.state.sharing, divisions, desk.state.policy, due)
     desk.emit(event)

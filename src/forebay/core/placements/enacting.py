@@ -5,6 +5,8 @@ from __future__ import annotations
 from forebay.core import supply
 from forebay.core.ids import Answer, Refusal
 from forebay.core.placements import gang as gangs
+from forebay.core.placements.among import refuse_among
+from forebay.core.placements.estimates import refuse_terms
 from forebay.core.placements.failing import refuse_failing
 from forebay.core.placements.schedule import GRACE_S_MAX, WALLTIME_S_MAX, Desk
 from forebay.core.placements.sharing import HALVES_MAX
@@ -37,7 +39,12 @@ def apply_policy(desk: Desk, policy: gangs.Policy) -> Answer | Refusal:
     if not 0 <= policy.ramp_w_per_minute <= supply.WATTS_MAX:
         text = f"ramp_w_per_minute is {policy.ramp_w_per_minute}; from 0 to {supply.WATTS_MAX} is meant"
         return Refusal("bad_quantity", text, "policy")
-    no = refuse_failing(policy.failing) or _refuse_share_terms(policy)
+    no = (
+        refuse_failing(policy.failing)
+        or _refuse_share_terms(policy)
+        or refuse_terms(policy)
+        or refuse_among(policy.among)
+    )
     if no is not None:
         return no
     if policy.version <= desk.state.policy.version:

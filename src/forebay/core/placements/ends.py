@@ -46,13 +46,14 @@ class MovedEnd(NamedTuple):
 
 
 def free_at(gang: Gang, policy: Policy) -> int:
-    """When a gang's GPUs are free at the latest, wiped where they were lent."""
+    """When a gang's GPUs are free at the latest, by its limit or its estimate, wiped where they were lent."""
     if gang.returns_at:
         return gang.returns_at
     away_s = gang.spec.grace_s + wiped_for_s(policy, gang.spec, gang.lender)
     if gang.phase is _STOPPING:
         return gang.stopping_at + away_s * SECOND_US
-    return (gang.started_at or gang.placed_at) + (gang.spec.walltime_s + away_s) * SECOND_US
+    spec = gang.spec
+    return (gang.started_at or gang.placed_at) + ((spec.estimate_s or spec.walltime_s) + away_s) * SECOND_US
 
 
 def end_of(gang: Gang, policy: Policy, gpu_w: int) -> End | None:

@@ -13,18 +13,22 @@ from forebay.core.ids import Principal, Role
 from forebay.core.placements import (
     arrays,
     checkpoints,
+    datasets,
     deadlines,
     evictions,
+    explain_data,
     explain_power,
     hosts,
+    likely,
     schedule,
     turnover,
+    upcoming,
     withheld,
 )
 from forebay.core.placements.foreseen import foreseen_start
 from forebay.core.placements.gang import LEVELS, Gang, Level, Order, Phase, Tier
 from forebay.core.placements.index import each_node
-from forebay.core.placements.queue import Ticket, lane_of, shape_of
+from forebay.core.placements.queue import Ticket, lane_of
 from forebay.core.placements.relaxing import relaxed
 from forebay.core.placements.search import Misfit
 from forebay.core.placements.sheddings import grace_s
@@ -42,6 +46,7 @@ REASONS = {
     "walltime": "it reached its limit of time",
     "claim_ended": "the term of its claim is over",
     "claim_started": "the nodes passed to a claim whose term began",
+    "maintenance": "its nodes were maintained",
     "curtailed": "there was less power for a while",
     "claim_power": "the power that it drew passed to a claim whose term began",
     "reclaim": "lent capacity went back to its owner",
@@ -64,18 +69,23 @@ def explain(desk: schedule.Desk, gang: Gang, principal: Principal) -> dict[str, 
     """Why a gang is where it is: JSON-ready. `principal` may read the gang; only an operator reads the whole form.
 
     Keys: gang, phase, summary (a sentence), facts (further sentences); when it waits also constraint
-    ({code, level, have, need}), ahead (gangs before it), expected_start (microseconds, or None) and would_fit
-    (changes after which it would fit now, each alone, and what is short: {change, value, text}).
+    ({code, level, have, need}), ahead (gangs before it), expected_start (microseconds, or None), expected (where run
+    times are learned: `likely.outlook`) and would_fit (changes
+    after which it would fit now, each alone, and what is short: {change, value, text}).
     """
     whole = principal.role is Role.OPERATOR
     told: dict[str, Any] = {"gang": gang.spec.id, "phase": gang.phase.value}
     if gang.phase is Phase.PENDING:
         waiting = _waiting(desk, gang, whole)
+        if (soon := likely.outlook(desk, gang, waiting["constraint"]["code"])) is not None:
+            waiting |= {"expected": soon, "facts": [*waiting["facts"], likely.likely_fact(soon)]}
         hold = desk.state.holds.get(gang.spec.id)
         kept = [] if hold is None else [hosts.told_of(hold, timeline.text(hold.until_at))]
         if gang.spec.start_by or gang.spec.finish_by:
             waiting["slack_s"] = deadlines.slack_s(gang, waiting["expected_start"])
             kept.append(deadlines.fact(gang, waiting["expected_start"]))
+        if datasets.reads(gang.spec):
+            kept += explain_data.data_facts(desk, gang.spec)
         return told | waiting | {"facts": [*waiting["facts"], *kept, *withheld.turn_facts(desk, gang)]}
     if gang.phase is Phase.ENDED:
         return told | {
@@ -128,6 +138,9 @@ def _waiting(desk: schedule.Desk, gang: Gang, whole: bool) -> dict[str, Any]:
         unmet = len(desk.state.chains.waits[spec.id].unmet) if spec.id in desk.state.chains.waits else 0
         code = "dependency" if unmet else "array"
         return _wait(code, "", 0, unmet, comes_after, _past(gang), 0, None)
+    if spec.datasets and spec.id in desk.derived.awaiting:
+        soon = explain_data.awaited(desk, spec)
+        return _wait("data", "", 0, soon.missing, soon.summary, _past(gang), 0, soon.at)
     ahead = _ahead(desk, gang)
     if spec.tier is Tier.DEDICATED:
         tranche = desk.claimed.tranches[spec.tranche]
@@ -162,6 +175,8 @@ def _waiting(desk: schedule.Desk, gang: Gang, whole: bool) -> dict[str, Any]:
             return _too_small(gang, small, whole, ahead, expected)
     facts = _past(gang) + evictions.by_rule(desk, gang, whole=whole)
     facts += explain_power.shed_facts(desk, gang, whole)
+    known = desk.state.campaigns.values()
+    facts += upcoming.kept_clear(known, desk.derived.index, spec, desk.at, whole=whole)
     facts += explain_power.level_facts(desk, gang, found, whole) + _in_the_way(desk, gang, found, whole)
     own = spec.tier is Tier.DEDICATED and found.constraint not in explain_power.OF_LEVELS
     level = found.level if whole or own else ""
@@ -261,7 +276,7 @@ def _in_the_way(desk: schedule.Desk, gang: Gang, misfit: Misfit, whole: bool) ->
         facts.append(f"Lent capacity was called back from {names}; it returns{within}.")
     if spec.tier is Tier.SPOT:
         facts += _not_lent(desk, gang, whole)
-    mine = shape_of(spec)
+    mine = desk.derived.queue.row(spec).shape
     head = desk.derived.queue.head(lane_of(spec), mine, known)
     if head is not None and head.gang != spec.id:
         first = head.gang if whole or known[head.gang].spec.tenant == spec.tenant else "other work"
@@ -316,6 +331,7 @@ def _placed(desk: schedule.Desk, gang: Gang, whole: bool) -> dict[str, Any]:
         f"Nodes: {', '.join(nodes[:16])}{' ...' if len(nodes) > 16 else ''}.",
         "Chosen by best fit: the fullest nodes and the tightest rack that hold it, under every power limit.",
         *_passed_over(desk, gang, len(racks)),
+        *explain_data.placed_facts(desk, gang),
     ]
     last = desk.state.progress.get(spec.id)
     if last is not None:
@@ -348,7 +364,7 @@ def _placed(desk: schedule.Desk, gang: Gang, whole: bool) -> dict[str, Any]:
 def _passed_over(desk: schedule.Desk, gang: Gang, racks: int) -> list[str]:
     """What it would rather have had, and did not get."""
     spec, facts = gang.spec, []
-    if spec.sites and gang.site != spec.sites[0]:
+    if spec.sites and gang.site != spec.sites[0] and not datasets.reads(spec):
         before = ", ".join(spec.sites[: spec.sites.index(gang.site)])
         facts.append(f"It is at {gang.site}: when it was placed, there was no room for it at {before}.")
     if gang.lender:

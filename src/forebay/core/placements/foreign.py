@@ -5,7 +5,7 @@ from __future__ import annotations
 from forebay.core import claims
 from forebay.core.claims import acceptance, rights
 from forebay.core.ids import Command, GangId, Principal, Refusal
-from forebay.core.placements import chains, checkpoints, projects
+from forebay.core.placements import campaigns, chains, checkpoints, projects
 from forebay.core.placements import gang as gangs
 from forebay.core.placements.state import State
 
@@ -30,6 +30,13 @@ def refuse_foreign(placed: State, claimed: claims.State, command: Command, by: P
                 return Refusal("unknown_right", f"there is no right {command.right}", "right")
             if command.effective_at:
                 return Refusal("own_notice", OWN_NOTICE, "effective_at")
+        case campaigns.AnswerCampaign():
+            tranche = claimed.tranches.get(command.tranche)
+            if tranche is None or tranche.tenant != by.tenant:
+                return Refusal("unknown_tranche", f"there is no tranche {command.tranche}", "tranche")
+            open_ = placed.campaigns.get(command.campaign) or placed.past_campaigns.get(command.campaign)
+            if open_ is None or all(hit.tenant != by.tenant for hit in open_.hits):
+                return Refusal("unknown_campaign", f"there is no campaign {command.campaign}", "campaign")
         case acceptance.AcceptDelivery() | acceptance.RejectDelivery():
             tranche = claimed.tranches.get(command.tranche)
             if tranche is None or tranche.tenant != by.tenant:

@@ -5,41 +5,73 @@ counted how many are wholly free then in each place that the gang may lie in. Th
 enough in one place is a lower bound: before it, nothing fits. Whether there is power for it then is asked of those
 nodes alone. A node that other work draws on now draws no more when the gang has it in its place, and levels carry
 less then, not more; so what is there now bears it, but for nodes that are idle now. Where these have power too, the
-bound is the answer. Else, and where nodes change hands or come back before, all that runs is gone through with an
-index; and so it is where limits vary with time, or heat has any.
+bound is the answer. Else it is sought from there on with an index (`sought`). Where nodes change hands or come back
+before, where limits vary with time, and where there is heat to carry off, all that runs is gone through, end by end.
 """
 
 from __future__ import annotations
 
-from forebay.core.placements import promises, schedule, search
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from forebay.core.placements import promises, schedule, search, sought
+from forebay.core.placements.ends import End
 from forebay.core.placements.gang import Gang, Level, Spec, Tier
 from forebay.core.placements.index import Index, Pool, PoolKey, bits
 from forebay.core.placements.returning import expected_back
-from forebay.core.placements.schedule import Desk
+from forebay.core.placements.schedule import Desk, FreeAt
 from forebay.core.timeline import INSTANT_MAX
 
 
-def foreseen_start(desk: Desk, gang: Gang) -> int | None:
+def foreseen_start(
+    desk: Desk, gang: Gang, ends: Callable[[], Iterable[End]] | None = None, free: FreeAt | None = None
+) -> int | None:
     """By when a pending gang that does not fit now fits, if all runs to its limit of time, terms begin and end as
     signed, nodes come back when their tickets say, and nothing else starts; None where it never does.
+
+    Where `ends` are given, and when each is `free`, by those instead of limits.
     """
-    spec = gang.spec
-    limited = desk.supplied.curtailments or desk.state.ramps or desk.derived.index.plant.rack_heat
-    if limited or spec.slice_gpus or spec.tier is Tier.SPOT:
-        return schedule.expected_start(desk, gang)
+    narrowed = desk.supplied.curtailments or desk.state.ramps or desk.state.campaigns
+    if narrowed or desk.derived.index.plant.rack_heat:
+        return schedule.expected_start(desk, gang, free)
     promises.bring_up_to_date(desk)
-    before = min([desk.derived.ends.turn_at, *(at for at, _ in expected_back(desk.supplied, desk.at))])
-    found = None
-    for key in promises.pools_of(desk, spec):
+    kept = desk.derived.ends
+    within = kept.each if ends is None else ends
+    before = min([kept.turn_at, *(at for at, _ in expected_back(desk.supplied, desk.at))])
+    found = _counted(desk, gang.spec, within, before)
+    if found.sought:
+        at = sought.first_instant(desk, gang, within(), found.since, before)
+    else:
+        at = found.at
+    if at is None and before < INSTANT_MAX:
+        return schedule.expected_start(desk, gang, free)
+    return None if at is None else max(at, desk.at)
+
+
+class _Told(NamedTuple):
+    """What numbers tell: the instant, or that it is to be `sought`, and that it is none before `since`."""
+
+    at: int | None
+    sought: bool = False
+    since: int = 0
+
+
+def _counted(desk: Desk, spec: Spec, ends: Callable[[], Iterable[End]], before: int) -> _Told:
+    if spec.slice_gpus or spec.skus or spec.tier is Tier.SPOT:
+        return _Told(None, sought=True)
+    found: int | None = None
+    keys = promises.pools_of(desk, spec)
+    for key in keys:
         pool = desk.derived.index.pools.get(key)
-        if pool is not None:
-            at = _Count(desk, spec, key, pool).first(min(before, found or INSTANT_MAX))
-            if at is _UNSURE:
-                return schedule.expected_start(desk, gang)
-            found = at if found is None or (at is not None and at < found) else found
-    if found is None and before < INSTANT_MAX:
-        return schedule.expected_start(desk, gang)
-    return None if found is None else max(found, desk.at)
+        if pool is None:
+            continue
+        count = _Count(desk, spec, key, pool)
+        at = count.first(ends(), min(before, found or INSTANT_MAX))
+        if at is _UNSURE:
+            # Where others may have room sooner, all are asked from the first end on.
+            return _Told(None, sought=True, since=count.since if len(keys) == 1 else 0)
+        found = at if found is None or (at is not None and at < found) else found
+    return _Told(found)
 
 
 #: Numbers do not tell.
@@ -51,7 +83,7 @@ class _Count:
 
     __slots__ = (
         "_desk", "_freed", "_full", "_gpu_w", "_index", "_key", "_mask", "_near", "_pool", "_rest", "_spare",
-        "_spec", "_whole", "_whole_in",
+        "_spec", "_whole", "_whole_in", "since",
     )  # fmt: skip
 
     def __init__(self, desk: Desk, spec: Spec, key: PoolKey, pool: Pool) -> None:
@@ -69,26 +101,27 @@ class _Count:
         self._spare: dict[int, int] = {}
         #: Nodes that others use in part, as they are by now.
         self._freed: dict[int, int] = {}
+        #: Before this instant there are not enough.
+        self.since = 0
 
-    def first(self, before: int) -> int | None:
-        """The first instant at which there are enough in one place, and power for them; None where there is none;
-        `_UNSURE` where numbers do not tell, or others may come first.
+    def first(self, ends: Iterable[End], before: int) -> int | None:
+        """The first instant at which there are enough in one place, and power for them; None where there is none
+        `before` an instant; `_UNSURE` where numbers do not tell.
         """
         if self._enough_now():
-            # Power is what it lacks.
+            # It lacks power.
             return _UNSURE
-        ends = self._desk.derived.ends
         gone: dict[int, list[tuple[int, int]]] = {}
         at = 0
         ready: set[int] = set()
-        for end in ends.each():
+        for end in ends:
             if end.at > at:
                 # Looked at when all that ends at one instant is gone.
                 if ready:
                     break
                 at = end.at
                 if at >= before:
-                    return _UNSURE if before < INSTANT_MAX else None
+                    return None
             for node, count, mask in end.runs:
                 if self._index.pool_of[node] != self._key and count == 1:
                     continue
@@ -97,6 +130,7 @@ class _Count:
                         ready.add(place)
         if not ready:
             return None
+        self.since = at
         return at if any(self._powered(place, gone.get(place, [])) for place in sorted(ready)) else _UNSURE
 
     # Counting.

@@ -15,9 +15,11 @@ from typing import NamedTuple
 
 from forebay.core.ids import (
     Command,
+    DatasetId,
     Effect,
     Event,
     GangId,
+    PoolId,
     ProjectId,
     SiteId,
     SkuId,
@@ -25,7 +27,9 @@ from forebay.core.ids import (
     TrancheId,
     UserId,
 )
+from forebay.core.placements.among import AmongTenants
 from forebay.core.placements.chains import After, ArrayMember
+from forebay.core.placements.estimates import Estimates
 from forebay.core.placements.failing import Failing
 from forebay.core.placements.substitutes import RackChoice
 
@@ -101,6 +105,7 @@ class Spec:
     tier: Tier
     sku: SkuId
     gpus: int
+    #: 0 where it asks for no limit: the World fills in the one that it gets.
     walltime_s: int
     #: Tranche whose capacity it runs on; "" unless the tier is dedicated.
     tranche: TrancheId = TrancheId("")
@@ -137,6 +142,13 @@ class Spec:
     user: UserId = UserId("")
     #: Its class among its tenant's gangs; "" for the one that the tenant's document names.
     priority: str = ""
+    #: Of one that asked for no limit of time, for how long it is taken to run: the World fills it in. 0 where its
+    #: limit says it.
+    estimate_s: int = 0
+    #: What it reads: it starts only at a site that holds a copy of each.
+    datasets: tuple[DatasetId, ...] = ()
+    #: The storage pool that its checkpoints go to: it runs at the site of that; "any" for one of whichever site.
+    checkpoint_store: PoolId = PoolId("")
 
 
 # Effects: what the engine is to make true.
@@ -464,6 +476,17 @@ class Policy:
     weigh_s: int = 3600
     #: Seconds of waiting that make up for one step of use.
     age_s: int = 3600
+    #: By what backfill takes a gang to be gone that asked for no limit of time.
+    estimates: Estimates = Estimates.REQUESTED
+    #: The limit of time of a gang that asks for none, seconds; 0 where it has to ask, or, with learned estimates,
+    #: gets the longest.
+    walltime_s_default: int = 0
+    #: The longest limit that may be asked for, seconds; 0 for a year.
+    walltime_s_max: int = 0
+    #: With learned estimates: once whoever waits first has waited so long, nobody goes by it, seconds.
+    estimates_wait_s: int = 604_800
+    #: Fair share among tenants, on demand and on spot.
+    among: AmongTenants = field(default_factory=AmongTenants)
 
 
 @dataclass(slots=True)

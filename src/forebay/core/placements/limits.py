@@ -53,11 +53,13 @@ class LimitStep(NamedTuple):
 class Bounds:
     """What narrows the limits of levels beyond what holds for everybody. Derived, and kept up."""
 
-    __slots__ = ("coming", "curtailed", "held", "looked_at", "suspect")
+    __slots__ = ("coming", "counted", "curtailed", "held", "looked_at", "suspect")
 
     def __init__(self) -> None:
         #: None where they have to be made anew.
         self.coming: list[LimitToCome] | None = None
+        #: What each gang that holds GPUs counts for in each of these.
+        self.counted: dict[GangId, list[DrawnThen]] = {}
         #: Levels that limits were last brought up to date for.
         self.curtailed: list[CurtailedLevel] = []
         #: Feeds whose ramp holds somebody up, by level, and the first whom it does; None before the first pass.
@@ -102,41 +104,70 @@ def _cooled_by(event: supply.LoopAdded | supply.RackHung | supply.SkuCatalogued,
 
 
 def limits_to_come(
-    index: Index, supplied: supply.State, holding: Iterable[tuple[Gang, int]]
+    bounds: Bounds, index: Index, supplied: supply.State, policy: Policy, holding: Iterable[Gang]
 ) -> list[LimitToCome]:
-    """The lower limits that are announced and do not bind yet; `holding` are gangs, and when each is gone."""
-    found = []
-    holders = list(holding)
+    """The lower limits that are announced and do not bind yet, made anew; `holding` are gangs that hold GPUs. From
+    here on they are kept up.
+    """
+    found: list[LimitToCome] = []
     for each in supplied.curtailments.values():
         if not each.begun:
             level = index.level_of(each.level)
             there = curtailments.at_level(supplied.curtailments, each.level)
             then = (other for other in there if other.start_at <= each.start_at < other.end_at)
             limit_w = curtailments.lowered(index.plant.level_limit_w[level], then)
-            made = LimitToCome(level, each.start_at, limit_w, each.shed_at, 0, 0)
-            for gang, gone_at in holders:
-                made = _with(made, index, supplied, gang, gone_at)
-            found.append(made)
+            found.append(LimitToCome(level, each.start_at, limit_w, each.shed_at, 0, 0))
+    bounds.coming, bounds.counted = found, {}
+    for gang in holding if found else ():
+        _count(bounds, gang.spec.id, _shares(found, index, supplied, gang, policy))
+    return bounds.coming
+
+
+class DrawnThen(NamedTuple):
+    """What a gang counts for in a limit to come: as one who stays, or as a claim's that is gone by then."""
+
+    stay_w: int
+    leave_w: int
+
+
+def _shares(
+    coming: list[LimitToCome], index: Index, supplied: supply.State, gang: Gang, policy: Policy
+) -> list[DrawnThen]:
+    """What a gang counts for in each limit to come; none where it holds no GPUs."""
+    if gang.phase not in gangs.HOLDING and not gang.returns_at:
+        return []
+    drawn = index.draw(gang.runs, supplied.skus[gang.spec.sku].gpu_w)
+    gone_at, owned = free_at(gang, policy), bool(gang.lender) or gang.spec.tier is Tier.DEDICATED
+    found = []
+    for each in coming:
+        watts, stays = drawn.get(each.level, 0), gone_at > each.start_at
+        found.append(DrawnThen(watts if stays else 0, watts if owned and not stays else 0))
     return found
 
 
-def _with(made: LimitToCome, index: Index, supplied: supply.State, gang: Gang, gone_at: int) -> LimitToCome:
-    drawn = index.draw(gang.runs, supplied.skus[gang.spec.sku].gpu_w).get(made.level, 0)
-    if gone_at > made.start_at:
-        return made._replace(stay_w=made.stay_w + drawn)
-    owned = gang.lender or gang.spec.tier is Tier.DEDICATED
-    return made._replace(leave_w=made.leave_w + drawn) if owned else made
+def _count(bounds: Bounds, name: GangId, shares: list[DrawnThen]) -> None:
+    """From here on a gang counts for these, and no more for what it counted for before."""
+    before = bounds.counted.pop(name, [])
+    if shares:
+        bounds.counted[name] = shares
+    if shares == before or bounds.coming is None:
+        return
+    made = bounds.coming
+    for sign, each_of in ((-1, before), (1, shares)):
+        if each_of:
+            made = [
+                each._replace(
+                    stay_w=each.stay_w + sign * share.stay_w, leave_w=each.leave_w + sign * share.leave_w
+                )
+                for each, share in zip(made, each_of, strict=True)
+            ]
+    bounds.coming = made
 
 
-def note_gang(
-    bounds: Bounds, index: Index, supplied: supply.State, gang: Gang, policy: Policy, event: Event
-) -> None:
+def note_gang(bounds: Bounds, index: Index, supplied: supply.State, gang: Gang, policy: Policy) -> None:
     """Something happened to a gang while a curtailment is to come."""
-    if isinstance(event, gangs.GangPlaced) and bounds.coming is not None:
-        gone_at = free_at(gang, policy)
-        bounds.coming = [_with(each, index, supplied, gang, gone_at) for each in bounds.coming]
-    else:
-        bounds.coming = None
+    if bounds.coming:
+        _count(bounds, gang.spec.id, _shares(bounds.coming, index, supplied, gang, policy))
 
 
 def narrowed(

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from forebay.core.ids import GangId
 from forebay.core.placements import limits, ramps, search
-from forebay.core.placements.ends import free_at
-from forebay.core.placements.gang import Gang, Run
-from forebay.core.placements.index import Index
+from forebay.core.placements.gang import Gang, Run, Spec, Tier
+from forebay.core.placements.index import POOL, Index, PoolKey
 from forebay.core.placements.search import Misfit, Want
 
 if TYPE_CHECKING:
@@ -41,6 +40,33 @@ def locator(desk: Desk, gang: Gang, at: int) -> Locate:
     return locate
 
 
+def lacks_room(desk: Desk, gang: Gang, index: Index, at: int) -> bool:
+    """Whether numbers alone tell that a gang does not fit into an index at an instant: GPUs, and what the roots of
+    the electrical tree may still carry. It may not fit all the same.
+    """
+    spec = gang.spec
+    if spec.tier is Tier.SPOT or spec.skus or spec.id in desk.state.holds:
+        return False
+    if spec.tier is Tier.DEDICATED:
+        keys = [PoolKey(spec.tranche, spec.sku, desk.claimed.tranches[spec.tranche].plan.site)]
+    else:
+        keys = [PoolKey(POOL, spec.sku, site) for site in spec.sites or desk.supplied.sites]
+    watts = spec.gpus * desk.supplied.skus[spec.sku].gpu_w
+    return not any(
+        index.most(key) >= spec.gpus and _room_w(desk, spec, index, key, at) >= watts for key in keys
+    )
+
+
+def _room_w(desk: Desk, spec: Spec, index: Index, key: PoolKey, at: int) -> int:
+    """What a gang may draw at a site at the most, as far as the roots of the electrical tree tell."""
+    bounds = limits.narrowed(index, spec, key.owner, _coming(desk), desk.supplied, at)
+    room_w = 0
+    for root in index.plant.extents[key.sku, key.site].roots:
+        may_w = min(index.limit_w[root], bounds.get(root, index.limit_w[root])) - index.load_w[root]
+        room_w += max(0, may_w - (index.reserved_w[root] if key.owner == POOL else 0))
+    return room_w
+
+
 def _hold(desk: Desk, index: Index, gang: GangId, misfit: Misfit, ramped: dict[int, int]) -> None:
     """The first whom a ramp holds up is not overtaken."""
     bounds = desk.derived.bounds
@@ -51,15 +77,11 @@ def _hold(desk: Desk, index: Index, gang: GangId, misfit: Misfit, ramped: dict[i
 
 
 def _coming(desk: Desk) -> list[limits.LimitToCome]:
-    bounds = desk.derived.bounds
-    if bounds.coming is None:
-        policy, known = desk.state.policy, desk.state.gangs
-        held = desk.derived.held
-        gangs = [known[name] for name in (*held.gangs, *sorted(held.wiped))]
-        bounds.coming = limits.limits_to_come(
-            desk.derived.index, desk.supplied, [(gang, free_at(gang, policy)) for gang in gangs]
-        )
-    return bounds.coming
+    bounds, held, known = desk.derived.bounds, desk.derived.held, desk.state.gangs
+    if bounds.coming is not None:
+        return bounds.coming
+    gangs = (known[name] for name in (*held.gangs, *sorted(held.wiped)))
+    return limits.limits_to_come(bounds, desk.derived.index, desk.supplied, desk.state.policy, gangs)
 
 
 def changes_ahead(desk: Desk, gang: Gang) -> list[limits.LimitStep]:

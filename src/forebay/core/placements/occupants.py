@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Set
 
-from forebay.core.ids import GangId
+from forebay.core.ids import GangId, NodeIndex
 from forebay.core.placements.index import each_node
-from forebay.core.placements.state import Held, State
+from forebay.core.placements.state import Derived, Held, State
 
 
 def held_by_node(held: Held, state: State, nodes: Set[int]) -> dict[int, list[tuple[GangId, int]]]:
@@ -21,3 +21,8 @@ def held_by_node(held: Held, state: State, nodes: Set[int]) -> dict[int, list[tu
         for node, gpus in here.items():
             found.setdefault(node, []).append((name, gpus))
     return found
+
+
+def holders(derived: Derived, nodes: set[NodeIndex]) -> list[GangId]:
+    """Gangs that hold GPUs of any of these nodes, sorted."""
+    return sorted({name for node in nodes for name in derived.held.on_node.get(node, ())})

@@ -23,7 +23,7 @@ import heapq
 from collections.abc import Container
 
 from forebay.core.ids import GangId, SkuId, TrancheId
-from forebay.core.placements import arrays, backfill, conservative, hosts, reclaiming, shedding
+from forebay.core.placements import arrays, backfill, conservative, datasets, hosts, reclaiming, shedding
 from forebay.core.placements import state as states
 from forebay.core.placements.gang import Gang, Order, Phase, Tier
 from forebay.core.placements.preemption import preempt
@@ -37,6 +37,8 @@ def run_pass(desk: Desk) -> None:
     derived = desk.derived
     if derived.backoff:
         states.end_backoff(desk.state, derived, desk.at)
+    if derived.awaiting:
+        datasets.let_in_ready(desk)
     if desk.supplied.curtailments or desk.state.sheddings or derived.bounds.suspect:
         shedding.review(desk)
     if derived.kept:
@@ -69,7 +71,7 @@ def run_pass(desk: Desk) -> None:
             derived.held_back = False
             _run_lanes(desk, (Tier.DEDICATED,))
         derived.held_back = False
-    if derived.queue.turns is not None:
+    if desk.state.sharing.plans:
         preempt(desk)
     if desk.supplied.curtailments:
         shedding.call_off(desk)

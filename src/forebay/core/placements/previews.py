@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from forebay.core import claims
 from forebay.core.ids import GangId, Refusal, TrancheId
-from forebay.core.placements import reclaiming, schedule, turnover
+from forebay.core.placements import reclaiming, schedule, shapes, turnover
 from forebay.core.placements.borrowers import LoanBook
 from forebay.core.placements.checkpoints import lost_gpu_us
 from forebay.core.placements.ends import free_at
@@ -77,7 +77,7 @@ def preview_reclaim(
     )  # fmt: skip
     if gpus < 1:
         return Refusal("bad_quantity", f"gpus is {gpus}; 1 or more is meant", "gpus")
-    no = schedule.refuse_shape(spec, desk.supplied.skus[spec.sku].gpus_per_node)
+    no = shapes.refuse_shape(spec, desk.supplied.skus[spec.sku].gpus_per_node)
     no = no or schedule.never_fits(desk, spec)
     if no is not None:
         return no

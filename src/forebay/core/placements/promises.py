@@ -3,6 +3,10 @@
 The answer is that of `schedule.promise`, which goes through all that runs. Here an outlook, an index as it will be,
 is moved from the last answer to the next one: forwards while the gang does not fit, and back while it fits before. It
 is not moved at all where nothing that it depends on changed.
+
+An outlook knows ends only. So it answers up to the first instant at which something else changes, nodes that pass to
+another owner or a limit of power, and for who is gone before a lower limit that is announced; beyond that, and where
+feeds ramp, all is gone through.
 """
 
 from __future__ import annotations
@@ -11,9 +15,12 @@ from forebay.core.ids import GangId
 from forebay.core.placements.ends import Ends, Foresight, MovedEnd, end_of
 from forebay.core.placements.gang import Gang, Level, Spec, Tier
 from forebay.core.placements.index import POOL, Index, Plant, PoolKey
+from forebay.core.placements.limits import limit_changes
+from forebay.core.placements.queue import away_s
 from forebay.core.placements.schedule import Desk, Fit, find, holding, promise, sites_for, turns_of
 from forebay.core.placements.state import Promised
 from forebay.core.timeline import INSTANT_MAX
+from forebay.core.units import SECOND_US
 
 
 def bring_up_to_date(desk: Desk) -> None:
@@ -25,8 +32,9 @@ def bring_up_to_date(desk: Desk) -> None:
         ends.pools.clear()
         ends.moved = False
         ends.powered = _all_powered(desk.derived.index.plant) and not desk.supplied.curtailments
-        turns = turns_of(desk)
-        ends.turn_at = turns[0].at if turns else INSTANT_MAX
+        index, ahead = desk.derived.index, [turn.at for turn in turns_of(desk)[:1]]
+        ahead += [step.at for step in limit_changes(index, desk.supplied.curtailments, desk.at)[:1]]
+        ends.turn_at = min(ahead, default=INSTANT_MAX)
     if not ends.watched:
         found = [end_of(gang, desk.state.policy, _gpu_w(desk, gang)) for gang in holding(desk)]
         ends.watch([end for end in found if end is not None])
@@ -72,12 +80,13 @@ def started(desk: Desk, gang: Gang) -> None:
 
 def promise_kept(desk: Desk, gang: Gang) -> Promised | None:
     """As `schedule.promise` says for the first that does not fit."""
-    if desk.supplied.curtailments or desk.state.ramps:
-        return promise(desk, gang)
-    ends = desk.derived.ends
+    spec, curtailments, ends = gang.spec, desk.supplied.curtailments, desk.derived.ends
     if not ends.current:
+        # Also where all is gone through: from here on whoever starts takes its place in what is promised.
         bring_up_to_date(desk)
-    spec = gang.spec
+    beyond = desk.state.ramps or desk.state.campaigns
+    if beyond or (curtailments and not _sees_limits_as_they_are(desk, spec)):
+        return promise(desk, gang)
     capacity = (spec.tranche, spec.sku)
     outlook = ends.outlooks.get(capacity)
     if outlook is None:
@@ -89,7 +98,20 @@ def promise_kept(desk: Desk, gang: Gang) -> Promised | None:
     if outlook.sought is None or ends.turn_at <= outlook.at:
         # By then nodes change hands, or they have to before it fits.
         return promise(desk, gang) if ends.turn_at < INSTANT_MAX else None
+    if curtailments and _under_limits_to_come(desk, spec, outlook.at):
+        return promise(desk, gang)
     return Promised(gang, max(outlook.at, desk.at), outlook.index, apart=False)
+
+
+def _sees_limits_as_they_are(desk: Desk, spec: Spec) -> bool:
+    """Whether, were it to start now, no curtailment would narrow the limits of levels for a gang."""
+    return spec.tier is not _SPOT and not spec.skus and not _under_limits_to_come(desk, spec, desk.at)
+
+
+def _under_limits_to_come(desk: Desk, spec: Spec, at: int) -> bool:
+    """Whether a gang that starts at an instant may still be there when a limit falls that is announced."""
+    gone_at = max(at, desk.at) + away_s(spec) * SECOND_US
+    return any(not each.begun and each.start_at < gone_at for each in desk.supplied.curtailments.values())
 
 
 def _seek(desk: Desk, gang: Gang, ends: Ends, outlook: Foresight) -> bool:

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from forebay.core.ids import GangId, SiteId, SkuId, TrancheId
+from forebay.core.ids import DatasetId, GangId, PoolId, SiteId, SkuId, TrancheId
 from forebay.core.placements.caps import Barred, Caps
 from forebay.core.placements.gang import Gang, Level, Phase, Spec, Tier
 from forebay.core.placements.projects import Whose, whose_of
@@ -45,6 +45,8 @@ class Shape(NamedTuple):
     slice_gpus: int = 0
     skus: tuple[RackChoice, ...] = ()
     whose: Whose | None = None
+    datasets: tuple[DatasetId, ...] = ()
+    store: PoolId = PoolId("")
 
 
 class Ticket(NamedTuple):
@@ -67,12 +69,15 @@ def lane_of(spec: Spec) -> Lane:
 def shape_of(spec: Spec) -> Shape:
     """The shape a gang has."""
     whose = whose_of(spec) if spec.project else None
-    return Shape(spec.sku, spec.gpus, spec.within, spec.sites, spec.near, spec.slice_gpus, spec.skus, whose)
+    asked = spec.sku, spec.gpus, spec.within, spec.sites, spec.near, spec.slice_gpus, spec.skus, whose
+    if spec.datasets or spec.checkpoint_store:
+        return Shape(*asked, spec.datasets, spec.checkpoint_store)
+    return Shape(*asked)
 
 
 def away_s(spec: Spec) -> int:
-    """How long after its start a gang is gone at the latest, apart from any wiping."""
-    return spec.walltime_s + spec.grace_s
+    """How long after its start a gang is taken to be gone at the latest, apart from any wiping."""
+    return (spec.estimate_s or spec.walltime_s) + spec.grace_s
 
 
 class QueueRow:
@@ -134,9 +139,9 @@ class QueueRow:
 Place = tuple[int, TrancheId, int, int]
 
 
-def most_gpus(shape: Shape) -> int:
-    """The most GPUs that one of a shape may come to hold, whichever kind of rack it gets."""
-    return max([shape.gpus, *(choice.gpus for choice in shape.skus)])
+def most_gpus(asked: Shape | Spec) -> int:
+    """The most GPUs that one who asks so may come to hold, whichever kind of rack it gets: what a cap looks at."""
+    return max([asked.gpus, *(choice.gpus for choice in asked.skus)])
 
 
 class CappedRow(QueueRow):
@@ -151,13 +156,18 @@ class CappedRow(QueueRow):
 
     def barred(self, entry: Ticket, gangs: Mapping[GangId, Gang]) -> Barred | None:
         """What holds somebody of this row back."""
+        found = self._caps.found.get(self)
+        if found is not None and found[0] is entry:
+            return found[1]
 
         def head(row: CappedRow) -> Place | None:
             first = QueueRow.first(row, gangs)
             return None if first is None else row._place(first)
 
         assert self.shape.whose is not None, "it counts to something"
-        return self._caps.barred(self.shape.whose, most_gpus(self.shape), self._place(entry), head)
+        barred = self._caps.barred(self.shape.whose, most_gpus(self.shape), self._place(entry), head)
+        self._caps.found[self] = (entry, barred)
+        return barred
 
     def _place(self, entry: Ticket) -> Place:
         return TIER_RANK[self.lane.tier], self.lane.tranche, entry.rank, entry.order
@@ -207,7 +217,10 @@ class Queue:
         last = self._last
         if last is not None and last[0] is spec:
             return last[1]
-        mark = (lane_of(spec), shape_of(spec))
+        shape = shape_of(spec)
+        if self.turns is not None and not spec.project and self.turns.by_tenant(spec.tier):
+            shape = shape._replace(whose=Whose(spec.tenant, spec.project, spec.user, ""))
+        mark = (lane_of(spec), shape)
         row = self._rows.get(mark)
         if row is None:
             whose, caps = mark[1].whose, self.caps

@@ -5,7 +5,7 @@ Who goes before whom is `ordering`'s.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import NamedTuple
@@ -15,20 +15,26 @@ from forebay.core.ids import Answer, GangId, NodeIndex, Refusal, SiteId, SkuId, 
 from forebay.core.placements import (
     chains,
     checkpoints,
+    datasets,
     deadlines,
+    estimates,
     hosts,
     limits,
     narrowing,
     search,
+    shapes,
     stuck,
     substitutes,
+    to_come,
     turnover,
+    upcoming,
 )  # fmt: skip
 from forebay.core.placements import gang as gangs
 from forebay.core.placements import state as states
 from forebay.core.placements.ends import free_at
-from forebay.core.placements.gang import HOLDING, LEVELS, Ending, Gang, Level, Phase, Run, Spec, Tier
+from forebay.core.placements.gang import HOLDING, Ending, Gang, Level, Phase, Run, Spec, Tier
 from forebay.core.placements.index import POOL, Index, Plant
+from forebay.core.placements.occupants import holders
 from forebay.core.placements.projects import refuse_gang
 from forebay.core.placements.queue import TIER_RANK, Lane
 from forebay.core.placements.returning import expected_back
@@ -42,7 +48,7 @@ from forebay.core.units import SECOND_US, counted
 _COMPLETED, _RUNNING, _DEDICATED, _SPOT = Ending.COMPLETED, Phase.RUNNING, Tier.DEDICATED, Tier.SPOT
 #: What follows a completion: its reason, whether it goes back to the queue, and after how many seconds.
 _COMPLETED_SO = (Ending.COMPLETED.value, False, 0)
-WALLTIME_S_MAX = 366 * 24 * 3600
+WALLTIME_S_MAX = estimates.LIMIT_S_MAX
 GRACE_S_MAX = 24 * 3600
 
 
@@ -71,10 +77,10 @@ class Fit(NamedTuple):
 
 
 def submit(desk: Desk, spec: Spec, made_id: GangId) -> Answer | Refusal:
-    """Take a gang in. Refuses, in this order: bad_choice, bad_id, duplicate_id, unknown_sku, bad_quantity, bad_shape,
-    bad_tier, no_contract, unknown_tranche, tranche_over, sku_not_promised, unknown_site, deadline_passed,
-    what `projects.refuse_gang` does,
-    dependency_cycle, unknown_gang, dependency_failed, never_fits.
+    """Take a gang in. Refuses, in this order: bad_choice, bad_id, duplicate_id, unknown_sku, bad_quantity,
+    gang_too_long, bad_shape, bad_tier, no_contract, unknown_tranche, tranche_over, sku_not_promised, unknown_site,
+    deadline_passed, what `projects.refuse_gang` does, dependency_cycle, unknown_gang, dependency_failed,
+    never_fits (or fits_later).
     """
     if not spec.id:
         spec = replace(spec, id=made_id)
@@ -83,6 +89,8 @@ def submit(desk: Desk, spec: Spec, made_id: GangId) -> Answer | Refusal:
     if no is not None:
         return no
     desk.emit(gangs.GangSubmitted(spec))
+    if spec.datasets:
+        datasets.bring(desk, spec, lambda each: never_fits(desk, each))
     return {"gang": spec.id}
 
 
@@ -92,7 +100,7 @@ def refuse(desk: Desk, spec: Spec, names: Collection[GangId] = ()) -> Refusal | 
     if no is None and len(spec.skus) > 1:
         # The first kind is looked at last, and told of where none will do.
         others = [refuse(desk, each, names) for each in substitutes.variants(spec)][1:]
-        no = next((each for each in others if each is not None and each.code != "never_fits"), None)
+        no = next((each for each in others if each is not None and each.code not in to_come.NEVER), None)
         if no is None and not all(others):
             return _but_never_fits(refuse(desk, replace(spec, skus=()), names))
     no = no or _refuse_spec(desk, spec) or _refuse_claim(desk, spec) or _refuse_project(desk, spec)
@@ -100,15 +108,33 @@ def refuse(desk: Desk, spec: Spec, names: Collection[GangId] = ()) -> Refusal | 
         no = deadlines.refuse_deadlines(spec, desk.at)
     if no is None and spec.after:
         no = chains.refuse_after(desk.state.chains, desk.state.gangs, spec, names)
-    return no or never_fits(desk, spec) or _slices_never_fit(desk, spec)
+    if spec.datasets or spec.checkpoint_store:
+        no = no or datasets.refuse_data(desk.supplied, desk.claimed, spec)
+        no = no or datasets.refuse_unreachable(
+            desk.supplied, desk.claimed, spec, lambda each: never_fits(desk, each), desk.at
+        )
+        if no is None:
+            spec = datasets.as_allowed(desk.supplied, desk.claimed, spec)
+    no = no or never_fits(desk, spec) or _slices_never_fit(desk, spec)
+    if no is not None and no.code in to_come.NEVER:
+        no = to_come.or_later(desk.supplied, spec, sites_for(desk, spec), no)
+    return no
 
 
 def _but_never_fits(no: Refusal | None) -> Refusal | None:
-    return None if no is None or no.code == "never_fits" else no
+    return None if no is None or no.code in to_come.NEVER else no
 
 
 def resolved(desk: Desk, spec: Spec) -> Spec:
-    """A dedicated gang as one of its tranche's kind, where it takes several."""
+    """A dedicated gang as one of its tranche's kind, where it takes several; and one that asks for no limit of time
+    with the one that it gets."""
+    if not spec.walltime_s or spec.estimate_s:
+        division = desk.derived.held.divisions.get(spec.tenant)
+        above = (
+            division.above(spec.project) if division is not None and spec.project in division.by_id else ()
+        )
+        limits_s = [project.walltime_s_max for project in above if project.walltime_s_max]
+        spec = estimates.limited(spec, desk.state.policy, desk.state.learned, limits_s)
     tranche = desk.claimed.tranches.get(spec.tranche) if spec.skus and spec.tranche else None
     return spec if tranche is None else substitutes.as_of_tranche(spec, tranche.plan.sku)
 
@@ -121,12 +147,11 @@ def _refuse_spec(desk: Desk, spec: Spec) -> Refusal | None:
         return Refusal("duplicate_id", f"gang {spec.id} exists already", "id")
     if spec.sku not in desk.supplied.skus:
         return Refusal("unknown_sku", f"SKU {spec.sku} is not in the catalogue", "sku")
-    for name, value, most in (
-        ("gpus", spec.gpus, 10**7),
-        ("walltime_s", spec.walltime_s, WALLTIME_S_MAX),
-    ):
-        if not 1 <= value <= most:
-            return Refusal("bad_quantity", f"{name} is {value}; from 1 to {most} is meant", name)
+    if not 1 <= spec.gpus <= 10**7:
+        return Refusal("bad_quantity", f"gpus is {spec.gpus}; from 1 to {10**7} is meant", "gpus")
+    no = estimates.refuse_limit(spec, desk.state.policy)
+    if no is not None:
+        return no
     for name, value, most in (
         ("grace_s", spec.grace_s, GRACE_S_MAX),
         ("checkpoint_s", spec.checkpoint_s, WALLTIME_S_MAX),
@@ -134,24 +159,7 @@ def _refuse_spec(desk: Desk, spec: Spec) -> Refusal | None:
     ):
         if not 0 <= value <= most:
             return Refusal("bad_quantity", f"{name} is {value}; from 0 to {most} is meant", name)
-    return refuse_shape(spec, desk.supplied.skus[spec.sku].gpus_per_node)
-
-
-def refuse_shape(spec: Spec, gpus_per_node: int) -> Refusal | None:
-    """A wish for nearness is nearer than what is required; slices are whole nodes, and make up the gang."""
-    near, within = LEVELS.index(spec.near), LEVELS.index(spec.within)
-    if near > within and spec.near is not Level.SITE:
-        told = f"near is {spec.near}, which is wider than within ({spec.within}); a nearer level is meant"
-        return Refusal("bad_shape", told, "near")
-    if spec.slice_gpus and (
-        spec.slice_gpus < 0 or spec.slice_gpus % gpus_per_node or spec.gpus % spec.slice_gpus
-    ):
-        told = (
-            f"slice_gpus is {spec.slice_gpus}; a multiple of {gpus_per_node} (the GPUs of a node of {spec.sku}) is"
-            f" meant, of which {spec.gpus} is a multiple"
-        )
-        return Refusal("bad_shape", told, "slice_gpus")
-    return None
+    return shapes.refuse_shape(spec, desk.supplied.skus[spec.sku].gpus_per_node)
 
 
 def _refuse_claim(desk: Desk, spec: Spec) -> Refusal | None:
@@ -395,7 +403,7 @@ def clear_nodes(desk: Desk, nodes: set[NodeIndex], reason: str) -> list[GangId]:
     stopped = []
     if desk.state.holds:
         hosts.let_go(floor_of(desk), hosts.touching(desk.state, nodes), reason)
-    for name in states.holders(desk.derived, nodes):
+    for name in holders(desk.derived, nodes):
         gang = desk.state.gangs[name]
         if gang.phase is not Phase.STOPPING:
             desk.emit(gangs.GangStopping(name, gang.generation, reason, again=True))
@@ -484,6 +492,8 @@ def wake(desk: Desk, due: Due) -> None:
             desk.emit(gangs.GangStopping(gang.spec.id, gang.generation, "start_timeout", again))
         case "walltime":
             desk.emit(gangs.GangStopping(gang.spec.id, gang.generation, "walltime", again=False))
+        case "estimate":
+            desk.emit(estimates.overrun(gang))
         case "reclaim":
             desk.emit(gangs.ReclaimOverdue(gang.lender, gang.spec.id, gang.generation))
         case "deadline":
@@ -527,11 +537,16 @@ def find(
     if at is not None and (desk.supplied.curtailments or desk.state.ramps):
         locate = narrowing.locator(desk, gang, at)
     hold = desk.state.holds.get(gang.spec.id) if desk.state.holds else None
-    if hold is None:
+    if hold is None and not desk.state.campaigns:
         return _find_on(desk, gang, index, gang.runs if gang.front else (), pool_barred, locate, barred)
-    hidden = hosts.open_up(index, desk.supplied, hold)
-    found = _find_on(desk, gang, index, hosts.preferred(index, gang, hold), False, locate)
-    hosts.shut(index, hidden)
+    opened = [] if hold is None else hosts.open_up(index, desk.supplied, hold)
+    hidden = upcoming.hide(desk.state.campaigns.values(), index, gang.spec, desk.at if at is None else at)
+    if hold is None:
+        found = _find_on(desk, gang, index, gang.runs if gang.front else (), pool_barred, locate, barred)
+    else:
+        found = _find_on(desk, gang, index, hosts.preferred(index, gang, hold), False, locate)
+    upcoming.show(index, hidden)
+    hosts.shut(index, opened)
     return found
 
 
@@ -594,6 +609,8 @@ def want_of(spec: Spec, owner: str, site: SiteId, gpu_w: int) -> Want:
 
 def sites_for(desk: Desk, spec: Spec) -> list[SiteId]:
     """Sites that a gang which owns nothing may be at, in order of preference."""
+    if spec.datasets or spec.checkpoint_store:
+        return datasets.ready_sites(desk.supplied, desk.claimed, spec)
     return list(spec.sites) or list(desk.supplied.sites)
 
 
@@ -617,6 +634,8 @@ def may_lend(desk: Desk, spec: Spec) -> list[TrancheId]:
         if lending is None or tranche.standing is not claims.Standing.LIVE or tranche.plan.sku != spec.sku:
             continue
         if spec.sites and tranche.plan.site not in spec.sites:
+            continue
+        if datasets.reads(spec) and tranche.plan.site not in sites_for(desk, spec):
             continue
         if away_s > lending.reclaim_deadline_s:
             continue
@@ -656,7 +675,13 @@ def _reclaim_s(lender: claims.Tranche) -> int:
     return 0 if lending is None else lending.reclaim_deadline_s
 
 
-def promise(desk: Desk, gang: Gang, back: Iterable[tuple[int, NodeIndex]] = ()) -> states.Promised | None:
+#: By when a gang's GPUs are free.
+FreeAt = Callable[[Gang], int]
+
+
+def promise(
+    desk: Desk, gang: Gang, back: Iterable[tuple[int, NodeIndex]] = (), free: FreeAt | None = None
+) -> states.Promised | None:
     """By when a pending gang fits, if everything runs to its limit of time, terms begin and end as signed, nodes come
     `back` when they are expected, and nothing else starts; None when even then it does not (it waits for repair, or
     for power)."""
@@ -666,7 +691,8 @@ def promise(desk: Desk, gang: Gang, back: Iterable[tuple[int, NodeIndex]] = ()) 
         (change.at, 0, place, change) for place, change in enumerate(changes)
     ]
     steps += [(at, 2, node, node) for at, node in back]
-    steps += [(free_at(other, desk.state.policy), 1, other.order, other) for other in holding(desk)]
+    for other in holding(desk):
+        steps.append((free(other) if free else free_at(other, desk.state.policy), 1, other.order, other))
     steps.sort(key=lambda step: step[:3])
     for (at, _, _, step), following in zip_longest(steps, steps[1:]):
         if isinstance(step, Turn):
@@ -679,17 +705,17 @@ def promise(desk: Desk, gang: Gang, back: Iterable[tuple[int, NodeIndex]] = ()) 
             scratch.release(step.runs, desk.supplied.skus[step.spec.sku].gpu_w)
         # Looked at when all that happens at one instant has happened.
         then = max(at, desk.at)
-        if following is not None and following[0] <= at:
+        if (following is not None and following[0] <= at) or narrowing.lacks_room(desk, gang, scratch, then):
             continue
         if isinstance(find(desk, gang, index=scratch, at=then), Fit):
             return states.Promised(gang, then, scratch)
     return None
 
 
-def expected_start(desk: Desk, gang: Gang) -> int | None:
+def expected_start(desk: Desk, gang: Gang, free: FreeAt | None = None) -> int | None:
     """By when a pending gang fits, as `promise` says, with nodes back when their tickets say; None when it says
     none."""
-    found = promise(desk, gang, expected_back(desk.supplied, desk.at))
+    found = promise(desk, gang, expected_back(desk.supplied, desk.at), free)
     return None if found is None else found.at
 
 

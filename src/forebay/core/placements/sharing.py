@@ -15,10 +15,10 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, get_args
+from typing import TYPE_CHECKING, NamedTuple, get_args
 
 from forebay.core.ids import Event, GangId, ProjectId, TenantId, UserId
-from forebay.core.placements.gang import Gang, Policy, Spec
+from forebay.core.placements.gang import Gang, Policy, Spec, Tier
 from forebay.core.placements.projects import (
     Budget,
     Division,
@@ -32,6 +32,9 @@ from forebay.core.placements.projects import (
 )
 from forebay.core.timeline import Due
 from forebay.core.units import SECOND_US
+
+if TYPE_CHECKING:
+    from forebay.core.placements.commons import Commons
 
 #: The last step: twice one's share.
 STEPS = 16
@@ -405,20 +408,31 @@ def stops(divisions: Divisions, event: BudgetSpent) -> bool:
 class Turns:
     """From when a gang counts, and what it may still hold."""
 
-    __slots__ = ("_age_us", "_divisions", "_sharing")
+    __slots__ = ("_age_us", "_commons", "_divisions", "_sharing")
 
-    def __init__(self, sharing: Sharing, divisions: Divisions, policy: Policy) -> None:
+    def __init__(
+        self, sharing: Sharing, divisions: Divisions, policy: Policy, commons: Commons | None = None
+    ) -> None:
+        #: What all tenants used of what they share, where they stand by that.
+        self._commons = commons
         self._sharing = sharing
         self._divisions = divisions
         self._age_us = policy.age_s * SECOND_US
 
     def rank(self, gang: Gang) -> int:
         """Its place among those that do not stand in front: the instant that it counts from, and one."""
-        spec = gang.spec
-        return 1 + gang.submitted_at + (self.behind_us(spec) if spec.project else 0)
+        return 1 + gang.submitted_at + self.behind_us(gang.spec)
+
+    def by_tenant(self, tier: Tier) -> bool:
+        """Whether gangs of different tenants count from different instants."""
+        return self._commons is not None and tier is not Tier.DEDICATED
 
     def behind_us(self, spec: Spec) -> int:
-        """How much later than its submission a gang of a project counts."""
+        """How much later than its submission a gang counts."""
+        behind_us = 0 if self._commons is None else self._commons.behind_us(spec)
+        return behind_us + self._project_behind_us(spec) if spec.project else behind_us
+
+    def _project_behind_us(self, spec: Spec) -> int:
         division = self._divisions[spec.tenant]
         mine = division.priority_of(spec.priority)
         behind_us = 0 if mine is None else mine.behind_s * SECOND_US
@@ -426,7 +440,7 @@ class Turns:
 
     def capped(self, whose: Whose) -> bool:
         """Whether anything but capacity holds gangs of this tenant back."""
-        return self._divisions[whose.tenant].capped
+        return bool(whose.project) and self._divisions[whose.tenant].capped
 
     def limits(self, whose: Whose) -> Iterator[tuple[Node, int, int]]:
         """What a gang counts to that has a cap: the cap, and how many GPUs of it are left."""

@@ -8,10 +8,12 @@ from functools import partial
 from typing import Any, NamedTuple, get_args
 
 from forebay.core import claims, supply
-from forebay.core.ids import Event, FeedId, GangId, NodeIndex, SiteId, SkuId, TrancheId
+from forebay.core.ids import CampaignId, Event, FeedId, GangId, NodeIndex, SiteId, SkuId, TrancheId
 from forebay.core.placements import (
     chains,
+    commons,
     deadlines,
+    estimates,
     keeping,
     lending,
     limits,
@@ -23,11 +25,12 @@ from forebay.core.placements import (
 from forebay.core.placements import gang as gangs
 from forebay.core.placements import sharing as shares
 from forebay.core.placements.borrowers import Borrowed
+from forebay.core.placements.campaigns import MAINTENANCE, Campaign
 from forebay.core.placements.checkpoints import GangCheckpointed
 from forebay.core.placements.ends import Ends
-from forebay.core.placements.gang import HOLDING, Ending, Gang, Phase, Policy, Tier
+from forebay.core.placements.gang import HOLDING, Ending, Gang, Phase, Policy
 from forebay.core.placements.index import POOL, Index
-from forebay.core.placements.projects import PlaceTaken
+from forebay.core.placements.projects import PlaceTaken, whose_of
 from forebay.core.placements.queue import Queue
 from forebay.core.placements.sheddings import CURTAILED, GangShed, Shed, Shedding, SheddingEvent
 from forebay.core.supply import CurtailedLevel
@@ -61,13 +64,21 @@ class State:
 
     #: Projects of tenants, and what was used of what they share.
     sharing: shares.Sharing = field(default_factory=shares.Sharing)
+    #: How long gangs ran, and how far estimates were wrong.
+    learned: estimates.Learned = field(default_factory=estimates.Learned)
+    #: What tenants used of what they share, where they stand by that.
+    commons: commons.Commons | None = None
+    #: Maintenance that is not over; and what is.
+    campaigns: dict[CampaignId, Campaign] = field(default_factory=dict)
+    past_campaigns: dict[CampaignId, Campaign] = field(default_factory=dict)
 
     def fork(self) -> State:
         """A copy whose containers are its own."""
         return State(
             self.gangs.copy(), self.policy, self.spent.copy(), self.holds.copy(), self.progress.copy(),
             self.chains.fork(), self.lending.copy(), self.sheddings.copy(), self.shed.copy(), self.ramps.copy(),
-            self.sharing.fork(),
+            self.sharing.fork(), self.learned.fork(), self.commons and self.commons.fork(),
+            self.campaigns.copy(), self.past_campaigns.copy(),
         )  # fmt: skip
 
 
@@ -75,6 +86,7 @@ NO_TRANCHE = TrancheId("")
 NO_SITE = SiteId("")
 #: By names of their own: to read a member of an enum takes ten times as long, and these are read with every event.
 _PENDING, _PLACED, _RUNNING, _STOPPING, _ENDED = Phase
+_LEARNED = estimates.Estimates.LEARNED
 
 #: What happens to gangs.
 GangEvent = (
@@ -96,6 +108,7 @@ GangEvent = (
     | gangs.GangStuck
     | gangs.ArraySubmitted
     | GangCheckpointed
+    | estimates.GangOverran
 )
 EVENTS: tuple[type[Event], ...] = (*get_args(GangEvent), *get_args(SheddingEvent))
 
@@ -145,8 +158,8 @@ class Derived:
     """
 
     __slots__ = (
-        "arrivals", "backoff", "borrowed", "bounds", "dues", "ends", "held", "held_back", "index", "kept", "lent",
-        "most", "promised", "queue", "stirred",
+        "arrivals", "awaiting", "backoff", "borrowed", "bounds", "dues", "ends", "held", "held_back", "index", "kept",
+        "lent", "most", "promised", "queue", "stirred",
     )  # fmt: skip
 
     def __init__(self, held: Held) -> None:
@@ -175,6 +188,8 @@ class Derived:
         self.arrivals: list[GangId] = []
         #: What narrows the limits of levels beyond what holds for everybody.
         self.bounds = limits.Bounds()
+        #: Gangs that wait until their data is at a site of theirs.
+        self.awaiting: set[GangId] = set()
 
 
 def derive_held(state: State) -> Held:
@@ -246,6 +261,8 @@ def _record_submitted(
     ))  # fmt: skip
     if spec.project:
         shares.note_submitted(state.sharing, state.policy, at)
+    if state.commons is not None:
+        state.commons.note_submitted(spec, at)
     if state.chains.fates:
         state.chains.fates.pop(spec.id, None)
     if spec.after:
@@ -260,6 +277,8 @@ def _record_array(
 
 def _over(state: State, held: Held, spec: gangs.Spec, reason: str) -> None:
     """A gang is over for good: others may wait for it."""
+    if state.commons is not None:
+        state.commons.note_over(spec)
     known = state.chains
     if known.following or known.waits or spec.part is not None:
         chains.record_over(known, state.gangs, spec, reason, held.settled)
@@ -286,6 +305,8 @@ def _record_placed(
     if rate:
         gpu_w = supplied.skus[was.spec.sku].gpu_w
         state.ramps = ramps.taken_on(state.ramps, supplied, runs, gpu_w, rate, at)
+    if state.commons is not None:
+        state.commons.note_held(spec, spec.gpus, at)
     if was.spec.project:
         shares.note_placed(state.sharing, held.divisions, state.gangs[name].spec, at)
 
@@ -327,6 +348,8 @@ def _record_ended(
         event.not_before, was.reclaim_at if returns_at else 0, returns_at, 0 if again else at,
         was.generation_before, was.site, event.evidence,
     ))  # fmt: skip
+    if state.policy.estimates is _LEARNED:
+        estimates.learn(state.learned, was, reason, event.effective_at)
     if state.progress and not again:
         state.progress.pop(name, None)
     held.gangs.pop(name, None)
@@ -334,12 +357,15 @@ def _record_ended(
     if returns_at:
         held.wiped.add(name)
     if not again:
+        state.learned.late.pop(name, None)
         _over(state, held, was.spec, reason)
     kept = state.lending
     if kept.checkpoints or kept.evicted:
         kept.forget_start(name, over=not again)
     if state.shed and not again:
         state.shed.pop(name, None)
+    if state.commons is not None:
+        state.commons.note_held(was.spec, -was.spec.gpus, at)
     if was.spec.project:
         shares.note_ended(state.sharing, held.divisions, was.spec, at, again=again)
 
@@ -350,6 +376,7 @@ def _record_withdrawn(
     was = state.gangs[event.gang]
     state.shed.pop(event.gang, None)
     state.progress.pop(event.gang, None)
+    state.learned.late.pop(event.gang, None)
     state.gangs[event.gang] = was._replace(phase=_ENDED, reason=event.reason, ended_at=at, again=False)
     _over(state, held, was.spec, event.reason)
     state.lending.forget_waiting(event.gang)
@@ -392,6 +419,8 @@ def _record_policy(
 ) -> None:
     if state.sharing.plans:
         shares.note_policy(state.sharing, state.policy, event.policy, at)
+    if event.policy.among != state.policy.among:
+        state.commons = commons.commons_of(state.commons, event.policy.among, state.gangs.values(), at)
     state.policy = event.policy
 
 
@@ -403,10 +432,20 @@ def _record_taken(
         state.sharing.taken[victim.gang] = event.gang
 
 
-def apply_share(state: State, held: Held, derived: Derived | None, event: shares.ShareEvent, at: int) -> None:
+def apply_share(
+    state: State,
+    held: Held,
+    derived: Derived | None,
+    event: shares.ShareEvent | commons.TenantsWeighed,
+    at: int,
+) -> None:
     """Record one event about shares and budgets, and what it does to the queue."""
-    shares.record_share(state.sharing, held.divisions, state.policy, event, at)
-    if derived is not None and (not isinstance(event, shares.SharesWeighed) or event.steps):
+    if isinstance(event, commons.TenantsWeighed):
+        commons.record_weighed(state, event)
+    else:
+        shares.record_share(state.sharing, held.divisions, state.policy, event, at)
+    same = isinstance(event, shares.SharesWeighed | commons.TenantsWeighed) and not event.steps
+    if derived is not None and not same:
         queue_again(derived, state)
 
 
@@ -430,6 +469,7 @@ RECORDED: dict[type[Event], Callable[[State, Held, supply.State, Any, int, int],
     gangs.ArraySubmitted: _record_array,
     GangCheckpointed: _record_checkpoint,
     GangShed: sheddings.record_shed,
+    estimates.GangOverran: estimates.record_overran,
 }
 
 
@@ -440,8 +480,9 @@ _OF_NO_GANG = (gangs.GangSubmitted, gangs.PolicyApplied, gangs.ArraySubmitted)
 
 def _queue_of(derived: Derived, state: State) -> Queue:
     """An empty queue, in the order that projects make where there are any."""
-    plain = not state.sharing.plans
-    return Queue(None if plain else shares.Turns(state.sharing, derived.held.divisions, state.policy))
+    if not state.sharing.plans and state.commons is None:
+        return Queue()
+    return Queue(shares.Turns(state.sharing, derived.held.divisions, state.policy, state.commons))
 
 
 def queue_again(derived: Derived, state: State) -> None:
@@ -462,11 +503,14 @@ def reindex(derived: Derived, state: State, supplied: supply.State, event: GangE
         derived.borrowed.note(event)
     if supplied.curtailments and not isinstance(event, _OF_NO_GANG):
         gang = state.gangs[event.gang]
-        limits.note_gang(derived.bounds, derived.index, supplied, gang, state.policy, event)
+        limits.note_gang(derived.bounds, derived.index, supplied, gang, state.policy)
         # Who stops is gone before what is to come.
         derived.stirred |= isinstance(event, gangs.GangStopping)
-    if derived.queue.caps is not None:
-        derived.queue.caps.stir()
+    if derived.queue.caps is not None and not isinstance(event, _OF_NO_GANG):
+        # Who has just been submitted stirs it by waiting.
+        whose = whose_of(state.gangs[event.gang].spec)
+        if whose is not None:
+            derived.queue.caps.stir(whose)
     follows = FOLLOWS.get(type(event))
     if follows is not None:
         follows(derived, state, supplied, event)
@@ -546,7 +590,7 @@ def _after_returned(
 def _after_policy(derived: Derived, state: State, supplied: supply.State, event: gangs.PolicyApplied) -> None:
     derived.stirred, derived.bounds.coming = True, None
     derived.ends.forget()
-    if state.sharing.plans:
+    if derived.queue.turns is not None or state.commons is not None:
         queue_again(derived, state)
     for gang in state.gangs.values():
         _push_dues(derived, gang, state.policy)
@@ -570,6 +614,7 @@ FOLLOWS: dict[type[Event], Callable[[Derived, State, supply.State, Any], None]] 
     gangs.NodesReturned: _after_returned,
     gangs.PolicyApplied: _after_policy,
     PlaceTaken: _after_taken,
+    estimates.GangOverran: estimates.after_overran,
     gangs.HostsHeld: keeping.after_held,
     gangs.HostsReleased: keeping.after_released,
     gangs.GangProgressed: keeping.after_progress,
@@ -584,6 +629,8 @@ def _push_dues(derived: Derived, gang: Gang, policy: Policy) -> None:
             return
         if gang.phase is _RUNNING:
             derived.dues.push(Due(_walltime_at(gang), "walltime", gang.spec.id, gang.generation))
+            if gang.spec.estimate_s:
+                estimates.push_estimate(derived, gang)
             return
     for due in _dues(gang, policy):
         derived.dues.push(due)
@@ -593,7 +640,8 @@ def _push_dues(derived: Derived, gang: Gang, policy: Policy) -> None:
 INTERRUPTIONS = frozenset({"stopped", "start_timeout", "stuck"})
 #: Stops that are not the gang's own doing, or failures it may recover from: it goes before those that wait.
 IN_FRONT = (
-    frozenset({"failed", "lost", "node_failed", "quarantine", "drain", "rebound", CURTAILED}) | INTERRUPTIONS
+    frozenset({"failed", "lost", "node_failed", "quarantine", "drain", "rebound", MAINTENANCE, CURTAILED})
+    | INTERRUPTIONS
 )
 
 
@@ -610,7 +658,11 @@ def _enqueue(derived: Derived, state: State, gang: Gang) -> None:
 
 
 def let_in(derived: Derived, gang: Gang) -> None:
-    """From here on a gang waits for room."""
+    """From here on a gang waits for room, or first for its data."""
+    if gang.spec.datasets and gang.spec.id not in derived.awaiting:
+        derived.awaiting.add(gang.spec.id)
+        derived.stirred = True
+        return
     derived.queue.add(gang)
     derived.arrivals.append(gang.spec.id)
 
@@ -650,6 +702,8 @@ def _dues(gang: Gang, policy: Policy) -> list[Due]:
         found.append(Due(_start_by(gang, policy), "start", name, generation))
     elif gang.phase is _RUNNING:
         found.append(Due(_walltime_at(gang), "walltime", name, generation))
+        if passed := estimates.overruns_at(gang):
+            found.append(Due(passed, "estimate", name, generation))
     elif gang.phase is _PENDING and gang.not_before:
         found.append(Due(gang.not_before, "retry", name, generation))
     if gang.phase is _PENDING and (before := deadlines.start_before(gang)):
@@ -685,8 +739,8 @@ def first_due(derived: Derived, state: State) -> Due | None:
         dues.pop()
     if state.sharing.plans:
         other = shares.first_share_due(state.sharing, derived.held.divisions, state.policy)
-        return other if due is None or (other is not None and other.at <= due.at) else due
-    return due
+        due = other if due is None or (other is not None and other.at <= due.at) else due
+    return due if state.commons is None else commons.sooner(state.commons, due)
 
 
 def on_supply(
@@ -704,6 +758,8 @@ def on_supply(
         case supply.RackAdded():
             rack = supplied.racks[event.rack]
             index.add_rack(rack, supplied.skus[rack.sku], supply.feed_path(supplied, rack.feed))
+            derived.stirred = True
+        case supply.storage.StorageApplied() | supply.storage.CopyFinished():
             derived.stirred = True
         case _:
             derived.stirred |= limits.follow_supply(derived.bounds, index, supplied, event)
@@ -733,38 +789,3 @@ def on_claims(derived: Derived, claimed: claims.State, event: Event) -> None:
         case claims.TrancheEnded() if claimed.tranches[event.tranche].started_at:
             derived.index.set_owner(claimed.tranches[event.tranche].runs, POOL)
             derived.stirred = True
-
-
-class AtWork:
-    """Nodes where gangs of these tiers are to run on, as things stand when it is asked: `node in AtWork(...)`."""
-
-    __slots__ = ("_held", "_state", "_tiers")
-
-    def __init__(self, state: State, held: Held, *tiers: Tier) -> None:
-        self._state = state
-        self._held = held
-        self._tiers = tiers
-
-    def __contains__(self, node: object) -> bool:
-        assert isinstance(node, int)
-        here = (self._state.gangs[name] for name in self._held.on_node.get(node, ()))
-        return any(gang.spec.tier in self._tiers and gang.phase is not _STOPPING for gang in here)
-
-
-#: Far more than any engine remembers.
-SPENT_MAX = 100_000
-
-
-def drop_ended(state: State) -> None:
-    """Finished work leaves the live state (its history stays in the journal)."""
-    gone = [(n, g.reason) for n, g in state.gangs.items() if g.phase is _ENDED and not g.returns_at]
-    for name, _ in gone:
-        state.spent[name] = state.gangs.pop(name).generation
-    chains.record_gone(state.chains, gone)
-    for name in list(state.spent)[: max(0, len(state.spent) - SPENT_MAX)]:
-        del state.spent[name]
-
-
-def holders(derived: Derived, nodes: set[NodeIndex]) -> list[GangId]:
-    """Gangs that hold GPUs of any of these nodes, sorted."""
-    return sorted({name for node in nodes for name in derived.held.on_node.get(node, ())})

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from forebay.core.ids import Refusal, SkuId
+from forebay.core.ids import Refusal, SkuId, TrancheId
 
 if TYPE_CHECKING:
     from forebay.core.placements.gang import Spec
@@ -41,6 +41,11 @@ def variants(spec: Spec) -> Iterator[Spec]:
         yield replace(spec, sku=each.sku, gpus=each.gpus, skus=())
 
 
+def capacities(spec: Spec) -> list[tuple[TrancheId, SkuId]]:
+    """What a gang competes for: the nodes of a tranche, or of the pool ("" for that), of each of its kinds."""
+    return [(spec.tranche, sku) for sku in ([each.sku for each in spec.skus] or [spec.sku])]
+
+
 def as_of_tranche(spec: Spec, sku: SkuId) -> Spec:
     """A dedicated gang as one of its tranche's kind, where it takes that: there is nothing else there."""
     found = next((each for each in spec.skus if each.sku == sku), None)
@@ -49,6 +54,9 @@ def as_of_tranche(spec: Spec, sku: SkuId) -> Spec:
 
 def same_as_asked(known: Spec, asked: Spec) -> bool:
     """Whether a gang as recorded, whatever it got, is the one that is asked for."""
+    if not asked.walltime_s:
+        # What it got for a limit is not what it asked for.
+        known = replace(known, walltime_s=0, estimate_s=0)
     if known == asked or not asked.skus:
         return known == asked
     return as_choice(known, 0) == asked or (bool(asked.tranche) and as_of_tranche(asked, known.sku) == known)

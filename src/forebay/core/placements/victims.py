@@ -20,7 +20,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import combinations, islice
+from itertools import accumulate, combinations, islice
 from typing import NamedTuple
 
 from forebay.core.ids import GangId
@@ -228,54 +228,121 @@ def _racks(scene: Scene, pool: Pool, want: Want, nodes: int, count: int) -> list
 def _in_scope(
     scene: Scene, pool: Pool, owner: str, scope: int, nodes: int, needed: int
 ) -> tuple[int, list[Borrower]]:
-    """The same within some racks."""
+    """The same within some racks: those that may cost least come first, until no other can be among the cheapest."""
     rack_nodes, book, at = scene.index.plant.rack_nodes, scene.book, scene.at
-    shares, own_racks = book.shares, book.spanned
-    #: The cheapest racks that share nobody with others, the dearest of them on top.
+    shares = book.shares
+    order = book.by_least(at)
+    if scope != -1:
+        order = sorted((book.least(rack, at), rack) for rack in bits(scope) if rack in book.racks)
+    parts_max = max(RACKS_MAX, needed + needed // 8)
+    in_parts = nodes not in set(rack_nodes)
+    #: The cheapest racks that share nobody with others, and those that a slice takes a part of, the dearest on top.
     single: list[tuple[int, int]] = []
-    limit = _NEVER
-    partial: list[int] = []
+    partial: list[tuple[int, int]] = []
     spanned: list[tuple[int, int]] = []
-    for rack in shares if scope == -1 else [rack for rack in bits(scope) if rack in shares]:
-        rate, weight, until, rate_least, weight_least = shares[rack]
-        if at < until:
-            cost = rate * at - weight
-            if cost > limit and rack not in own_racks:
-                continue
-        elif rate_least * at - weight_least > limit and rack not in own_racks:
+    limit = part_limit = _NEVER
+    looked = 0
+    for least, rack in order:
+        if least > limit or (in_parts and least > part_limit):
+            break
+        looked += 1
+        rate, weight, until = shares[rack]
+        cost = rate * at - weight if at < until else book.share(rack, at)
+        if cost > limit and rack not in book.spanned:
             continue
-        else:
-            cost = book.share(rack, at)
+        mark = (-cost, -rack)
         if rack_nodes[rack] != nodes:
-            partial.append(rack)
-        elif rack in own_racks:
+            if len(partial) < parts_max:
+                heapq.heappush(partial, mark)
+            elif mark > partial[0]:
+                heapq.heapreplace(partial, mark)
+            if len(partial) == parts_max:
+                part_limit = -partial[0][0]
+        elif rack in book.spanned:
             spanned.append((cost, rack))
-        elif (limit == _NEVER or (-cost, -rack) > single[0]) and _whole(scene, pool, rack):
-            heapq.heappush(single, (-cost, -rack))
+        elif (limit == _NEVER or mark > single[0]) and _whole(scene, pool, rack):
+            heapq.heappush(single, mark)
             if len(single) > needed:
                 heapq.heappop(single)
             if len(single) == needed:
                 limit = -single[0][0]
     single.sort(reverse=True)
     singles = [_Way(1, -cost, tuple(book.racks[-rack].local.values())) for cost, rack in single]
-    tables = _tables(scene, _worth_it(scene, pool, spanned, singles, needed)) if spanned else []
+    others = (
+        each
+        for each in islice(order, looked, None)
+        if each[1] in book.spanned and rack_nodes[each[1]] == nodes
+    )
+    tables = _tables(scene, _worth_it(scene, pool, spanned, others, singles, needed))
     if partial:
-        tables += _in_part(scene, pool, owner, partial, nodes, needed)
+        tables += _in_part(scene, pool, owner, [-rack for _, rack in sorted(partial, reverse=True)], nodes)
     return _cheapest(singles, tables, needed)
 
 
 def _worth_it(
-    scene: Scene, pool: Pool, shares: list[tuple[int, int]], singles: list[_Way], needed: int
+    scene: Scene,
+    pool: Pool,
+    shares: list[tuple[int, int]],
+    others: Iterable[tuple[int, int]],
+    singles: list[_Way],
+    needed: int,
 ) -> list[int]:
-    """Of racks that share gangs with others those that a best choice may contain: whatever is chosen costs at least
-    the sum of its racks' shares.
+    """Of racks that share gangs with others those that a best choice may contain. Whatever is chosen costs at least
+    the sum of its racks' shares; and a rack at least what all of its gangs cost, on whatever racks they are, besides
+    the shares of the racks that they are not on. `others` are dearer than each of `singles`, by what they are at
+    least.
     """
     if len(singles) < needed:
         return [rack for _, rack in shares if _whole(scene, pool, rack)]
-    known = sum(way.cost for way in singles)
+    book, at, known = scene.book, scene.at, _known(scene, pool, shares, singles, needed)
     cheapest = sorted([way.cost for way in singles] + heapq.nsmallest(needed, [share for share, _ in shares]))
-    most = known - sum(cheapest[: needed - 1])
-    return [rack for share, rack in shares if share <= most and _whole(scene, pool, rack)]
+    #: What so many racks cost at least.
+    sums = [0, *accumulate(cheapest[:needed])]
+    most = known - sums[needed - 1]
+    found = [(share, rack) for share, rack in shares if share <= most]
+    for least, rack in others:
+        if least > most:
+            break
+        rate, weight, until = book.shares[rack]
+        share = rate * at - weight if at < until else book.share(rack, at)
+        found.append((share, rack))
+    kept = []
+    for share, rack in found:
+        cost, freed = share, {rack}
+        for each in book.racks[rack].spanning.values():
+            freed.update(other for other, _ in each.racks)
+            away = sum(gpus for other, gpus in each.racks if other != rack)
+            cost += away * (each.age_us(at) + scene.restart_us)
+        if cost + sums[max(0, needed - len(freed))] <= known and _whole(scene, pool, rack):
+            kept.append(rack)
+    return kept
+
+
+def _known(scene: Scene, pool: Pool, shares: list[tuple[int, int]], singles: list[_Way], needed: int) -> int:
+    """What some choice costs that there is: of the cheapest racks and of gangs that have several racks to themselves,
+    those that cost the least a rack.
+    """
+    on_rack, known, left = scene.book.racks, 0, needed
+    looked, own = set[GangId](), {rack for _, rack in shares}
+    dearest = singles[-1].cost
+    # Of those that have racks to themselves the shares of these racks are the cost of each.
+    for cost, rack in sorted(
+        [(way.cost, -1) for way in singles] + [entry for entry in shares if entry[0] < dearest]
+    ):
+        if left <= 0:
+            break
+        if rack < 0:
+            known += cost
+            left -= 1
+        elif not on_rack[rack].local and len(on_rack[rack].spanning) == 1:
+            (each,) = on_rack[rack].spanning.values()
+            if each.gang not in looked and all(
+                on_rack[other].gpus == gpus and _whole(scene, pool, other) for other, gpus in each.racks
+            ):
+                known += scene.cost(each)
+                left -= sum(other in own for other, _ in each.racks)
+            looked.add(each.gang)
+    return min(known, sum(way.cost for way in singles))
 
 
 def _whole(scene: Scene, pool: Pool, rack: int) -> bool:
@@ -412,18 +479,11 @@ def _core(singles: list[_Way], tables: list[list[_Way]], needed: int) -> list[li
     return [table for table in kept if table]
 
 
-def _in_part(
-    scene: Scene, pool: Pool, owner: str, racks: list[int], nodes: int, needed: int
-) -> list[list[_Way]]:
-    """For racks that a slice takes a part of: so many slices more for so much, each rack by itself and greedily. Of
-    many racks those with the least to lose.
-    """
+def _in_part(scene: Scene, pool: Pool, owner: str, racks: list[int], nodes: int) -> list[list[_Way]]:
+    """For racks that a slice takes a part of: so many slices more for so much, each by itself and greedily."""
     on_rack, plant = scene.book.racks, scene.index.plant
-
     tables = []
-    for rack in heapq.nsmallest(
-        max(RACKS_MAX, needed + needed // 8), racks, key=lambda rack: (scene.book.share(rack, scene.at), rack)
-    ):
+    for rack in racks:
         count, free = plant.rack_nodes[rack], pool.by_free[-1].get(rack, 0).bit_count()
         there = {**on_rack[rack].local, **on_rack[rack].spanning}
         young, table = _young(scene, there.values()), []
@@ -464,14 +524,14 @@ def _nodes(scene: Scene, pool: Pool, want: Want, whole: int) -> list[Borrower]:
     return min(found, key=scene.total, default=[])
 
 
-def _ranked(scene: Scene, pool: Pool, groups: list[int], whole: int) -> list[tuple[int, list[int]]]:
+def _ranked(scene: Scene, pool: Pool, groups: list[int], whole: int) -> Iterator[tuple[int, list[int]]]:
     """Groups that may come to so many wholly free nodes, the cheapest first as far as its racks tell, if they were
     called back whole; with the racks that are lent.
     """
-    plant = scene.index.plant
+    plant, book, at = scene.index.plant, scene.book, scene.at
     racks_of: dict[int, list[tuple[int, int]]] = {group: [] for group in groups}
-    for rack in scene.book.shares:
-        cost = scene.book.share(rack, scene.at)
+    for rack, (rate, weight, until) in book.shares.items():
+        cost = rate * at - weight if at < until else book.share(rack, at)
         for group in plant.groups_of_rack[rack]:
             if group in racks_of:
                 racks_of[group].append((cost, rack))
@@ -479,12 +539,14 @@ def _ranked(scene: Scene, pool: Pool, groups: list[int], whole: int) -> list[tup
     for group, racks in racks_of.items():
         left, about = whole - pool.whole_in.get(group, 0), 0
         for cost, rack in sorted(racks):
-            if left > 0:
-                left -= plant.rack_nodes[rack]
-                about += cost
+            if left <= 0:
+                break
+            left -= plant.rack_nodes[rack]
+            about += cost
         if left <= 0 and racks:
             ranked.append((about, plant.group_name[group], group))
-    return [(group, [rack for _, rack in racks_of[group]]) for _, _, group in sorted(ranked)]
+    for _, _, group in sorted(ranked):
+        yield group, [rack for _, rack in racks_of[group]]
 
 
 def _young(scene: Scene, borrowers: Iterable[Borrower]) -> list[Borrower]:

@@ -10,9 +10,11 @@ from typing import NamedTuple
 from forebay.core import timeline
 from forebay.core.placements import schedule
 from forebay.core.placements.caps import Barred
+from forebay.core.placements.commons import commons_facts
 from forebay.core.placements.ends import free_at
 from forebay.core.placements.gang import Gang, Phase
 from forebay.core.placements.projects import Node, nodes_of
+from forebay.core.placements.queue import most_gpus
 from forebay.core.placements.sharing import STEPS, Turns, share_standing, step_of
 from forebay.core.units import HOUR_US, SECOND_US, counted
 
@@ -33,7 +35,7 @@ def tell(desk: schedule.Desk, gang: Gang, barred: Barred) -> Withheld:
     """What holds a gang back that waits."""
     if barred.spent is not None:
         return _budget_spent(desk, gang, barred)
-    node = barred.node
+    node, need = barred.node, most_gpus(gang.spec)
     assert node is not None, "a budget or a cap"
     name = f"{node.user} in project {node.project}" if node.user else f"project {node.project}"
     level = f"{node.project}/{node.user}" if node.user else node.project
@@ -50,17 +52,18 @@ def tell(desk: schedule.Desk, gang: Gang, barred: Barred) -> Withheld:
         facts.append(f"They are held by {', '.join(named)}{' ...' if len(holders) > NAMED_MAX else ''}.")
     if barred.behind:
         first = _first_behind(desk, gang, barred, node)
-        summary = f"Cap: {first.spec.id} comes before it and needs {counted(first.spec.gpus, 'GPU')}; {held}."
-        expected = _room_at(desk, holders, first.spec.gpus - barred.left)
+        before = most_gpus(first.spec)
+        summary = f"Cap: {first.spec.id} comes before it and needs {counted(before, 'GPU')}; {held}."
+        expected = _room_at(desk, holders, before - barred.left)
     else:
-        summary = f"Cap: {counted(gang.spec.gpus, 'GPU')} are needed; {held}."
-        if gang.spec.gpus == 1:
-            summary = f"Cap: 1 GPU is needed; {held}."
-        expected = _room_at(desk, holders, gang.spec.gpus - barred.left)
-    if barred.most < gang.spec.gpus:
+        summary = f"Cap: {counted(need, 'GPU')} {'is' if need == 1 else 'are'} needed; {held}."
+        expected = _room_at(desk, holders, need - barred.left)
+    if need > gang.spec.gpus:
+        facts.append("Caps count the most that it takes of any kind of rack.")
+    if barred.most < need:
         facts.append("It may never start unless that is raised: it is more than the whole of it.")
         expected = None
-    return Withheld(("cap", level, barred.left, gang.spec.gpus), summary, facts, expected)
+    return Withheld(("cap", level, barred.left, need), summary, facts, expected)
 
 
 def _budget_spent(desk: schedule.Desk, gang: Gang, barred: Barred) -> Withheld:
@@ -89,7 +92,7 @@ def _first_behind(desk: schedule.Desk, gang: Gang, barred: Barred, node: Node) -
         other
         for other in known.values()
         if other.phase is Phase.PENDING
-        and barred.left < other.spec.gpus <= barred.most
+        and barred.left < most_gpus(other.spec) <= barred.most
         and not other.not_before > desk.at
         and _counts(desk, other, node)
     )
@@ -116,7 +119,7 @@ def turn_facts(desk: schedule.Desk, gang: Gang) -> list[str]:
     """From when a gang of a project counts, and why."""
     spec, sharing = gang.spec, desk.state.sharing
     if not spec.project:
-        return []
+        return commons_facts(desk, gang)
     leaving = [
         other.spec.id
         for other in schedule.holding(desk)
@@ -124,7 +127,7 @@ def turn_facts(desk: schedule.Desk, gang: Gang) -> list[str]:
     ]
     division = desk.derived.held.divisions[spec.tenant]
     mine = division.priority_of(spec.priority)
-    facts = taken_facts(desk, gang)
+    facts = taken_facts(desk, gang) + commons_facts(desk, gang)
     if leaving and mine is not None:
         names = ", ".join(leaving[:NAMED_MAX])
         facts.append(
@@ -143,7 +146,8 @@ def turn_facts(desk: schedule.Desk, gang: Gang) -> list[str]:
         facts.append(
             f"{name} has used {share}, step {step} of {STEPS}: it counts as submitted {step * age_s} s later."
         )
-    behind_us = Turns(sharing, desk.derived.held.divisions, desk.state.policy).behind_us(spec)
+    turns = Turns(sharing, desk.derived.held.divisions, desk.state.policy, desk.state.commons)
+    behind_us = turns.behind_us(spec)
     if behind_us and not gang.front:
         facts.append(f"So it counts from {timeline.text(gang.submitted_at + behind_us)}.")
     return facts

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import get_args
 
 from forebay.core.ids import Event
-from forebay.core.supply import blocks, curtailing, curtailments, health, plant, schedule
+from forebay.core.supply import blocks, curtailing, curtailments, health, plant, schedule, storage
 from forebay.core.supply.condition import DomainKind, FaultDomain, NodeCondition, NodeTurn, RepairTicket
 from forebay.core.supply.cooling import CoolingLoop, Heat, LoopAdded, LoopPlan, RackHung, heat_of
 from forebay.core.supply.counting import Counted
@@ -166,6 +166,7 @@ __all__ = [
     "room_w",
     "schedule",
     "standing",
+    "storage",
     "usable",
 ]
 
@@ -174,12 +175,14 @@ EVENTS: tuple[type[Event], ...] = (
     *health.EVENTS,
     *get_args(blocks.ScheduleEvent),
     *get_args(curtailments.CurtailmentEvent),
+    *get_args(storage.StorageEvent),
 )
 
 
 def apply(state: State, event: Event, at: int = 0) -> list[NodeTurn]:
     """Apply one event of this stage, of this time of record: which nodes it took out of service, or brought back."""
     plant.apply(state, event)
+    storage.apply_storage_event(state.storage, event)
     schedule.apply_event(state, event)
     curtailing.apply_curtailment(state, event, at)
     return health.apply_health(state, event)
@@ -191,3 +194,5 @@ def check(state: State) -> Iterator[str]:
     yield from health.check_health(state)
     yield from schedule.check_schedules(state)
     yield from curtailing.check_curtailments(state)
+    countries = {site.id: site.jurisdiction for site in state.sites.values()}
+    yield from storage.check_storage(state.storage, countries)

@@ -105,6 +105,8 @@ class PlantHealth:
     tickets: dict[NodeIndex, RepairTicket] = field(default_factory=dict)
     switches: dict[SwitchId, Switch] = field(default_factory=dict)
     switches_of: dict[RackId, tuple[SwitchId, ...]] = field(default_factory=dict)
+    #: Nodes that are out for maintenance, and since when.
+    planned: dict[NodeIndex, int] = field(default_factory=dict)
 
     def fork(self) -> PlantHealth:
         """A copy whose containers are its own."""
@@ -112,4 +114,5 @@ class PlantHealth:
             self.own.copy(), self.out.copy(), self.domain_since.copy(), self.quarantined.copy(),
             self.missing.copy(), self.degraded.copy(), self.cordoned.copy(), self.decided.copy(),
             self.failures.copy(), self.tickets.copy(), self.switches.copy(), self.switches_of.copy(),
+            self.planned.copy(),
         )  # fmt: skip

@@ -138,6 +138,8 @@ class NodeHealthChanged(Event):
     effective_at: int
     #: Checks that it has to pass before it is back.
     checks: tuple[str, ...] = ()
+    #: Whether it is out for maintenance: that is no failure of the node.
+    planned: bool = False
 
 
 @dataclass(slots=True)
@@ -324,7 +326,9 @@ def condition_of(state: State, node: NodeIndex) -> tuple[NodeCondition, str]:
 def out_alone(state: State, node: NodeIndex) -> bool:
     """Whether a node is out by its own failure alone: once it is repaired it is back."""
     health = state.health
-    alone = node in health.own and node not in health.quarantined and node not in state.cordoned
+    # Who maintains a node cordons it for the same reason, and lets it in again with it.
+    kept = state.cordoned.get(node, health.own.get(node))
+    alone = node in health.own and node not in health.quarantined and kept == health.own[node]
     return alone and _first_out(state, plant.rack_of(state, node)) is None
 
 
@@ -337,7 +341,8 @@ def out_since(state: State, node: NodeIndex) -> int:
         if each in health.out
     ]
     if node in health.own or node in health.missing:
-        starts.append(health.failures.get(node, (state.health_since[node],))[-1])
+        failed_at = health.failures.get(node, (state.health_since[node],))[-1]
+        starts.append(health.planned.get(node, failed_at))
     if node in health.quarantined:
         starts.append(health.decided[node])
     return min(starts)
@@ -502,6 +507,10 @@ def apply_health(state: State, event: Event) -> list[NodeTurn]:
             else:
                 health.own[node] = event.reason
                 health.missing.pop(node, None)
+                if event.planned:
+                    health.planned[node] = event.effective_at
+                    return _settled(state, (node,), event.effective_at)
+                health.planned.pop(node, None)
                 lately = (*health.failures.get(node, ()), event.effective_at)
                 health.failures[node] = lately[-FAILURES_MAX:]
             return _settled(state, (node,), event.effective_at)
@@ -516,6 +525,7 @@ def apply_health(state: State, event: Event) -> list[NodeTurn]:
         case NodeChecked():
             left = tuple(check for check in health.missing.pop(event.node) if check != event.check)
             if not event.passed:
+                health.planned.pop(event.node, None)
                 health.own[event.node] = f"{event.check} failed{': ' * bool(event.evidence)}{event.evidence}"
             elif left:
                 health.missing[event.node] = left
@@ -605,6 +615,7 @@ def _settled_rack(state: State, rack: Rack, nodes: Iterable[NodeIndex], since: i
             found.append(NodeTurn(node, was, now, last))
             if now == (False, False):
                 health.tickets.pop(node, None)
+                health.planned.pop(node, None)
     return found
 
 

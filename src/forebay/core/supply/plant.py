@@ -36,6 +36,7 @@ from forebay.core.supply.blocks import BlockPlan, Schedule, SchedulePlan
 from forebay.core.supply.condition import PlantHealth, Switch
 from forebay.core.supply.cooling import PPM, CoolingLoop, LoopAdded, LoopPlan, RackHung
 from forebay.core.supply.curtailments import Curtailment
+from forebay.core.supply.storage import StorageBook
 
 Emit = Callable[[Event], None]
 
@@ -302,6 +303,8 @@ class State:
     loops: dict[LoopId, CoolingLoop] = field(default_factory=dict)
     #: Levels that carry less for a while, announced or begun.
     curtailments: dict[CurtailmentId, Curtailment] = field(default_factory=dict)
+    #: Where data lies.
+    storage: StorageBook = field(default_factory=StorageBook)
 
     def fork(self) -> State:
         """A copy whose containers are its own; the records in them are never changed in place."""
@@ -309,7 +312,7 @@ class State:
             self.skus.copy(), self.sites.copy(), self.feeds.copy(), self.halls.copy(), self.racks.copy(),
             self.rack_order.copy(), self.rack_starts.copy(), self.nodes, self.failed.copy(), self.cordoned.copy(),
             self.health_since.copy(), self.schedules.copy(), self.health.fork(), self.loops.copy(),
-            self.curtailments.copy(),
+            self.curtailments.copy(), self.storage.fork(),
         )  # fmt: skip
 
 
@@ -544,7 +547,7 @@ def _refuse_racks(state: State, plan: SitePlan) -> Refusal | None:
     feeds = {feed.id for feed in plan.feeds} | {f.id for f in state.feeds.values() if f.site == plan.id}
     racks: set[RackId] = set()
     halls: set[HallId] = set()
-    left = _left(state, plan.id)
+    left = racks_to_come(state, plan.id)
     for i, hall in enumerate(plan.halls):
         no = refuse_name(hall.id, f"halls[{i}].id")
         if no is not None:
@@ -607,7 +610,7 @@ def _refuse_switches(state: State, plan: SitePlan) -> Refusal | None:
     return None
 
 
-def _left(state: State, site: SiteId) -> dict[BlockId, tuple[BlockPlan, int]]:
+def racks_to_come(state: State, site: SiteId) -> dict[BlockId, tuple[BlockPlan, int]]:
     """Each block that is planned at a site, and how many of its racks are still to come."""
     schedule = state.schedules.get(site)
     if schedule is None:
