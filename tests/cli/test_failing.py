@@ -3,7 +3,9 @@
 from jsonschema import validate
 
 from forebay.cli import outputs
+from tests.cli.desk import Desk
 from tests.cli.rig import Lab
+from tests.server.rig import PRICES, SITE, contract, gang
 
 
 def test_a_rack_fails_and_is_repaired(lab: Lab) -> None:
@@ -33,3 +35,27 @@ def test_a_node_with_its_ticket(lab: Lab) -> None:
     for verb in ("release", "uncordon", "mend", "restore"):
         assert lab.shell("node", verb, "r02-n02").status == 0
     assert lab.shell("repair", "node", "r02-n02").status == 0
+
+
+POLICY = "forebay: 1\nkind: Policy\nversion: 1\nscrub: 60s\nscrub_pool: true\nwipe_reported: true\n"
+
+
+def test_a_node_is_wiped_between_two_tenants(desk: Desk) -> None:
+    """Clean ones return early; one that failed its wipe goes to nobody."""
+    documents = "---\n".join((SITE, PRICES, contract("cedar", "cedar-t1"), POLICY))
+    assert desk("apply", desk.file("lab.yaml", documents)).status == 0
+    ran = desk("node", "wiped", "r04-n01")
+    assert (ran.status, "not being wiped" in ran.err) == (4, True), ran
+    for name, said in (("first", []), ("second", ["--failed", "disk 3 does not answer"])):
+        posted = gang("cedar", name, gpus=4)
+        assert desk.rig.operator.post("/v1/gangs", json=posted).status_code == 201
+        (node,) = desk.rig.operator.get(f"/v1/gangs/cedar.{name}").json()["nodes"]
+        assert desk("cancel", f"cedar.{name}").status == 0
+        desk.rig.pass_time(1_000_000)
+        ran = desk("node", "wiped", node, *said)
+        assert ran.status == 0, ran
+        told = "quarantined: its wipe failed" if said else "wiped and checked"
+        assert f"{node} is {told}" in ran.err
+        out = desk("node", "list", "--out").out
+        assert (node in out, "wipe failed: disk 3 does not answer" in out) == (bool(said), bool(said))
+    validate(desk("node", "quarantine", node, "--json").json, outputs.OUTPUTS["node.quarantine"])

@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from forebay.core import claims, ids, money, supply
 from forebay.core.claims.terms import SpareScope
 from forebay.core.ids import Asked, Command, Event, Principal, Refusal
-from forebay.core.placements import campaigns, chains
+from forebay.core.placements import campaigns, chains, wipes
 from forebay.core.placements import gang as gangs
 from forebay.core.placements.checkpoints import ReportCheckpoint
 from forebay.core.placements.failing import Failing
@@ -75,6 +75,8 @@ class Machine(RuleBasedStateMachine):
 
     #: Whether nodes may be reported late.
     late_health = False
+    #: Whether there is maintenance.
+    maintained = True
     #: How the engine keeps time, and which invariants are held against the events after each step.
     driven: type[plant.Driver] = plant.Driver
     inspectors: tuple[type[inspector.Inspector], ...] = ()
@@ -273,6 +275,7 @@ class Machine(RuleBasedStateMachine):
         scrub_s=st.sampled_from([0, 0, 7]),
         reclaim_ramp_s=st.sampled_from([0, 0, 5]),
         scrub_pool=st.booleans(),
+        wipe_reported=st.booleans(),
         depth=st.sampled_from([1, 3]),
         ramp_w_per_minute=st.sampled_from([0, 0, 4_000, 60_000]),
         failing=st.sampled_from(
@@ -503,6 +506,8 @@ class Machine(RuleBasedStateMachine):
         failures: int,
     ) -> None:  # fmt: skip
         """A campaign, whatever contracts say."""
+        if not self.maintained:
+            return
         parts = (campaigns.CampaignPart(supply.DomainKind(part[0]), part[1]),)
         start_at = self.driver.at + begins_s * SECOND_US
         command = campaigners.plan(
@@ -528,6 +533,17 @@ class Machine(RuleBasedStateMachine):
         known = sorted(self.driver.world.state.claims.tranches)
         if known:
             self.ask(campaigners.consent(what == "yes", known[tranche % len(known)], name))
+
+    @rule(number=st.integers(0, 20), passed=st.sampled_from([True, True, False]))
+    def wipe(self, number: int, passed: bool) -> None:
+        """Somebody says what became of a node that a gang left."""
+        world = self.driver.world
+        left = sorted(
+            node for name in world.placed.held.wiped
+            for node in wipes.nodes_of_gang(world.state.placements.gangs[name])
+        )  # fmt: skip
+        if left:
+            self.ask(wipes.ReportWipe(left[number % len(left)], passed, "wear"), EDGE)
 
     @rule(after_s=st.sampled_from([0, 30, 4000]), fails=st.booleans())
     def bring_back(self, after_s: int, fails: bool) -> None:

@@ -34,7 +34,7 @@ from forebay.core.ids import (
     TenantId,
     TrancheId,
 )
-from forebay.core.placements import campaigns, projects, sharing
+from forebay.core.placements import campaigns, projects, sharing, wipes
 from forebay.core.placements import gang as gangs
 from forebay.core.placements import state as placing
 from forebay.core.placements.checkpoints import ReportCheckpoint
@@ -76,6 +76,7 @@ COMMANDS: list[Command] = [
     supply.CordonNode(NodeIndex(0), ""),
     supply.UncordonNode(NodeIndex(0)),
     gangs.ReportGangProgress(GangId("g1"), 1),
+    wipes.ReportWipe(NodeIndex(0), True),
     blocks.ApplySchedule(blocks.SchedulePlan(SiteId("north"), (), ())),
     blocks.ReportForecast(SiteId("north"), MilestoneId("grid"), T0),
     blocks.ReportReached(SiteId("north"), MilestoneId("grid"), T0),

@@ -30,7 +30,7 @@ from forebay.core.claims import (
 from forebay.core.claims.calendar import Stock
 from forebay.core.claims.maintenance import Maintenance
 from forebay.core.ids import Effect
-from forebay.core.placements import campaigns, chains
+from forebay.core.placements import campaigns, chains, wipes
 from forebay.core.placements import gang as gangs
 from forebay.core.placements.checkpoints import ReportCheckpoint
 from forebay.core.placements.failing import Failing
@@ -194,6 +194,7 @@ def _reclaim_overdue(driver: Driver) -> None:
     driver.ask(gangs.SubmitGang(wants), plant.tenant("carol"), "carol-1")
     driver.later(400).cancel("carol.wants")
     driver.end("borrows", Ending.LOST)
+    driver.ask(wipes.ReportWipe(ids.NodeIndex(driver.nodes("borrows")[0]), True), EDGE)
     driver.end("carol.own", Ending.UNSTARTABLE)
     failed = gangs.ReportGangEnded(
         ids.GangId("dora.fails"), 1, driver.at, "sim", Ending.FAILED, 3, -9, "rank 3 was killed"

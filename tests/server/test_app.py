@@ -130,6 +130,7 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "/v1/nodes/{name}/release"): Row(OPERATOR, NODE),
     ("POST", "/v1/nodes/{name}/degrade"): Row(OPERATOR, NODE),
     ("POST", "/v1/nodes/{name}/mend"): Row(OPERATOR, NODE),
+    ("POST", "/v1/nodes/{name}/wiped"): Row(OPERATOR, NODE, body={}, status=409),
     ("POST", "/v1/nodes/{name}/check"): Row(OPERATOR, NODE, body={"check": "x", "passed": True}, status=409),
     ("GET", "/v1/contracts"): Row(EVERYBODY, {}),
     ("GET", "/v1/contracts/{name}"): Row(EVERYBODY, {"name": "acme-1"}, {"name": "birch-1"}),

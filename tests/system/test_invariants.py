@@ -26,6 +26,8 @@ class Limits(machine.Machine):
 class Own(machine.Machine):
     #: Invariant 3 counts on borrowers that take their grace and no more.
     driven = plant.PromptDriver
+    #: Nor does it start where it would still be when a wave of maintenance begins, which was announced in time.
+    maintained = False
     inspectors = (inspector.OwnAtOnce,)
 
 

@@ -156,3 +156,28 @@ def progress_command(gang: str, mark: int) -> None:
         said.emit("progress", answer)
     else:
         said.say(f"{gang} is at {mark}" if answer["changed"] else f"{gang} was there already")
+
+
+@command.command(
+    "wiped",
+    examples='forebay node wiped r01-n02\nforebay node wiped r01-n02 --failed "disk 3 does not answer"',
+)
+@click.argument("node")
+@click.option(
+    "--failed", default="", metavar="TEXT", help="It failed: what was seen. The node is quarantined."
+)
+def wiped_command(node: str, failed: str) -> None:
+    """Report that a node which a gang left is wiped and checked, or that this failed.
+
+    Once all nodes that the gang left are reported, they return before their time. With `wipe_reported: true` in the
+    policy a node of which nothing is reported in time is quarantined too.
+    """
+    said = session.current()
+    body = {"passed": not failed, "evidence": failed}
+    answer = client.connect(said).post(f"/v1/nodes/{client.escaped(node)}/wiped", body)
+    if said.json:
+        said.emit("node.wiped", answer)
+    elif not answer["changed"]:
+        said.say(f"{node} was so already")
+    else:
+        said.say(f"{node} is {'quarantined: its wipe failed' if failed else 'wiped and checked'}")

@@ -97,6 +97,7 @@ _CONFLICT = frozenset(
         "not_late",
         "node_in_service",
         "not_in_acceptance",
+        "not_being_wiped",
         "not_open",
         "campaign_not_open",
         "campaigns_overlap",

@@ -137,6 +137,7 @@ def _mend(node: str, reason: str) -> None:
 
 
 node_group.add_command(failing.check_command)
+node_group.add_command(failing.wiped_command)
 node_group.add_command(failing.ticket_command)
 
 

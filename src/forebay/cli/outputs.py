@@ -217,6 +217,7 @@ _BODIES: dict[str, Any] = {
     "node.degrade": bodies.NodeAnswer,
     "node.mend": bodies.NodeAnswer,
     "node.ticket": bodies.NodeAnswer,
+    "node.wiped": bodies.NodeAnswer,
     "node.check": health_bodies.CheckAnswer,
     "progress": health_bodies.ProgressAnswer,
     "fail": health_bodies.DomainAnswer,

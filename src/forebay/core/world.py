@@ -544,7 +544,8 @@ class World:
             schedule.end_tranche(self._desk(at), tranche)
 
     def _wake_gang(self, due: Due, at: int) -> None:
-        (divisions if due.what in divisions.WAKES else schedule).wake(self._desk(at), due)
+        by = divisions if due.what in divisions.WAKES else upkeep if due.what == "return" else schedule
+        by.wake(self._desk(at), due)
 
     def _wake_money(self, due: Due, at: int) -> None:
         self._money_dues.pop()

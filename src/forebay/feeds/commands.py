@@ -205,6 +205,7 @@ def _policy(document: reading.Document, setting: Setting) -> Wanted:
         walltime_s_max=body.walltime_max,
         estimates_wait_s=body.estimates_wait,
         among=tenancy.among_of(body.among_tenants),
+        wipe_reported=body.wipe_reported,
     )
     return Wanted(document, gang.ApplyPolicy(policy), str(body.version), {})
 

@@ -622,6 +622,8 @@ class PolicyDocument(DocumentPart, kw_only=True, frozen=True):
     estimates_wait: forms.Seconds = 604_800
     #: Fair share among tenants in the lanes that they share.
     among_tenants: tenancy.AmongEntry = tenancy.AmongEntry()
+    #: Whether a node of which nobody reports in time that it was wiped between two tenants is quarantined.
+    wipe_reported: bool = False
 
 
 class ProjectsDocument(DocumentPart, kw_only=True, frozen=True):

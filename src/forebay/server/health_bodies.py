@@ -106,6 +106,13 @@ class PostedCheck(msgspec.Struct, forbid_unknown_fields=True):
     evidence: str = ""
 
 
+class PostedWipe(msgspec.Struct, forbid_unknown_fields=True):
+    """Whether a node was wiped between two tenants, and what was seen."""
+
+    passed: bool = True
+    evidence: str = ""
+
+
 class PostedTicket(msgspec.Struct, forbid_unknown_fields=True):
     """What is being done about a node that is out. `expected_at`: RFC 3339."""
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from forebay.core import ids, supply
-from forebay.core.placements import gang
+from forebay.core.placements import gang, wipes
 from forebay.core.world import World, key_scope
 from forebay.server import bodies, health_bodies, health_views, problems, views
 from forebay.server.calls import LIMIT_DEFAULT, LIMIT_MAX, OPERATOR, WORK, Call, Caller, address
@@ -152,6 +152,17 @@ async def check_node(call: Caller, name: str) -> Response:
     command = supply.ReportNodeCheck(await _node(call, name), posted.check, posted.passed, posted.evidence)
     answer = await call.decided(command)
     return call.answer({"node": name, "changed": answer["changed"], "missing": answer["missing"]})
+
+
+@address(
+    router, "POST", "/v1/nodes/{name}/wiped", OPERATOR, bodies.NodeAnswer, takes=health_bodies.PostedWipe
+)
+async def report_node_wiped(call: Caller, name: str) -> Response:
+    """A node that a gang left is clean and checked, or is not: then it is quarantined."""
+    posted = await call.posted(health_bodies.PostedWipe)
+    refuse_long(posted.evidence, "evidence")
+    command = wipes.ReportWipe(await _node(call, name), posted.passed, posted.evidence)
+    return await decide_about_node(call, name, command)
 
 
 @address(

@@ -69,6 +69,7 @@ STATUS_OF_REFUSAL = {
     "not_late": 409,
     "node_in_service": 409,
     "not_in_acceptance": 409,
+    "not_being_wiped": 409,
     "not_open": 409,
     "not_running": 409,
     "not_standing": 409,

@@ -19,6 +19,7 @@ from forebay.core.ids import (
     Effect,
     Event,
     GangId,
+    NodeIndex,
     PoolId,
     ProjectId,
     SiteId,
@@ -372,6 +373,15 @@ class NodesReturned(Event):
 
 
 @dataclass(slots=True)
+class NodeWiped(Event):
+    """A node that a gang left is clean and checked."""
+
+    gang: GangId
+    generation: int
+    node: NodeIndex
+
+
+@dataclass(slots=True)
 class HostsHeld(Event):
     """Nodes are kept for a gang that lost others, until it starts again: its own hosts, and spares."""
 
@@ -487,6 +497,8 @@ class Policy:
     estimates_wait_s: int = 604_800
     #: Fair share among tenants, on demand and on spot.
     among: AmongTenants = field(default_factory=AmongTenants)
+    #: Whether a node of which nobody reports in time that it was wiped counts as failed.
+    wipe_reported: bool = False
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from forebay.core.ids import GangId, TrancheId
+from forebay.core.ids import GangId, NodeIndex, TrancheId
 from forebay.core.placements import gang as gangs
 from forebay.core.placements.checkpoints import Checkpoint, GangCheckpointed, lost_gpu_us
 from forebay.core.placements.gang import Gang
@@ -36,10 +36,18 @@ class Records:
     called_for: dict[GangId, tuple[GangId, ...]] = field(default_factory=dict)
     #: The last eviction of a gang.
     evicted: dict[GangId, Eviction] = field(default_factory=dict)
+    #: Nodes that a gang left and that are reported clean, until all of them return.
+    wiped: dict[GangId, tuple[NodeIndex, ...]] = field(default_factory=dict)
 
     def copy(self) -> Records:
         """With containers of its own."""
-        return Records(self.checkpoints.copy(), self.called_for.copy(), self.evicted.copy())
+        return Records(
+            self.checkpoints.copy(), self.called_for.copy(), self.evicted.copy(), self.wiped.copy()
+        )
+
+    def record_wiped(self, event: gangs.NodeWiped) -> None:
+        """A node that a gang left is clean."""
+        self.wiped[event.gang] = (*self.wiped.get(event.gang, ()), event.node)
 
     def record_checkpoint(self, event: GangCheckpointed) -> None:
         """A gang's work up to an instant is kept."""

@@ -502,8 +502,6 @@ def wake(desk: Desk, due: Due) -> None:
             hosts.let_go(floor_of(desk), [gang.spec.id], "timeout")
         case "stuck":
             stuck.flag(desk.state, gang, desk.emit)
-        case "return":
-            desk.emit(gangs.NodesReturned(gang.spec.id, gang.generation))
         case _:
             # A pause is over: the pass that follows lets the gang back into the queue.
             pass

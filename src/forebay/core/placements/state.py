@@ -108,6 +108,7 @@ GangEvent = (
     | gangs.GangStuck
     | gangs.ArraySubmitted
     | GangCheckpointed
+    | gangs.NodeWiped
     | estimates.GangOverran
 )
 EVENTS: tuple[type[Event], ...] = (*get_args(GangEvent), *get_args(SheddingEvent))
@@ -406,6 +407,13 @@ def _record_returned(
     spec = substitutes.as_choice(was.spec, 0) if was.phase is _PENDING else was.spec
     state.gangs[event.gang] = was._replace(spec=spec, returns_at=0, reclaim_at=0)
     held.wiped.discard(event.gang)
+    state.lending.wiped.pop(event.gang, None)
+
+
+def _record_wiped(
+    state: State, held: Held, supplied: supply.State, event: gangs.NodeWiped, at: int, seq: int
+) -> None:
+    state.lending.record_wiped(event)
 
 
 def _record_checkpoint(
@@ -468,6 +476,7 @@ RECORDED: dict[type[Event], Callable[[State, Held, supply.State, Any, int, int],
     gangs.GangStuck: keeping.record_stuck,
     gangs.ArraySubmitted: _record_array,
     GangCheckpointed: _record_checkpoint,
+    gangs.NodeWiped: _record_wiped,
     GangShed: sheddings.record_shed,
     estimates.GangOverran: estimates.record_overran,
 }

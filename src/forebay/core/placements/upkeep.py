@@ -12,10 +12,11 @@ from typing import Any
 from forebay.core import supply
 from forebay.core.ids import Answer, Command, GangId, NodeIndex, Refusal, Role
 from forebay.core.placements import gang as gangs
-from forebay.core.placements import hosts, schedule, stuck
+from forebay.core.placements import hosts, schedule, stuck, wipes
 from forebay.core.placements.index import each_node
 from forebay.core.placements.schedule import Desk
 from forebay.core.supply import health
+from forebay.core.timeline import Due
 
 _FACTS = frozenset({Role.OPERATOR, Role.EDGE})
 _OWN = frozenset({Role.OPERATOR})
@@ -31,6 +32,7 @@ ROLES: dict[type[Command], frozenset[Role]] = {
     health.CordonNode: _OWN,
     health.UncordonNode: _OWN,
     gangs.ReportGangProgress: _FACTS | {Role.TENANT},
+    wipes.ReportWipe: _FACTS,
 }
 
 
@@ -83,6 +85,12 @@ def _clear_out(desk: Desk, nodes: Iterable[NodeIndex], reason: str) -> None:
         hosts.keep(floor, name, again_by[name])
 
 
+def wake(desk: Desk, due: Due) -> None:
+    """The time is over in which what a gang left is wiped."""
+    desk.derived.dues.pop()
+    wipes.return_in_time(desk, desk.state.gangs[GangId(due.about)], _quarantine)
+
+
 def _was_on(desk: Desk, name: GangId, nodes: Set[NodeIndex]) -> bool:
     return any(node in nodes for node, _ in each_node(desk.state.gangs[name].runs))
 
@@ -98,5 +106,6 @@ DECIDED: dict[type[Command], Callable[[Desk, Any], Answer | Refusal]] = {
     health.ReleaseNode: lambda desk, ask: health.release_node(desk.supplied, ask, desk.at, desk.emit),
     health.TicketNode: lambda desk, ask: health.ticket(desk.supplied, ask, desk.at, desk.emit),
     gangs.ReportGangProgress: lambda desk, ask: stuck.report_progress(desk.state, ask, desk.emit, desk.at),
+    wipes.ReportWipe: lambda desk, ask: wipes.report_wipe(desk, ask, _quarantine),
     health.UncordonNode: lambda desk, ask: health.uncordon(desk.supplied, ask, desk.emit),
 }
