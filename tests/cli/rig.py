@@ -197,7 +197,7 @@ class Lab:
             "tier": tier,
             "sku": "gb300-nvl72",
             "gpus": gpus,
-            "walltime": "10m",
+            "walltime": "6h",
         }
         body |= {"grace": "2s", "program": {"argv": ["{python}", "-c", program]}}
         self.client.post("/v1/gangs", body | ({"tranche": tranche} if tranche else {}))

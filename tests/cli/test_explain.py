@@ -5,13 +5,14 @@ import json
 import pytest
 
 from forebay.cli import explain
+from forebay.cli.failure import Failed
 from tests.cli.rig import Lab
 
 #: what is asked for, the hint for an operator, the hint for the tenant birch
 INSTEAD = [
     ("INV-000001", "forebay invoice show INV-000001", "forebay invoice show INV-000001"),
     ("inv-999999", "forebay explain INV-999999:1", "forebay explain INV-999999:1"),
-    ("r01-n01", "is a node: `forebay node list`", "`forebay jobs` lists gangs."),
+    ("r01-n01", "", "`forebay jobs` lists gangs."),
     ("r01", "is a rack", "`forebay jobs` lists gangs."),
     ("lab-1", "is a site: `forebay status`", "`forebay jobs` lists gangs."),
     ("acme-t1", "is a tranche: `forebay status`", "`forebay jobs` lists gangs."),
@@ -32,7 +33,8 @@ def test_what_is_no_gang(what: str, operator: str, tenant: str, lab: Lab) -> Non
             continue
         assert ran.status == 1
         told = json.loads(ran.err)
-        assert (told["code"], told["message"]) == ("not_found", f"there is no gang {what}")
+        message = f"there is nothing called {what} that can be explained"
+        assert (told["code"], told["message"]) == ("not_found", message)
         assert hint in told["hint"]
 
 
@@ -46,6 +48,38 @@ def test_a_gang_that_runs(lab: Lab) -> None:
     ran = lab.shell("explain", "acme.long")
     assert ran.out.startswith(
         "acme.long is running. It runs on its own tranche acme-t1: 4 GPUs on 1 node in 1 rack."
+    )
+
+
+def test_a_node_an_array_a_project_and_a_name_of_several(lab: Lab) -> None:
+    ran = lab.shell("explain", "r01-n01")
+    assert ran.out.startswith("Node r01-n01. It is in service.")
+    assert "It is of tranche acme-t1." in ran.out
+    told = json.loads(lab.shell("explain", "r01-n01", "--json").out)
+    assert (told["schema"], told["kind"]) == ("forebay.explain.other/1", "node")
+    assert lab.shell("explain", "r01-n01", "--kind", "gang").status == 1
+    assert lab.shell("explain", "acme.long", "--kind", "gang").out.startswith("acme.long is running.")
+
+
+def test_a_name_of_several_things_asks_which() -> None:
+    failure = Failed("several are called fw: gang fw, campaign fw", code="ambiguous_name")
+
+    class Several:
+        def get(self, path: str, **query: object) -> object:
+            raise failure
+
+    with pytest.raises(Failed) as raised:
+        explain._ask(Several(), "fw", None)  # type: ignore[arg-type]
+    assert raised.value.hint == "`--kind` says which is meant; a project is called TENANT/PROJECT."
+
+
+def test_an_array_tells_when_its_first_starts(capsys: pytest.CaptureFixture[str]) -> None:
+    body = {"kind": "array", "name": "sweep", "summary": "Of its 2 gangs 2 wait.", "facts": ["One."],
+            "expected_start": "2026-01-01T10:00:00Z"}  # fmt: skip
+    explain._print_other(body)
+    out = capsys.readouterr().out
+    assert out.startswith(
+        "Array sweep. Of its 2 gangs 2 wait.\n  One.\n  The first of them starts by 2026-01-01"
     )
 
 

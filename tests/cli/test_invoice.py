@@ -1,14 +1,18 @@
 """Invoices as people read them."""
 
+import hashlib
 import re
 
 from jsonschema import validate
 
 from forebay.cli import invoice, outputs
 from forebay.server import listening
+from tests.cli.desk import Desk, golden
 from tests.cli.rig import Lab, Shell
+from tests.server.rig import HOUR, PRICES, SITE, contract
 
 BODY = {
+    "due_at": "2026-12-31T00:00:00Z",
     "id": "INV-000007",
     "tenant": "acme",
     "start": "2026-11-01T00:00:00Z",
@@ -40,6 +44,7 @@ TEXT = """\
 def test_an_invoice_as_text() -> None:
     head, *lines = invoice.invoice_text(BODY, color=False).splitlines()
     assert head.startswith("INV-000007 to acme, 20")
+    assert head.endswith(", due 2026-12-31")
     assert [line.split() for line in lines] == [line.split() for line in TEXT.splitlines()]
     assert len({len(line) for line in lines[:3]}) == 1
 
@@ -80,3 +85,26 @@ def test_closing(lab: Lab) -> None:
     assert ran.status == 0
     validate(ran.json, outputs.OUTPUTS["invoice.close"])
     assert len(ran.json["invoices"]) == 2
+
+
+def test_a_draft_and_the_bytes_of_what_became_of_it(desk: Desk) -> None:
+    ran = desk("invoice", "draft")
+    assert (ran.status, ran.out) == (0, "")
+    assert "would bill nothing yet" in ran.err
+    documents = "---\n".join((SITE, PRICES, contract("cedar", "cedar-t1")))
+    assert desk("apply", desk.file("lab.yaml", documents)).status == 0
+    desk.rig.pass_time(HOUR)
+    ran = desk("invoice", "draft", "cedar")
+    golden("invoice_draft", ran.out)
+    assert "a draft: the period ends by itself at 2027-01-01" in ran.err
+    assert "would bill nothing to elder yet" in desk("invoice", "draft", "elder").err
+    validate(desk("invoice", "draft", "--json").json, outputs.OUTPUTS["invoice.draft"])
+    assert desk("invoice", "close", "--yes").status == 0
+    shown = desk("invoice", "INV-000001").out
+    assert shown.splitlines()[1:] == ran.out.splitlines()[1:]
+    kept = desk("invoice", "INV-000001", "--canonical").out
+    digest = desk("invoice", "INV-000001", "--json").json["digest"]
+    assert hashlib.sha256(kept.encode()).hexdigest() == digest
+    ran = desk("invoice", "INV-000009", "--canonical")
+    assert (ran.status, ran.out) == (1, "")
+    assert "there is no invoice INV-000009" in ran.err

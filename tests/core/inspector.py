@@ -14,7 +14,7 @@ from itertools import combinations
 from forebay.core import claims, supply
 from forebay.core.ids import Event
 from forebay.core.placements import gang as gangs
-from forebay.core.placements import sheddings
+from forebay.core.placements import heartbeats, sheddings
 from forebay.core.placements.gang import Level, Tier
 from forebay.core.placements.index import each_node
 from forebay.core.units import SECOND_US
@@ -32,6 +32,7 @@ IN_FRONT = {
     "rebound",
     "curtailed",
     "maintenance",
+    "engine_silent",
 }
 
 #: What keeps a node from having work, or lets it have work again.
@@ -94,6 +95,8 @@ class Facts:
         self.live: set[str] = set()
         #: Gang -> nodes that are kept for it.
         self.kept: dict[str, set[int]] = {}
+        #: Engines that are silent, of which each serves all sites.
+        self.silent: dict[str, bool] = {}
         self.work: dict[str, Work] = {}
         self.turnover_s = 0
         #: Watts a minute that a feed may take on; 0 for as many as may be.
@@ -135,6 +138,12 @@ class Facts:
                 self.failed = {node for node in self.rack_of if self._is_out(node)}
             case supply.SwitchAdded():
                 self.switches[event.switch] = event
+            case heartbeats.EngineHeard():
+                self.silent.pop(event.engine, None)
+                self.floor_changes += 1
+            case heartbeats.EngineSilent():
+                self.silent[event.engine] = True
+                self.floor_changes += 1
             case gangs.HostsHeld():
                 self.kept[event.gang] = _each((*event.hosts, *event.spares))
                 self.floor_changes += 1
@@ -208,7 +217,7 @@ class Facts:
 
     def shut(self, node: int) -> bool:
         """Whether a node may have nothing new."""
-        return node in self.failed or node in self.cordoned or node in self.degraded
+        return bool(self.silent) or node in self.failed or node in self.cordoned or node in self.degraded
 
     def kept_from(self, gang: str) -> set[int]:
         """Nodes that are kept for others."""

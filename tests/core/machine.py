@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from forebay.core import claims, ids, money, supply
 from forebay.core.claims.terms import SpareScope
 from forebay.core.ids import Asked, Command, Event, Principal, Refusal
-from forebay.core.placements import campaigns, chains, wipes
+from forebay.core.placements import campaigns, chains, heartbeats, wipes
 from forebay.core.placements import gang as gangs
 from forebay.core.placements.checkpoints import ReportCheckpoint
 from forebay.core.placements.failing import Failing
@@ -263,7 +263,7 @@ class Machine(RuleBasedStateMachine):
         self.ask(claims.SignContract(plant.contract(self.give_name("c"), of, *plans)))
 
     @rule(
-        what=st.sampled_from(["prices", "close", "policy"]),
+        what=st.sampled_from(["prices", "close", "policy", "receipt"]),
         within_s=st.sampled_from([-10, 0, 60, 90_000]),
         price=st.integers(0, 3 * MICROS),
         overtake_s=st.sampled_from([0, 100, 3600]),
@@ -284,6 +284,8 @@ class Machine(RuleBasedStateMachine):
                 Failing(checks=("burn-in", "nccl"), hold_s=300),
                 Failing(("nccl",), lemon_failures=2, hold_s=90_000, spare=SpareScope.RACK),
                 Failing(hold_s=600, stuck_s=600, stuck_restarts=True),
+                Failing(hold_s=600, engine_silent_s=400),
+                Failing(hold_s=600, engine_silent_s=400, engine_fence_s=1200),
             ]
         ),
     )
@@ -293,8 +295,27 @@ class Machine(RuleBasedStateMachine):
         elif what == "close":
             self.driver.later(60)
             self.ask(money.CloseBillingPeriod("machine"))
+        elif what == "receipt":
+            self.receive(1 + price % MICROS)
         else:
             self.driver.policy(**times)
+
+    def receive(self, cents: int) -> None:
+        """Money comes, perhaps for an invoice that is open, and perhaps too much; the last but one was wrong."""
+        own = self.driver.world.state.money.receivables
+        item = next(iter(own.open), None)
+        account = item.account if item is not None else ids.TenantId("acme")
+        currency = item.currency if item is not None else "USD"
+        part = (money.Allocation(item.invoice, cents * 5_000),) if item is not None else ()
+        reference = self.give_name("wire")
+        self.ask(
+            money.RecordReceipt(account, currency, cents * 10_000, self.driver.at, reference, part),
+            plant.FINANCE,
+        )
+        count = len(own.receipts)
+        if count > 1:
+            self.ask(money.AllocateReceipt(f"RCT-{count:06d}", part), plant.FINANCE)
+            self.ask(money.ReverseReceipt(f"RCT-{count - 1:06d}", "of another customer"), plant.FINANCE)
 
     def price_lists(self, on_demand: int, spot: int, within_s: int) -> None:
         self.version += 1
@@ -562,6 +583,14 @@ class Machine(RuleBasedStateMachine):
         if gang is not None:
             self.ask(gangs.ReportGangProgress(gang.spec.id, mark, gang.generation), EDGE)
 
+    @rule(fences=st.booleans(), beats=st.booleans())
+    def engine(self, fences: bool, beats: bool) -> None:
+        """The engine says that it is there, or somebody fences it."""
+        if fences:
+            self.ask(heartbeats.FenceEngine("sim", "off"))
+        if beats:
+            self.ask(heartbeats.ReportEngineHeard("sim"), EDGE)
+
     # What is needed for it
 
     def pick(self, place: int, phases: Set[Phase]) -> Gang | None:
@@ -679,4 +708,6 @@ def never_over_the_day(world: World) -> None:
         assert sum(micros for (_, c), micros in state.balances.items() if c == currency) == 0
     for name in TENANTS:
         owed = sum(invoice.total_minor for invoice in state.invoices.values() if invoice.tenant == name)
-        assert state.balances.get((f"receivable:{name}", "USD"), 0) == owed * 10_000
+        stand = (each for each in state.receivables.receipts.values() if not each.reversed_at)
+        paid = sum(part.amount_micros for each in stand if each.account == name for part in each.allocated)
+        assert state.balances.get((f"receivable:{name}", "USD"), 0) == owed * 10_000 - paid

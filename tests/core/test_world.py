@@ -34,7 +34,7 @@ from forebay.core.ids import (
     TenantId,
     TrancheId,
 )
-from forebay.core.placements import campaigns, projects, sharing, wipes
+from forebay.core.placements import campaigns, heartbeats, projects, sharing, upstream, wipes
 from forebay.core.placements import gang as gangs
 from forebay.core.placements import state as placing
 from forebay.core.placements.checkpoints import ReportCheckpoint
@@ -124,6 +124,8 @@ COMMANDS: list[Command] = [
     campaigns.ResumeCampaign(CampaignId("fw")),
     campaigns.CancelCampaign(CampaignId("fw")),
     campaigners.consent(),
+    heartbeats.ReportEngineHeard("en"),
+    heartbeats.FenceEngine("en"),
     supply.storage.ApplyStorage(supply.storage.StoragePlan(1, "USD", ())),
     gangs.ApplyPolicy(Policy()),
     projects.ApplyProjects(projects.ProjectsPlan(TenantId("acme"), 1, ())),
@@ -136,6 +138,9 @@ COMMANDS: list[Command] = [
     claims.PublishIndex(IndexId("power"), ()),
     money.ApplyPriceList(prices()),
     money.CloseBillingPeriod(""),
+    money.RecordReceipt(TenantId("acme"), "USD", 1, T0, "wire 1"),
+    money.AllocateReceipt("RCT-000001", ()),
+    money.ReverseReceipt("RCT-000001", "entered twice"),
 ]
 
 
@@ -349,8 +354,8 @@ def test_a_stage_leaves_the_events_of_others_alone() -> None:
     event = KeyUsed(TenantId(""), "k", "", {})
     supply.apply(state.supply, event)
     claims.apply(state.claims, state.supply, Dues(), event, T0)
-    placing.on_claims(driver.world.fork().placed, state.claims, event)
-    placing.on_supply(driver.world.fork().placed, state.supply, event)
+    upstream.on_claims(driver.world.fork().placed, state.claims, event)
+    upstream.on_supply(driver.world.fork().placed, state.supply, event)
     usage.apply(state.usage, event, T0)
     usage.meter_gang(state.usage, state.placements, state.claims, state.supply, event, T0)
     money.apply(state.money, Dues(), event, T0)
@@ -367,7 +372,13 @@ def test_damage_is_found() -> None:
 
 
 def test_every_event_kind_is_applied_by_one_stage() -> None:
-    work = [placing.EVENTS, sharing.SHARE_EVENTS, (TenantsWeighed,), campaigns.EVENTS]
+    work = [
+        placing.EVENTS,
+        sharing.SHARE_EVENTS,
+        (TenantsWeighed,),
+        campaigns.EVENTS,
+        heartbeats.ENGINE_EVENTS,
+    ]
     stages = [supply.EVENTS, claims.EVENTS, *work, usage.EVENTS, money.EVENTS]
     counted = Counter(kind for stage in stages for kind in stage)
     assert set(counted.values()) == {1}

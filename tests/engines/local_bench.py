@@ -45,6 +45,7 @@ def run_gang(
     grace_s: int = 20,
     starts_before: int = 0,
     reclaim_s: int = 0,
+    lease_s: int = 0,
 ) -> gang.RunGang:
     """An effect for one node, with a rank for each bit of `mask`."""
     return gang.RunGang(
@@ -57,6 +58,7 @@ def run_gang(
         program=program,
         cause=CAUSE,
         reclaim_s=reclaim_s,
+        lease_s=lease_s,
     )
 
 

@@ -94,6 +94,7 @@ def test_a_rank_starts_in_a_clean_environment(bench: LocalBench) -> None:
         "FOREBAY_NODE": "node-4",
         "FOREBAY_GPU": "3",
         "FOREBAY_CHECKPOINT_DIR": str(bench.state / "gangs" / "a" / "checkpoints"),
+        "FOREBAY_PROGRESS_FILE": str(home / "progress.5"),
         "FOREBAY_STARTS_BEFORE": "3",
         "FOREBAY_GRACE_S": "20",
         "FOREBAY_RECLAIM_S": "300",

@@ -207,11 +207,12 @@ def test_prices_and_policies() -> None:
     policy = wanted("forebay: 1\nkind: Policy\nversion: 2\norder: easy_depth\ndepth: 7").command
     assert policy == gang.ApplyPolicy(gang.Policy(2, order=gang.Order.EASY_DEPTH, depth=7))
     text = (
-        "failing: {checks: [burn-in], lemon_failures: 3, lemon_window: 7d, hold: 10m, spare: row, stuck: 1h}"
+        "failing: {checks: [burn-in], lemon_failures: 3, lemon_window: 7d, hold: 10m, spare: row, stuck: 1h,"
+        " engine_silent: 2m, engine_fence: 10m}"
     )
     policy = wanted(f"forebay: 1\nkind: Policy\nversion: 2\n{text}").command
     assert policy == gang.ApplyPolicy(
-        gang.Policy(2, failing=Failing(("burn-in",), 3, 604_800, 600, SpareScope.ROW, 3600))
+        gang.Policy(2, failing=Failing(("burn-in",), 3, 604_800, 600, SpareScope.ROW, 3600, False, 120, 600))
     )
 
 

@@ -30,7 +30,7 @@ from forebay.core.claims import (
 from forebay.core.claims.calendar import Stock
 from forebay.core.claims.maintenance import Maintenance
 from forebay.core.ids import Effect
-from forebay.core.placements import campaigns, chains, wipes
+from forebay.core.placements import campaigns, chains, heartbeats, wipes
 from forebay.core.placements import gang as gangs
 from forebay.core.placements.checkpoints import ReportCheckpoint
 from forebay.core.placements.failing import Failing
@@ -38,6 +38,7 @@ from forebay.core.placements.gang import Ending, Tier
 from forebay.core.supply import blocks
 from forebay.core.units import DAY_US, MICROS, SECOND_US
 from forebay.core.world import World
+from forebay.exports import canonical
 from forebay.journals.memory import MemoryJournal
 from forebay.loop import codec, ports, schema
 from forebay.twin.clock import VirtualClock
@@ -45,7 +46,7 @@ from forebay.twin.driver import Twin
 from tests.core import plant, story
 from tests.core.placements import campaigners
 from tests.core.plant import EDGE, LENT, Driver
-from tests.recorded import divided, estimated, stored
+from tests.recorded import collected, divided, estimated, stored
 
 FOLDER = Path(__file__).parent
 SHAPES = FOLDER / "shapes.txt"
@@ -73,11 +74,13 @@ def told() -> Driver:
     _agree(driver)
     driver.later(days=40)
     _break(driver)
+    _fall_silent(driver)
     _curtail(driver)
     _maintain(driver)
     _offer(driver, "h3")
     driver.ask(_told_of(driver, nodes=2), plant.FINANCE)
     _open(driver)
+    collected.collect(driver)
     # What is open now is to be answered while nobody looks: no time passes any more.
     _wait_for_an_answer(driver)
     return driver
@@ -108,6 +111,21 @@ def _break(driver: Driver) -> None:
         driver.later(60).recover(node)
     driver.ask(supply.ReleaseNode(node, "board replaced"))
     driver.ask(supply.ReportNodeCheck(node, "burn-in", True, "24 h"), EDGE)
+
+
+def _fall_silent(driver: Driver) -> None:
+    """The engine of a site is silent, fenced with its lease, and back."""
+    held = driver.world.state.placements.policy.failing
+    driver.policy(failing=replace(held, engine_silent_s=100, engine_fence_s=60))
+    heard = heartbeats.ReportEngineHeard("west-engine", (ids.SiteId("west"),))
+    driver.ask(heard, EDGE)
+    driver.run("alone", 8, sites=("west",), walltime_s=86_400)
+    driver.later(180)
+    driver.ask(heartbeats.FenceEngine("west-engine", "switched off"))
+    driver.ask(heard, EDGE)
+    driver.start("alone")
+    driver.end("alone")
+    driver.policy(failing=held)
 
 
 def _curtail(driver: Driver) -> None:
@@ -589,7 +607,14 @@ def facts(world: World) -> dict[str, Any]:
         "seq": world.seq,
         "now": world.now,
         "invoices": {
-            name: [issued.seller, issued.number, issued.tenant, issued.currency, issued.total_minor]
+            name: [
+                issued.seller,
+                issued.number,
+                issued.tenant,
+                issued.currency,
+                canonical.invoice_digest(issued),
+                issued.total_minor,
+            ]
             for name, issued in state.money.invoices.items()
         },
         "balances": {

@@ -90,6 +90,7 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "/v1/gangs/{name}"): Row(WORK, OWN_GANG, FOREIGN_GANG),
     ("POST", "/v1/gangs/{name}/cancel"): Row(WORK, {"name": "acme.more"}, {"name": "birch.more"}),
     ("GET", "/v1/gangs/{name}/explain"): Row(WORK, OWN_GANG, FOREIGN_GANG),
+    ("GET", "/v1/explain"): Row(WORK, {}, query=f"?name={OWN_GANG['name']}"),
     ("GET", "/v1/gangs/{name}/logs"): Row(WORK, OWN_GANG, FOREIGN_GANG),
     ("POST", "/v1/gangs/{name}/checkpoint"): Row(WORK, OWN_GANG, FOREIGN_GANG, body={}),
     ("GET", "/v1/loans"): Row(WORK, {}),
@@ -124,6 +125,10 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "/v1/domains/{kind}/{name}/fail"): Row(OPERATOR, {"kind": "rack", "name": "r04"}),
     ("POST", "/v1/domains/{kind}/{name}/restore"): Row(OPERATOR, {"kind": "rack", "name": "r04"}),
     ("GET", "/v1/stuck"): Row(WORK, {}),
+    ("GET", "/v1/engines"): Row(OPERATOR, {}),
+    ("POST", "/v1/engines/{name}/fence"): Row(
+        OPERATOR, {"name": "none"}, body={"reason": "it is off"}, status=404
+    ),
     ("POST", "/v1/gangs/{name}/progress"): Row(WORK, OWN_GANG, FOREIGN_GANG, body={"mark": 1}),
     ("POST", "/v1/nodes/{name}/quarantine"): Row(OPERATOR, NODE),
     ("POST", "/v1/nodes/{name}/ticket"): Row(OPERATOR, NODE, body={"ticket": "T-1"}),
@@ -142,10 +147,38 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "/v1/tranches/{name}/nomination"): Row(BOOKS, {"name": "acme-t1"}, body={}, status=409),
     ("GET", "/v1/prices"): Row(EVERYBODY, {}),
     ("GET", "/v1/invoices"): Row(EVERYBODY, {}),
+    ("GET", "/v1/drafts"): Row(EVERYBODY, {}),
+    ("GET", "/v1/invoices/{number}/canonical"): Row(
+        EVERYBODY, {"number": "INV-000001"}, {"number": "INV-000002"}
+    ),
     ("GET", "/v1/invoices/{number}"): Row(EVERYBODY, {"number": "INV-000001"}, {"number": "INV-000002"}),
     ("GET", "/v1/invoices/{number}/lines/{n}/explain"): Row(EVERYBODY, OWN_LINE, FOREIGN_LINE),
     ("GET", "/v1/ledger"): Row(BOOKS, {}),
+    ("GET", "/v1/availability"): Row(EVERYBODY, {}),
+    ("GET", "/v1/costs"): Row(EVERYBODY, {}, query="?by=project,site"),
+    ("GET", "/v1/exports/close/{table}"): Row(BOOKS, {"table": "entries"}),
+    ("GET", "/v1/exports/focus/{dataset}"): Row(EVERYBODY, {"dataset": "cost_and_usage"}),
     ("GET", "/v1/ledger/accounts/{account}"): Row(BOOKS, {"account": "receivable:acme"}),
+    ("GET", "/v1/receivables"): Row(EVERYBODY, {}),
+    ("GET", "/v1/receipts"): Row(EVERYBODY, {}),
+    ("POST", "/v1/receipts"): Row(
+        BOOKS,
+        {},
+        body={
+            "account": "acme",
+            "currency": "USD",
+            "amount": "5",
+            "received": "2026-12-01",
+            "reference": "w1",
+        },
+    ),
+    # There is none: tests/server/test_receivable_routes.py goes through its life.
+    ("POST", "/v1/receipts/{receipt}/allocate"): Row(
+        BOOKS, {"receipt": "RCT-000009"}, body={"allocate": []}, status=404
+    ),
+    ("POST", "/v1/receipts/{receipt}/reverse"): Row(
+        BOOKS, {"receipt": "RCT-000009"}, body={"reason": "wrong"}, status=404
+    ),
     ("GET", "/v1/journal"): Row(OPERATOR, {}),
     ("GET", "/v1/journal/head"): Row(OPERATOR, {}),
     ("GET", "/v1/events"): Row(OPERATOR, {}),
@@ -179,6 +212,7 @@ ROWS: dict[tuple[str, str], Row] = {
     ),
     ("GET", "/v1/bindings"): Row(OPERATOR, {}),
     ("GET", "/v1/fragmentation"): Row(OPERATOR, {}),
+    ("GET", "/v1/estimates"): Row(WORK, {}, query="?tenant=birch"),
     ("GET", "/v1/storage"): Row(WORK, {}),
     ("GET", "/v1/arrays"): Row(WORK, {}, query="?tenant=birch"),
     ("POST", "/v1/bindings/{site}/{sku}/solve"): Row(
@@ -344,8 +378,9 @@ def _headers(answer: Any) -> dict[str, str]:
 
 
 def _tells_nothing(text: str) -> None:
+    said = re.sub("[0-9a-f]{64}", "", text)  # the letters of a digest say nothing
     for word in FOREIGN:
-        assert word not in text
+        assert word not in said
 
 
 def _as_stated(rig: Rig, method: str, path: str, answer: Any) -> None:
@@ -354,7 +389,11 @@ def _as_stated(rig: Rig, method: str, path: str, answer: Any) -> None:
         return
     document = application.openapi(rig.app)
     operation = document["paths"][path][method.lower()]
-    stated = operation["responses"][str(answer.status_code)]["content"]["application/json"]["schema"]
+    content = operation["responses"][str(answer.status_code)]["content"]
+    if "text/csv" in content:
+        assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+        return
+    stated = content["application/json"]["schema"]
     schema = {**stated, "components": document["components"]}
     jsonschema.Draft202012Validator(schema).validate(json.loads(answer.text))
 

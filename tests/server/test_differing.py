@@ -49,6 +49,28 @@ GANG = (
     "forebay: 1\nkind: Gang\nname: g\ntenant: acme\ntier: spot\nsku: gb300-nvl72\ngpus: 4\nwalltime: 1h\n"
     "project: lab\nuser: u1\n"
 )
+STORAGE = """\
+forebay: 1
+kind: Storage
+version: 1
+currency: EUR
+pools: [{id: lpp-fast, site: lpp, type: nvme, capacity: 100 TB}]
+datasets: [{id: web, size: 40 TB, copies: [lpp-fast]}]
+"""
+CAMPAIGN = """\
+forebay: 1
+kind: Campaign
+id: fw
+work: firmware 24.9
+parts: [{kind: hall, id: h1}]
+start: 2026-12-08T00:00:00Z
+end: 2026-12-09T00:00:00Z
+takes: 1h
+at_once: 2
+at_once_per_claim: 1
+notice: 3d
+despite: [maintenance_not_agreed]
+"""
 
 
 @pytest.fixture
@@ -67,10 +89,10 @@ def differences(rig: Rig, *texts: str) -> list[dict[str, Any]]:
 
 def test_new_then_the_same_for_every_kind(rig: Rig) -> None:
     texts = [ESTATE, CATALOGUE, SITE, SCHEDULE, POLICY, PROMISE, DAYS, PRICES, INDEX, OVERLAY,
-             contract("acme", "acme-t1"), PROJECTS, NOTICE, HANDED_OVER, GANG]  # fmt: skip
+             contract("acme", "acme-t1"), PROJECTS, NOTICE, HANDED_OVER, STORAGE, GANG, CAMPAIGN]  # fmt: skip
     told = differences(rig, *texts)
     assert {each["kind"] for each in told} == set(kinds.KINDS)
-    assert [(each["state"], each["refused"]) for each in told] == [("new", None)] * 15
+    assert [(each["state"], each["refused"]) for each in told] == [("new", None)] * 17
     assert told[2]["added"] == ["site lpp", "feed utility", "feed a", "hall h1", "rack r01", "rack r02", "rack r03",
                                 "rack r04"]  # fmt: skip
     assert rig.apply(*texts).status_code == 200

@@ -45,7 +45,7 @@ def test_only_what_waits_waits_for_something(rig: Rig) -> None:
 
 def test_power_is_not_named_to_tenants(tmp_path: Path) -> None:
     with rigged(tmp_path) as rig:
-        tight = SITE.replace("limit: 600 kW", "limit: 280 kW")
+        tight = SITE.replace("limit: 600 kW", "limit: 310 kW")
         assert rig.apply(tight, PRICES, contract("acme", "acme-t1")).status_code == 200
         assert (
             rig.acme.post("/v1/gangs", json=gang("acme", "waits", gpus=144, within="site")).status_code == 201

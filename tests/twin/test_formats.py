@@ -80,7 +80,7 @@ def test_a_line_that_is_wrong_is_named(tmp_path: Path) -> None:
         ("JobIDRaw|Account|Submit\n", "column ElapsedRaw is missing (ask sacct for --format="),
         ("1 2 3\n", "neither Parquet, nor the Standard Workload Format"),
         (" ".join(["x"] * 18), "neither Parquet"),
-        ("", "neither Parquet"),
+        ("", "there is nothing in it"),
     ],
 )
 def test_what_is_none_of_them(tmp_path: Path, text: str, says: str) -> None:

@@ -88,8 +88,12 @@ def read_file(path: Path) -> dict[str, str]:
         raise Failed(f"{path} is larger than a document may be ({BYTES_MAX >> 20} MiB)", code="no_documents")
     try:
         text = data.decode()
-    except UnicodeDecodeError:
-        raise Failed(f"{path} is not a text (UTF-8)", code="no_documents") from None
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        told = (
+            f"{path}:{line}: this is not a text (UTF-8): byte {error.start + 1} is {data[error.start]:#04x}"
+        )
+        raise Failed(told, code="no_documents") from None
     return {"name": path.name, "text": text, "folder": str(path.resolve().parent)}
 
 

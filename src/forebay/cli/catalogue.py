@@ -116,6 +116,16 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
                 "List curtailments that are announced or hold.",
             ),
             (
+                "engines",
+                "forebay.cli.engines:engines_command",
+                "List engines: when they were last heard of, and which are silent.",
+            ),
+            (
+                "engine",
+                "forebay.cli.engines:engine_group",
+                "What is done about an engine.",
+            ),
+            (
                 "campaigns",
                 "forebay.cli.campaigns:campaigns_command",
                 "List maintenance campaigns, and how far they are.",
@@ -128,12 +138,37 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             (
                 "invoice",
                 "forebay.cli.invoice:invoice_group",
-                "List and print invoices; close the billing period.",
+                "List and print invoices, draft what is to come; close the billing period.",
             ),
             (
                 "ledger",
                 "forebay.cli.ledger:ledger_command",
                 "Balances of all accounts, or what was posted to one.",
+            ),
+            (
+                "availability",
+                "forebay.cli.availability:availability_command",
+                "What was delivered of what was entitled, and the credit due.",
+            ),
+            (
+                "receipt",
+                "forebay.cli.receipts:receipt_group",
+                "Record money that came, allocate it to invoices, reverse what was wrong.",
+            ),
+            (
+                "receivables",
+                "forebay.cli.receivables:receivables_command",
+                "Open invoices by age, and money on account.",
+            ),
+            (
+                "costs",
+                "forebay.cli.costs:costs_command",
+                "What was invoiced, by tenant, site, project: used, paid unused, and per useful GPU-hour.",
+            ),
+            (
+                "export",
+                "forebay.cli.export:export_group",
+                "Write invoices and contracts as files that other tools read.",
             ),
         ),
     ),
@@ -182,6 +217,11 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
                 "fragmentation",
                 "forebay.cli.fragmentation:fragmentation_command",
                 "Show how free capacity lies: wholly free nodes and racks, the largest gangs, what is scattered.",
+            ),
+            (
+                "estimates",
+                "forebay.cli.estimates:estimates_command",
+                "Show learned run times, by tenant, and how wrong estimates were.",
             ),
             (
                 "binding",

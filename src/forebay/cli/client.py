@@ -9,7 +9,7 @@ import http.client
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import quote, urlencode, urlsplit
 
 from forebay.cli import places
@@ -59,6 +59,24 @@ class Client:
         """Ask for something; with the same key it is done once, however often it is asked."""
         headers = {"Content-Type": "application/json", "Idempotency-Key": key or os.urandom(16).hex()}
         return self._ask("POST", path, json.dumps(body).encode(), headers)
+
+    def download(self, path: str, file: BinaryIO, **query: object) -> None:
+        """Write what a path answers with to a file as it comes. Raises `Failed`, also where it breaks off."""
+        asked = {name: value for name, value in query.items() if value not in (None, "")}
+        self.close()  # a kept connection that the server closed meanwhile would look like one that breaks off
+        self._connection = self._connect()
+        headers = {"Authorization": f"Bearer {self._token}"}
+        try:
+            self._connection.request("GET", path + (f"?{urlencode(asked)}" if asked else ""), None, headers)
+            response = self._connection.getresponse()
+            if response.status >= 400:
+                self._read(response.status, response.read())
+            while piece := response.read(1 << 20):
+                file.write(piece)
+        except (OSError, http.client.HTTPException) as error:
+            raise self._nobody(error) from None
+        finally:
+            self.close()
 
     def close(self) -> None:
         """Let go of the connection."""

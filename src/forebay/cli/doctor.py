@@ -191,6 +191,7 @@ def _server(said: session.Session) -> Iterator[Finding]:
     yield Finding("server", "ok", f"{found.address} answers")
     yield from _limits(found)
     yield from _stuck(found)
+    yield from _silent(found)
 
 
 def _stuck(found: client.Client) -> Iterator[Finding]:
@@ -205,6 +206,21 @@ def _stuck(found: client.Client) -> Iterator[Finding]:
         yield Finding("work", "warn", told, f"forebay logs {each['gang']}")
     if not stuck:
         yield Finding("work", "ok", "nothing is stuck")
+
+
+def _silent(found: client.Client) -> Iterator[Finding]:
+    try:
+        engines = found.get("/v1/engines")["items"]
+    except Failed as failure:
+        if failure.status is not Status.AUTH:
+            yield Finding("engines", "fail", failure.message, failure.hint)
+        return
+    for each in engines:
+        if each["state"] == "heard":
+            yield Finding("engines", "ok", f"{each['engine']} was heard of at {each['heard_at']}")
+        else:
+            told = f"{each['engine']} has not been heard of since {each['heard_at']}"
+            yield Finding("engines", "warn", told, "forebay engines")
 
 
 #: What holds gangs to their limits, in words.

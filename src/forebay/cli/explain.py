@@ -1,4 +1,6 @@
-"""`forebay explain`: why a gang waits or runs where it does; what an invoice line adds up."""
+"""`forebay explain`: why a gang waits or runs where it does, and why another thing that has a name is as it is;
+what an invoice line adds up.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +15,17 @@ from forebay.cli.failure import Failed
 
 EXAMPLES = """
     forebay explain acme.train             why it waits, or where it runs and why there
+    forebay explain acme.sweep             an array: how many of it wait, and for what
+    forebay explain acme/lab               a project: its cap, its budget, and who waits because of it
+    forebay explain r01-n02                a node: why it is out, until when, and who holds it or waits for it
+    forebay explain firmware --kind campaign
     forebay explain INV-000001:2           line 2 of an invoice, down to the placements
 """
 _LINE = re.compile(r"(INV-[0-9]+):([0-9]+)", re.IGNORECASE)
 _INVOICE = re.compile(r"INV-[0-9]+", re.IGNORECASE)
-#: What tells about things that are no gangs.
+#: What can be explained besides lines of invoices.
+KINDS = ("gang", "array", "project", "node", "campaign")
+#: What tells about other things.
 INSTEAD = {
     "invoice": "`forebay invoice show {name}` prints it, `forebay explain {name}:1` tells what line 1 adds up",
     "tranche": "`forebay status` tells what the GPUs of a tranche do, `forebay shortfall` whether it goes short, "
@@ -30,15 +38,16 @@ INSTEAD = {
     "tenant": "`forebay jobs --tenant {name}` lists the gangs of a tenant",
     "site": "`forebay status` tells what a site has and uses",
     "rack": "`forebay node list` tells what the nodes of a rack do",
-    "node": "`forebay node list` tells what a node does",
 }
 
 
 @command.command("explain", examples=EXAMPLES)
-@click.argument("what", metavar="GANG|INVOICE:LINE")
-def explain_command(what: str) -> None:
+@click.argument("what", metavar="NAME|INVOICE:LINE")
+@click.option("--kind", type=click.Choice(KINDS), help="Of which kind it is, where several have the name.")
+def explain_command(what: str, kind: str | None) -> None:
     """Why a gang waits or runs; what an invoice line adds up.
 
+    Of an array, a project, a node or a maintenance campaign it says why it is as it is.
     A tenant's explanation names the tenant's own objects and calls everything else "other work".
     """
     said = session.current()
@@ -51,16 +60,39 @@ def explain_command(what: str) -> None:
         else:
             _print_line(said, body)
         return
+    body = _ask(found, what, kind)
+    gang = body.get("gang")
+    if said.json and gang is not None:
+        said.emit("explain.gang", gang)
+    elif said.json:
+        said.emit("explain.other", body)
+    elif gang is not None:
+        _print_gang(gang)
+    else:
+        _print_other(body)
+
+
+def _ask(found: client.Client, what: str, kind: str | None) -> dict[str, Any]:
+    """What the server says of whatever is called so."""
     try:
-        body = found.get(f"/v1/gangs/{client.escaped(what)}/explain")
+        body: dict[str, Any] = found.get("/v1/explain", name=what, kind=kind)
     except Failed as failure:
         if failure.code == "not_found":
             failure.hint = _hint(found, what)
+        elif failure.code == "ambiguous_name":
+            failure.hint = "`--kind` says which is meant; a project is called TENANT/PROJECT."
         raise
-    if said.json:
-        said.emit("explain.gang", body)
-    else:
-        _print_gang(body)
+    return body
+
+
+def _print_other(body: dict[str, Any]) -> None:
+    click.echo("\n".join(paper.wrapped(f"{body['kind'].capitalize()} {body['name']}. {body['summary']}", 0)))
+    for fact in body["facts"]:
+        click.echo("\n".join(paper.wrapped(f"  {fact}", 0)))
+    if when := body.get("expected_start"):
+        click.echo(
+            f"  The first of them starts by {paper.moment(when)} at the latest, if nothing arrives before."
+        )
 
 
 def _hint(found: client.Client, what: str) -> str:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import click
 
-from forebay.cli import client, command, paper, session
+from forebay.cli import client, command, invoice_page, invoice_words, paper, session
 from forebay.cli.failure import Failed
 
 EXAMPLES = """
     forebay invoice list
     forebay invoice show INV-000001
     forebay invoice INV-000001                       the same
+    forebay invoice draft acme                       what the open period would bill now
     forebay invoice close --reason "end of the trial"
 """
 
@@ -31,7 +33,7 @@ class _Invoices(command.CommandGroup):
 @click.group("invoice", cls=_Invoices, examples=EXAMPLES, invoke_without_command=True)
 @click.pass_context
 def invoice_group(context: click.Context) -> None:
-    """List and print invoices; close the billing period.
+    """List and print invoices, draft what is to come; close the billing period.
 
     `forebay explain INV-000001:2` tells what line 2 rests on.
     """
@@ -64,13 +66,51 @@ def _list() -> None:
     click.echo(paper.table(headers, rows, right="    rr", color=said.colors()))
 
 
-@invoice_group.command("show", examples="forebay invoice show INV-000001\nforebay invoice INV-000001 --json")
+@invoice_group.command("draft", examples="forebay invoice draft\nforebay invoice draft acme --json")
+@click.argument("account", required=False, default="")
+def _draft(account: str) -> None:
+    """Print what the open period would bill if it were closed now.
+
+    It is closed on a copy: nothing is recorded, and no number is used.
+    """
+    said = session.current()
+    body = client.connect(said).get("/v1/drafts", account=account)
+    if said.json:
+        said.emit("invoice.draft", body)
+        return
+    if not body["items"]:
+        whom = f" to {account}" if account else ""
+        said.say(f"the period from {paper.moment(body['start'])} would bill nothing{whom} yet")
+        return
+    drafts = [invoice_text({**each, "id": "draft"}, said.colors()) for each in body["items"]]
+    click.echo("\n\n".join(drafts))
+    said.say(f"a draft: the period ends by itself at {paper.moment(body['ends'])}, and is billed then")
+
+
+@invoice_group.command(
+    "show",
+    examples="""
+    forebay invoice show INV-000001
+    forebay invoice INV-000001 --json
+    forebay invoice INV-000001 --html > INV-000001.html     to print
+    forebay invoice INV-000001 --canonical | sha256sum      its digest
+""",
+)
 @click.argument("invoice")
-def _show(invoice: str) -> None:
+@click.option("--canonical", is_flag=True, help="The bytes that never change, to compare and to keep.")
+@click.option("--html", is_flag=True, help="A page to print or to keep as PDF from a browser.")
+def _show(invoice: str, canonical: bool, html: bool) -> None:
     """Print an invoice with every line."""
     said = session.current()
-    body = client.connect(said).get(f"/v1/invoices/{client.escaped(invoice.upper())}")
-    if said.json:
+    path = f"/v1/invoices/{client.escaped(invoice.upper())}"
+    if canonical:
+        found = client.connect(said)
+        found.download(f"{path}/canonical", sys.stdout.buffer)
+        return
+    body = client.connect(said).get(path)
+    if html:
+        click.echo(invoice_page.page(body), nl=False)
+    elif said.json:
         said.emit("invoice", body)
     else:
         click.echo(invoice_text(body, said.colors()))
@@ -115,13 +155,20 @@ def invoice_text(body: dict[str, Any], color: bool) -> str:
     hours = paper.gpu_hours(line["gpu_hours"] if line["gpu_us"] else "" for line in lines)
     prices = paper.prices(line["price_per_gpu_hour"]["amount"] if line["gpu_us"] else "" for line in lines)
     rows = [
-        (line["n"], KINDS.get(line["kind"], line["kind"]), sold, price, line["amount"]["amount"])
+        (
+            line["n"],
+            invoice_words.KINDS.get(line["kind"], line["kind"]),
+            sold,
+            price,
+            line["amount"]["amount"],
+        )
         for line, sold, price in zip(lines, hours, prices, strict=True)
     ]
     currency = body["total"]["currency"]
     rows.append(("", "total", "", "", body["total"]["amount"]))
     headers = ("LINE", "FOR", "GPU-H", "PRICE", currency)
     table = paper.table(headers, rows, right="r rrr", color=color).splitlines()
+    head += f", due {paper.day(body['due_at'])}"
     told = [click.style(head, bold=True) if color else head, *(f"  {line}" for line in table)]
     notes = [part for line in body["lines"] for part in paper.wrapped(f"{line['n']}: {line['text']}")]
     return "\n".join(
@@ -135,7 +182,7 @@ def _forward(balances: list[dict[str, Any]]) -> list[str]:
         return []
     lines = ["", "  Brought forward, no part of the total:"]
     for each in balances:
-        what = BALANCES.get(each["account"], each["account"])
+        what = invoice_words.BALANCES.get(each["account"], each["account"])
         of = f"invoice {each['number']}, " if each["number"] else ""
         due = f", due {paper.day(each['due_at'])}" if each["due_at"] else ""
         day = paper.moment(each["at"])
@@ -143,24 +190,3 @@ def _forward(balances: list[dict[str, Any]]) -> list[str]:
             f"    {each['contract']} at {day}: {of}{what} {each['balance']['amount'].lstrip('-')}{due}"
         )
     return lines
-
-
-#: Balances that are brought forward, in words: which side owes it is part of the word.
-BALANCES = {
-    "receivable": "unpaid",
-    "deferred_revenue": "billed ahead",
-    "prepayments": "prepaid",
-    "deposits": "deposit",
-    "credits": "credit",
-}
-
-
-#: What lines are for, in words.
-KINDS = {
-    "dedicated": "own tranche, used or not",
-    "on_demand": "on demand",
-    "spot": "spot",
-    "lending_share": "share of lending",
-    "correction": "correction",
-    "rounding": "rounding",
-}

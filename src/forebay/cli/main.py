@@ -98,7 +98,7 @@ def _discard_output() -> None:
 
 
 def _usage(error: click.UsageError) -> Failed:
-    text = error.format_message()
+    text = error.format_message().replace("is not a valid integer range", "is not a whole number")
     where = error.ctx.command_path if error.ctx is not None else "forebay"
     return Failed(
         text[:1].lower() + text[1:],

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from forebay.cli import campaign_story, narrate_health, paper, power_story
+from forebay.cli import campaign_story, narrate_health, paper, power_story, receipt_story
 from forebay.core import timeline, units
 
 Body = dict[str, Any]
@@ -21,6 +21,7 @@ _WHY_STOP = {
     "cancelled": "it was cancelled",
     "node_failed": "a node under it failed",
     "stuck": "it got nowhere",
+    "engine_silent": "its engine was silent, and what it ran is over for sure",
     "quarantine": "a node under it was quarantined",
     "drain": "a node under it is being drained",
     "claim_started": "the nodes pass to a tranche whose term begins",
@@ -66,6 +67,7 @@ class Narrator:
         sentence = self._SENTENCES.get(kind)
         if sentence is None:
             beside = power_story.POWER_SENTENCES.get(kind) or campaign_story.CAMPAIGN_SENTENCES.get(kind)
+            beside = beside or receipt_story.RECEIPT_SENTENCES.get(kind)
             return [] if beside is None else beside(body)
         return sentence(self, body)
 

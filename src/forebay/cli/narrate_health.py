@@ -81,6 +81,22 @@ def _stuck(names: Names, body: Body) -> list[str]:
     ]
 
 
+def _heard(names: Names, body: Body) -> list[str]:
+    return [f"engine {body['engine']} is heard of again"] if body["back"] else []
+
+
+def _silent(names: Names, body: Body) -> list[str]:
+    told = f"engine {body['engine']} is silent: it was last heard of at {timeline.text(body['heard_at'])}"
+    if not body["fence_at"]:
+        return [told]
+    return [f"{told}; leases there are over at {timeline.text(body['fence_at'])}"]
+
+
+def _fenced(names: Names, body: Body) -> list[str]:
+    why = "its leases are over" if body["by_lease"] else "by hand" + _why(body["reason"])
+    return [f"engine {body['engine']} is fenced, {why}: {paper.count(len(body['generations']), 'gang')}"]
+
+
 def _overran(names: Names, body: Body) -> list[str]:
     longer = paper.span(body["estimate_s"])
     return [f"{body['gang']} runs longer than it was taken to: from here on it is taken to run for {longer}"]
@@ -97,5 +113,8 @@ SENTENCES: Mapping[str, Callable[[Names, Body], list[str]]] = {
     "HostsHeld": _kept,
     "HostsReleased": _let_go,
     "GangStuck": _stuck,
+    "EngineHeard": _heard,
+    "EngineSilent": _silent,
+    "EngineFenced": _fenced,
     "GangOverran": _overran,
 }

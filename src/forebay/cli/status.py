@@ -25,10 +25,27 @@ def status_command() -> None:
     click.echo(
         f"world {body['world']} at {found.address}, {paper.moment(body['now'])}, record {body['seq']:,}"
     )
-    for part in (_sites(body, color), _tranches(body, color), _gangs(body, color), _period(body, color)):
+    # Only an operator is told of sites, and of what starts work there.
+    engines = found.get("/v1/engines")["items"] if body.get("sites") else []
+    for part in (
+        _silent(engines),
+        _sites(body, color),
+        _tranches(body, color),
+        _gangs(body, color),
+        _period(body, color),
+    ):
         if part:
             click.echo()
             click.echo(part)
+
+
+def _silent(engines: list[dict[str, Any]]) -> str:
+    return "\n".join(
+        f"engine {each['engine']} is silent: it was last heard of at {paper.moment(each['heard_at'])}; "
+        f"{paper.count(each['gangs'], 'gang')} held there (`forebay engines`)"
+        for each in engines
+        if each["state"] != "heard"
+    )
 
 
 def _sites(body: dict[str, Any], color: bool) -> str:

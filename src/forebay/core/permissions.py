@@ -22,6 +22,7 @@ from forebay.core.placements import (
     checkpoints,
     projects,
     shedding,
+    silence,
     upkeep,
 )
 from forebay.core.placements import gang as gangs
@@ -59,6 +60,7 @@ ALLOWED: dict[type[Command], frozenset[Role]] = {
     relief.ReportRelief: frozenset({Role.OPERATOR}),
     **dict.fromkeys(shedding.CURTAILING, frozenset({Role.OPERATOR, Role.EDGE})),
     **campaigning.CAMPAIGN_ROLES,
+    **silence.ENGINE_ROLES,
     supply.storage.ApplyStorage: frozenset({Role.OPERATOR}),
     gangs.ApplyPolicy: frozenset({Role.OPERATOR}),
     projects.ApplyProjects: frozenset({Role.OPERATOR, Role.TENANT}),
@@ -71,4 +73,7 @@ ALLOWED: dict[type[Command], frozenset[Role]] = {
     prices.PublishIndex: frozenset({Role.OPERATOR, Role.FINANCE}),
     money.ApplyPriceList: frozenset({Role.OPERATOR, Role.FINANCE}),
     money.CloseBillingPeriod: frozenset({Role.OPERATOR, Role.FINANCE}),
+    money.RecordReceipt: frozenset({Role.OPERATOR, Role.FINANCE}),
+    money.AllocateReceipt: frozenset({Role.OPERATOR, Role.FINANCE}),
+    money.ReverseReceipt: frozenset({Role.OPERATOR, Role.FINANCE}),
 }

@@ -24,7 +24,9 @@ from forebay.core import claims, supply
 from forebay.core.books import Split, TrancheBook, moved_late, node_split, settled_book
 from forebay.core.claims.binding import Runs
 from forebay.core.ids import Event, GangId, NodeIndex, SiteId, SkuId, TenantId, TrancheId
+from forebay.core.placements import downtimes
 from forebay.core.placements import gang as gangs
+from forebay.core.placements.downtimes import Downtimes
 from forebay.core.placements.gang import HOLDING, Gang, Run, Tier
 from forebay.core.placements.index import each_node, gpus_of
 from forebay.core.placements.occupants import held_by_node
@@ -178,21 +180,16 @@ class State:
     cuts: dict[TrancheId, tuple[int, ...]] = field(default_factory=dict)
     #: (Tranche, start) -> what was before a cut, in the open period.
     pieces: dict[tuple[TrancheId, int], TrancheBook] = field(default_factory=dict)
+    #: When nodes were out, and in whose service they were.
+    downtimes: Downtimes = field(default_factory=Downtimes)
 
     def fork(self) -> State:
         """A copy whose containers are its own."""
         return State(
-            self.period_start,
-            self.spans.copy(),
-            self.meters.copy(),
-            self.books.copy(),
-            self.closed.copy(),
-            self.corrections.copy(),
-            self.kept.copy(),
-            self.overdue.copy(),
-            self.cuts.copy(),
-            self.pieces.copy(),
-        )
+            self.period_start, self.spans.copy(), self.meters.copy(), self.books.copy(), self.closed.copy(),
+            self.corrections.copy(), self.kept.copy(), self.overdue.copy(), self.cuts.copy(), self.pieces.copy(),
+            self.downtimes.fork(),
+        )  # fmt: skip
 
 
 def begin(state: State, at: int) -> None:
@@ -310,6 +307,7 @@ def apply(state: State, event: Event, at: int) -> None:
             current = state.spans[-1]
             state.meters = {mark: meter for mark, meter in state.meters.items() if mark[1] == current}
             _file(state, event.tranches)
+            downtimes.forget(state.downtimes, event.end)
             state.pieces = {}
             state.books = {
                 tranche: TrancheBook(book.gpus, event.end, book.used, book.lent, book.undeliverable)
@@ -519,6 +517,8 @@ def on_tranche(
         case claims.TrancheEnded() if event.tranche in state.books:
             book = settled_book(state.books[event.tranche], at)
             state.books[event.tranche] = book._replace(gpus=0, used=0, lent=0, undeliverable=0)
+            ran = claimed.tranches[event.tranche]
+            downtimes.end_service(state.downtimes, event.tranche, claims.billed_runs(ran), at)
             for node in _each(claimed.tranches[event.tranche].runs):
                 _keep_back(state, node, at, 0)
 
@@ -578,6 +578,8 @@ def _count(
     many GPUs of each are kept back from it.
     """
     name = tranche.plan.id
+    note = downtimes.note_service if sign > 0 else downtimes.end_service
+    note(state.downtimes, name, runs, at)
     gpus = supplied.skus[tranche.plan.sku].gpus_per_node
     entitled = used = lent = missing = 0
     kept = []

@@ -67,10 +67,12 @@ from forebay.core.placements import (
     checkpoints,
     datasets,
     divisions,
+    downtimes,
     enacting,
     ended,
     explain,
     foreign,
+    heartbeats,
     hosts,
     ordering,
     previews,
@@ -79,7 +81,9 @@ from forebay.core.placements import (
     sharing,
     shedding,
     sheddings,
+    silence,
     upkeep,
+    upstream,
 )
 from forebay.core.placements import gang as gangs
 from forebay.core.placements import state as placing
@@ -175,11 +179,12 @@ WORK: dict[type[Command], Callable[[schedule.Desk, Any], Answer | Refusal]] = {
     **upkeep.DECIDED,
     **shedding.CURTAILING,
     **campaigning.DECIDED_CAMPAIGNS,
+    **silence.ENGINE_DECIDED,
 }
 
 
 #: What an engine is told at once.
-_TOLD: frozenset[type[Event]] = frozenset({gangs.GangPlaced, gangs.GangStopping})
+_TOLD: frozenset[type[Event]] = frozenset({gangs.GangPlaced, gangs.GangStopping, heartbeats.EngineHeard})
 
 
 class World:
@@ -298,9 +303,7 @@ class World:
             if self.state.name:
                 return Refusal("already_open", "this journal has begun already")
             return refuse_name(command.name, "name")
-        if not self.state.name:
-            return Refusal("not_open", "this journal has not begun: open it first")
-        return None
+        return Refusal("not_open", "this journal has not begun: open it first")
 
     def _decide(self, command: Command, desk: schedule.Desk) -> Answer | Refusal:
         if isinstance(command, (gangs.SubmitGang, gangs.SubmitArray)):
@@ -367,6 +370,8 @@ class World:
                 return money.apply_prices(state.money, command, at, emit)
             case money.CloseBillingPeriod():
                 return money.close(self._books(), command.reason, at, emit)
+            case money.RecordReceipt() | money.AllocateReceipt() | money.ReverseReceipt():
+                return money.decide_receipt(state.money, state.claims, command, at, emit)
         raise AssertionError(f"{type(command).__name__} may be asked and is not decided")
 
     def _sign(self, command: claims.SignContract, desk: schedule.Desk) -> Answer | Refusal:
@@ -493,15 +498,15 @@ class World:
     def _due_power(self) -> Due | None:
         state = self.state
         found = shedding.power_due(state.supply, state.placements, self._placed or self.placed)
-        if state.placements.campaigns:
-            found = campaigning.or_campaign(found, state.placements)
+        if state.placements.campaigns or state.placements.engines.known:
+            found = silence.or_beside(found, state.placements)
         return datasets.copy_due(state.supply, found) if state.supply.storage.copying else found
 
     def _wake_power(self, due: Due, at: int) -> None:
         if due.what == "copy":
             datasets.wake_copy(self._desk(at))
         else:
-            campaigning.wake_power_or_campaign(self._desk(at), due)
+            silence.wake_beside(self._desk(at), due)
 
     def _due_gang(self) -> Due | None:
         return placing.first_due(self.placed, self.state.placements)
@@ -590,25 +595,24 @@ class World:
         state = self.state
         self._due_beside = None
         turns = supply.apply(state.supply, event, at)
+        downtimes.note_nodes(state.usage.downtimes, state.supply, event, turns, at)
         if turns:
             usage.on_nodes(state.usage, self._held, state.placements, state.claims, state.supply, turns, at)
         if self._calendar is not None:
             self._calendar.follow(event)
         if self._placed is not None:
-            placing.on_supply(self._placed, state.supply, event, turns)
+            upstream.on_supply(self._placed, state.supply, event, turns)
 
     def _apply_claims(self, event: Event, at: int) -> None:
-        state = self.state
+        state, held = self.state, self._held
         self._due_beside = None
         before = usage.in_service(state.claims, event)
         claims.apply(state.claims, state.supply, self._claim_dues, event, at)
         if self._calendar is not None:
             self._calendar.follow(event)
-        usage.on_tranche(
-            state.usage, self._held, state.placements, state.claims, state.supply, before, event, at
-        )
+        usage.on_tranche(state.usage, held, state.placements, state.claims, state.supply, before, event, at)
         if self._placed is not None:
-            placing.on_claims(self._placed, state.claims, event)
+            upstream.on_claims(self._placed, state.claims, event)
 
     def _apply_gang(self, event: placing.GangEvent, at: int) -> None:
         state, placed = self.state, self._placed
@@ -625,10 +629,9 @@ class World:
     def _apply_shedding(self, event: sheddings.SheddingEvent, at: int) -> None:
         sheddings.applied(self.state.placements.sheddings, event, at)
 
-    def _apply_campaign(self, event: campaigns.CampaignEvent, at: int) -> None:
-        campaigning.recorded_campaign(self.state.placements, event, at)
-        if self._placed is not None:
-            self._placed.stirred = True
+    def _apply_beside(self, event: Event, at: int) -> None:
+        downtimes.note_campaign(self.state.usage.downtimes, event, at)
+        silence.apply_beside(self.state.placements, self._placed, self.state.supply, event, at)
 
     def _apply_usage(self, event: Event, at: int) -> None:
         state = self.state
@@ -659,7 +662,7 @@ class World:
         **dict.fromkeys(placing.EVENTS, _apply_gang),
         **dict.fromkeys((*sharing.SHARE_EVENTS, TenantsWeighed), _apply_share),
         **dict.fromkeys(get_args(sheddings.SheddingEvent), _apply_shedding),
-        **dict.fromkeys(campaigns.EVENTS, _apply_campaign),
+        **dict.fromkeys((*campaigns.EVENTS, *heartbeats.ENGINE_EVENTS), _apply_beside),
         **dict.fromkeys(usage.EVENTS, _apply_usage),
         **dict.fromkeys(money.EVENTS, _apply_money),
     }
@@ -677,14 +680,14 @@ class World:
         self.apply(event, at)
         self._events.append(event)
 
-    def _tell(self, event: Event) -> None:
+    def _tell(self, event: Any) -> None:
         """The engine is to make it true."""
-        assert isinstance(event, (gangs.GangPlaced, gangs.GangStopping)), (
-            "it is of those that an engine is told"
-        )
         placed, held = self.state.placements, self.state.claims.tranches
-        effect = schedule.effect_of(placed.gangs[event.gang], self.state.seq, placed.shed, held)
-        self._effects.append(effect)
+        if type(event) is heartbeats.EngineHeard:
+            self._effects += silence.told_again(placed, held, event)
+            return
+        gang, leases = placed.gangs[event.gang], placed.engines.leases
+        self._effects.append(schedule.effect_of(gang, self.state.seq, placed.shed, held, leases))
 
     def _emit_now(self, event: Event) -> None:
         """An event of what is decided at the desk, at its instant."""
@@ -723,10 +726,10 @@ class World:
 
     def desired(self) -> list[Effect]:
         """The whole desired state for the engines."""
-        in_order = sorted(self.state.placements.gangs.values(), key=lambda gang: gang.order)
-        holding = (gang for gang in in_order if gang.phase in gangs.HOLDING)
-        shed, held = self.state.placements.shed, self.state.claims.tranches
-        return [schedule.effect_of(gang, gang.placed_seq, shed, held) for gang in holding]
+        placed, held = self.state.placements, self.state.claims.tranches
+        holding = (gang for gang in placed.gangs.values() if gang.phase in gangs.HOLDING)
+        in_order, leases = sorted(holding, key=lambda gang: gang.order), placed.engines.leases
+        return [schedule.effect_of(gang, gang.placed_seq, placed.shed, held, leases) for gang in in_order]
 
     def explain(self, name: GangId, principal: Principal) -> dict[str, Any] | Refusal:
         """Why a gang waits, runs or is over. Refuses: unknown_gang (also for a tenant's view of another's)."""
@@ -764,7 +767,7 @@ class World:
             *schedule.check(self._desk(state.now)),
             *shedding.check_sheddings(self._desk(state.now)),
             *hosts.check_holds(state.placements, self.placed),
-            *campaigning.check_campaigns(state.placements, state.supply),
+            *silence.check_beside(state.placements, self.placed, state.supply),
             *usage.check(state.usage, state.placements, state.claims, state.supply, state.now),
             *money.check(state.money),
         ]
@@ -775,10 +778,9 @@ class World:
         desk = self._made_desk
         if desk is None:
             state = self.state
-            desk = schedule.Desk(
+            desk = self._made_desk = schedule.Desk(
                 state.placements, self.placed, state.supply, state.claims, self._emit_now, at
             )
-            self._made_desk = desk
         desk.at = at
         return desk
 

@@ -27,6 +27,8 @@ from forebay.engines import supervisor
 
 GANG_ID = re.compile(r"[A-Za-z0-9._-]{1,200}")
 #: What a program writes, and its next generation finds.
+#: Of what a program wrote of its progress, so much of the end is looked at.
+PROGRESS_BYTES = 4096
 _OF_PROGRAM = ("checkpoints", "home")
 _LOG_NAME = re.compile(r"rank-(\d+)\.(\d+)\.log")
 
@@ -268,3 +270,24 @@ def _read(folder: Path, name: str) -> Any:
         return supervisor.read_json(str(folder), name)
     except (OSError, ValueError):
         return None
+
+
+def progress_file(home: Path, generation: int) -> Path:
+    """Where a program may write how far it got: a number that grows."""
+    return home / f"progress.{generation}"
+
+
+def read_progress(home: Path, generation: int) -> tuple[int, int] | None:
+    """The last mark that a program wrote there, a whole number on a line of its own, and when it was written
+    (microseconds since the Unix epoch); None where there is none."""
+    try:
+        with open(progress_file(home, generation), "rb") as file:
+            written_at = os.fstat(file.fileno()).st_mtime_ns // 1000
+            file.seek(max(0, os.fstat(file.fileno()).st_size - PROGRESS_BYTES))
+            lines = file.read(PROGRESS_BYTES).split()
+    except OSError:
+        return None
+    for line in reversed(lines):
+        if line.isdigit() and len(line) < 19:
+            return int(line), written_at
+    return None

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from forebay.core.placements import gang
-from forebay.engines import gang_folders, limits, supervisor
+from forebay.engines import gang_folders, leases, limits, supervisor
 
 DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 _PORT_MIN = 15_000
@@ -98,6 +98,7 @@ class Launcher:
         wake: Path,
         path: str,
         ranks_max: int,
+        lease: leases.Lease,
     ) -> None:
         self._folders = folders
         self._limits = limits_here
@@ -105,6 +106,7 @@ class Launcher:
         self._wake = wake
         self._path = path
         self._ranks_max = ranks_max
+        self._lease = lease
         #: Not that of a virtual environment, which may be replaced while work runs.
         self._python = os.path.realpath(sys.executable)
 
@@ -156,6 +158,9 @@ class Launcher:
             "cpus": applied.cpus,
             "limits": applied.words,
             "port": port,
+            "lease_s": effect.lease_s,
+            "lease": str(self._lease.path),
+            "answered_s": self._lease.answered_s,
         }
 
     def _environment(self, effect: gang.RunGang, port: int, checkpoints: Path, home: Path) -> dict[str, str]:
@@ -170,6 +175,7 @@ class Launcher:
             "FOREBAY_GANG": effect.gang,
             "FOREBAY_GENERATION": str(effect.generation),
             "FOREBAY_CHECKPOINT_DIR": str(checkpoints),
+            "FOREBAY_PROGRESS_FILE": str(gang_folders.progress_file(home, effect.generation)),
             "FOREBAY_STARTS_BEFORE": str(effect.starts_before),
             "FOREBAY_GRACE_S": str(effect.grace_s),
             **({"FOREBAY_RECLAIM_S": str(effect.reclaim_s)} if effect.reclaim_s else {}),

@@ -24,7 +24,8 @@ from pathlib import Path
 
 from forebay.core import ids
 from forebay.core.placements import gang
-from forebay.engines import gang_folders, launching, limits, retention, supervisor, watch
+from forebay.core.placements.heartbeats import ReportEngineHeard
+from forebay.engines import gang_folders, launching, leases, limits, retention, supervisor, watch
 
 _log = logging.getLogger(__name__)
 
@@ -33,6 +34,8 @@ ENDED_KEPT = 1000
 _LOCK_WAIT_S = 1.0
 
 _Key = tuple[str, int, type]
+#: What is to be reported of the engine itself.
+_BEAT: _Key = ("", 0, ReportEngineHeard)
 
 
 class Occupied(Exception):
@@ -49,6 +52,9 @@ class LocalEngine:
 
     What a gang left is removed `keep_days` after its end; `ended` says which have ended (see `retention`), and the
     first look comes after `first_look_s`. At most `ended_kept` ended generations keep their logs for so long.
+
+    Every `heartbeat_s` it says that it is there, and how far gangs say that they got; 0 for never: then nothing that
+    has a lease starts.
 
     Raises `Occupied` if another engine has this state folder, OSError if it cannot be used or this is not Linux.
     """
@@ -68,7 +74,12 @@ class LocalEngine:
         ranks_max: int = 256,
         overdue_s: float = 10.0,
         control_group: Path | None = None,
+        heartbeat_s: float = 0.0,
     ) -> None:
+        self._heartbeat_s = heartbeat_s
+        self._beat_at = time.monotonic()
+        #: When the heartbeat was sent that is not acknowledged; None where all are.
+        self._sent_s: float | None = None
         self._nudge = nudge
         self._name = name
         self._by = ids.Principal(name, ids.Role.EDGE)
@@ -92,9 +103,11 @@ class LocalEngine:
             self._selector.register(self._wake, selectors.EVENT_READ)
             self._folders = gang_folders.GangFolders(state)
             self._limits = _limits(control_group)
+            self._lease = leases.Lease(state / "lease.json")
             launcher = launching.Launcher(
-                self._folders, self._limits, node_name, wake=state / "wake", path=path, ranks_max=ranks_max
-            )
+                self._folders, self._limits, node_name, wake=state / "wake", path=path, ranks_max=ranks_max,
+                lease=self._lease,
+            )  # fmt: skip
             self._watch = watch.Watch(
                 self._folders,
                 launcher,
@@ -103,6 +116,7 @@ class LocalEngine:
                 source=name,
                 ended_kept=ended_kept,
                 overdue_s=overdue_s,
+                lease=self._lease,
             )
             self._retention = retention.Retention(self._folders, self._watch, ended, keep_days, first_look_s)
             self._watch.adopt()
@@ -138,7 +152,9 @@ class LocalEngine:
         with self._facts_lock:
             for asked in reports:
                 report = asked.command
-                if isinstance(report, watch.Report) and self._facts.pop(_key(report), None) is not None:
+                if isinstance(report, ReportEngineHeard):
+                    self._answered(report)
+                elif isinstance(report, watch.Report) and self._facts.pop(_key(report), None) is not None:
                     known.append(report)
         if known:
             self._leave_note(functools.partial(self._watch.acknowledge, known))
@@ -226,6 +242,8 @@ class LocalEngine:
             # 4. What nothing tells us about, and what has become due.
             for one in self._watch.running():
                 self._try(functools.partial(self._watch.tend, one))
+            if self._heartbeat_s and time.monotonic() >= self._beat_at:
+                self._try(self._beat)
             # 5. What was kept for long enough.
             if not self._retention.due_in():
                 self._try(self._retention.look)
@@ -233,6 +251,26 @@ class LocalEngine:
             if self._news:
                 self._news = False
                 self._try(self._nudge)
+
+    def _beat(self) -> None:
+        """Say that it is there, and how far gangs got."""
+        self._beat_at = time.monotonic() + self._heartbeat_s
+        report = ReportEngineHeard(self._name)
+        with self._facts_lock:
+            if self._sent_s is None:
+                self._sent_s = supervisor.boot_clock_s()
+                self._facts[_BEAT] = ids.Asked(report, self._by)
+        self._news = True
+        self._watch.look_for_progress()
+
+    def _answered(self, report: ReportEngineHeard) -> None:
+        sent_s, self._sent_s = self._sent_s, None
+        if report.engine == self._name and self._facts.pop(_BEAT, None) is not None and sent_s is not None:
+            self._leave_note(functools.partial(self._renew, sent_s))
+
+    def _renew(self, sent_s: float) -> None:
+        self._lease.answer(sent_s)
+        self._watch.start_leased()
 
     def _try(self, step: Callable[[], None]) -> None:
         """One step that fails must not end the thread, nor keep the others from their turn."""
@@ -244,6 +282,8 @@ class LocalEngine:
     def _wait(self) -> list[watch.Generation]:
         gone: list[watch.Generation] = []
         timeouts = [self._retention.due_in()]
+        if self._heartbeat_s:
+            timeouts.append(max(self._beat_at - time.monotonic(), 0.0))
         if (poll := self._watch.timeout()) is not None:
             timeouts.append(poll)
         for key, _ in self._selector.select(min(timeouts)):

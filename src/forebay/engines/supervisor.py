@@ -31,7 +31,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple, NotRequired, TypedDict
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
@@ -45,6 +45,8 @@ RETRY_S = 1.0
 READ_BYTES = 65536
 LOG_BYTES_MIN = 4096
 EVIDENCE_CHARS_MAX = 500
+#: Between two looks at a lease.
+LEASE_LOOK_S = 5.0
 #: Set aside at the start, so that the outcome can be written to a full disk.
 OUTCOME_BYTES = 4096
 #: A start that fails with one of these may work another time: the gang failed, it is not unstartable.
@@ -89,6 +91,11 @@ class LaunchOrder(TypedDict):
     #: Which limits hold, in words.
     limits: dict[str, str]
     port: int
+    #: The gang is ended once its engine got no answer for so many seconds; 0 for never.
+    lease_s: NotRequired[int]
+    #: File that says when it got one (`leases`), and when that was as this was written.
+    lease: NotRequired[str]
+    answered_s: NotRequired[float]
 
 
 class Keeper(TypedDict):
@@ -241,6 +248,20 @@ def descendants(root: int) -> list[int]:
         found += below
         to_visit += below
     return found
+
+
+def boot_clock_s() -> float:
+    """Seconds since this host was started, those included in which it slept."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def read_answered(path: str, boot: str) -> float:
+    """When an engine sent the last heartbeat that was answered, by `boot_clock_s`; 0.0: none was in this boot."""
+    try:
+        found = read_json(os.path.dirname(path), os.path.basename(path))
+        return float(found["answered_s"]) if found is not None and found["boot"] == boot else 0.0
+    except (OSError, ValueError, TypeError, KeyError):
+        return 0.0
 
 
 def wall_clock_us() -> int:
@@ -410,6 +431,7 @@ class Supervision:
         self._prctl(PR_SET_CHILD_SUBREAPER, 1)
         # 2. All ranks, or none; and none at all if it was stopped before it began.
         self._look_for_stop()
+        self._look_at_lease()
         if self._outcome is None:
             self._start_ranks()
         # 3. Wait for what comes: output, an exit, a request, the end of a grace.
@@ -508,6 +530,9 @@ class Supervision:
         timeout = None if self._kill_at is None else max(self._kill_at - time.monotonic(), 0.0)
         if self._started is not None:
             timeout = RETRY_S if timeout is None else min(timeout, RETRY_S)
+        if self._order.get("lease_s") and self._outcome is None:
+            left_s = min(max(self._lease_left_s(), 0.05), LEASE_LOOK_S)
+            timeout = left_s if timeout is None else min(timeout, left_s)
         for key, _ in self._selector.select(timeout):
             if key.data is None:
                 with contextlib.suppress(BlockingIOError):
@@ -548,6 +573,7 @@ class Supervision:
     def _decide(self) -> None:
         """What follows from what was seen: the first reason to end is the one that is told."""
         self._look_for_stop()
+        self._look_at_lease()
         if self._outcome is None:
             if self._told_to_end:
                 self._end("lost", "its supervisor was told to end (SIGTERM), as when a host shuts down")
@@ -576,6 +602,18 @@ class Supervision:
             self._end("stopped", stop["reason"], grace_s=stop["grace_s"])
         elif self._kill_at is not None:
             self._kill_at = min(self._kill_at, time.monotonic() + stop["grace_s"])
+
+    def _look_at_lease(self) -> None:
+        """End the gang where nobody has answered its engine for too long: it may be started elsewhere soon."""
+        lease_s = self._order.get("lease_s", 0)
+        if lease_s and self._outcome is None and self._lease_left_s() <= 0:
+            self._end("stopped", f"its lease was over: its engine got no answer for {lease_s} s")
+
+    def _lease_left_s(self) -> float:
+        answered_s = max(
+            self._order.get("answered_s", 0.0), read_answered(self._order.get("lease", ""), self._boot)
+        )
+        return answered_s + self._order.get("lease_s", 0) - boot_clock_s()
 
     def _evidence(self, rank: RankProcess) -> str:
         status = rank.status or 0

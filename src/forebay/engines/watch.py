@@ -27,7 +27,7 @@ from pathlib import Path
 
 from forebay.core import ids
 from forebay.core.placements import gang
-from forebay.engines import gang_folders, launching, leftovers, supervisor
+from forebay.engines import gang_folders, launching, leases, leftovers, supervisor
 
 _log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ POLL_S = 1.0
 #: Between two rounds of killing what a dead supervisor left.
 SWEEP_S = 0.05
 
-Report = gang.ReportGangStarted | gang.ReportGangEnded
+Report = gang.ReportGangStarted | gang.ReportGangEnded | gang.ReportGangProgress
 
 
 class Keeping(Enum):
@@ -58,6 +58,7 @@ class Generation:
         "grace_s",
         "keeping",
         "kill_at",
+        "mark",
         "number",
         "outcome",
         "pid",
@@ -85,6 +86,8 @@ class Generation:
         self.up = False
         #: Monotonic seconds at which its supervisor is killed; None until a stop was asked for.
         self.kill_at: float | None = None
+        #: How far it was seen to have got; -1 where it has not said so.
+        self.mark = -1
 
 
 class _Gang:
@@ -120,6 +123,7 @@ class Watch:
         source: str,
         ended_kept: int,
         overdue_s: float,
+        lease: leases.Lease,
     ) -> None:
         self._boot = supervisor.boot_id()
         self._folders = folders
@@ -129,6 +133,7 @@ class Watch:
         self._source = source
         self._ended_kept = ended_kept
         self._overdue_s = overdue_s
+        self._lease = lease
         self._gangs: dict[str, _Gang] = {}
         #: Ended and acknowledged generations, oldest first.
         self._kept: collections.deque[tuple[str, int]] = collections.deque()
@@ -228,7 +233,7 @@ class Watch:
     # Starting
 
     def _start_waiting(self, entry: _Gang) -> None:
-        if entry.waiting is None or entry.running():
+        if entry.waiting is None or entry.running() or not self._lease.holds(entry.waiting.lease_s):
             return
         effect, entry.waiting = entry.waiting, None
         try:
@@ -261,6 +266,11 @@ class Watch:
             return
         one.keeping = Keeping.LIVE
         self._watch_exit(one)
+
+    def start_leased(self) -> None:
+        """The lease goes on: start what waited for that."""
+        for entry in list(self._gangs.values()):
+            self._start_waiting(entry)
 
     # Stopping
 
@@ -423,6 +433,18 @@ class Watch:
 
     # Reporting
 
+    def look_for_progress(self) -> None:
+        """How far gangs got, as their programs say in the file that they were given."""
+        for one in self.running():
+            found = gang_folders.read_progress(self._folders.of_gang(one.gang) / "home", one.number)
+            if found is None or found[0] <= one.mark or not one.up:
+                continue
+            one.mark, at = found
+            self._report(
+                gang.ReportGangProgress(ids.GangId(one.gang), one.mark, one.number, at, self._source),
+                one.cause,
+            )
+
     def _look_for_start(self, one: Generation) -> None:
         started = None if one.up else gang_folders.read_started(one.folder)
         if started is not None:
@@ -466,7 +488,7 @@ class Watch:
                 continue
             if isinstance(report, gang.ReportGangStarted):
                 gang_folders.mark(one.folder, "started")
-            else:
+            elif isinstance(report, gang.ReportGangEnded):
                 gang_folders.mark(one.folder, "outcome")
                 self._kept.append((one.gang, one.number))
         self.prune()

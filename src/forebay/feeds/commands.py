@@ -32,6 +32,7 @@ from forebay.feeds import (
     tree,
     zones,
 )
+from forebay.feeds.policy_places import POLICY_PLACES
 
 _RANGE = re.compile(r"([^\[\]]*)\[([0-9]{1,6})-([0-9]{1,6})\]([^\[\]]*)")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -207,7 +208,7 @@ def _policy(document: reading.Document, setting: Setting) -> Wanted:
         among=tenancy.among_of(body.among_tenants),
         wipe_reported=body.wipe_reported,
     )
-    return Wanted(document, gang.ApplyPolicy(policy), str(body.version), {})
+    return Wanted(document, gang.ApplyPolicy(policy), str(body.version), POLICY_PLACES)
 
 
 def _schedule(document: reading.Document, setting: Setting) -> Wanted:

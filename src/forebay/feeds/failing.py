@@ -26,11 +26,15 @@ class FailingEntry(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, fro
     stuck: forms.Seconds = 0
     #: Whether it is stopped then, and started again.
     stuck_restarts: bool = False
+    #: An engine that is not heard of for so long counts as silent.
+    engine_silent: forms.Seconds = 0
+    #: Runs end by themselves where their engine got no answer for so long, and start again once that is sure.
+    engine_fence: forms.Seconds = 0
 
 
 def failing_of(entry: FailingEntry) -> failing.Failing:
     """What it says, as it is recorded."""
     return failing.Failing(
         tuple(entry.checks), entry.lemon_failures, entry.lemon_window, entry.hold, entry.spare, entry.stuck,
-        entry.stuck_restarts,
+        entry.stuck_restarts, entry.engine_silent, entry.engine_fence,
     )  # fmt: skip

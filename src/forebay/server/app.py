@@ -20,6 +20,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 import forebay
 from forebay.feeds import schemas
 from forebay.server import (
+    availability_bodies,
+    availability_routes,
     binding_bodies,
     binding_routes,
     bodies,
@@ -28,9 +30,19 @@ from forebay.server import (
     campaign_bodies,
     campaign_routes,
     contract_routes,
+    cost_bodies,
     delivery_bodies,
     delivery_routes,
     document_routes,
+    draft_bodies,
+    engine_bodies,
+    engine_routes,
+    estimate_bodies,
+    estimate_routes,
+    explain_routes,
+    explained_bodies,
+    explaining_bodies,
+    export_routes,
     fragmentation_bodies,
     fragmentation_routes,
     health_bodies,
@@ -51,6 +63,8 @@ from forebay.server import (
     project_routes,
     promise_bodies,
     promise_routes,
+    receivable_bodies,
+    receivable_routes,
     shortfall_bodies,
     side_bodies,
     side_routes,
@@ -70,19 +84,25 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 ROUTERS = (
     document_routes.router,
     work_routes.router,
+    explain_routes.router,
     project_routes.router,
     plant_routes.router,
     power_routes.router,
     health_routes.router,
+    engine_routes.router,
     campaign_routes.router,
     what_if_routes.router,
     money_routes.router,
     ledger_routes.router,
+    availability_routes.router,
+    receivable_routes.router,
+    export_routes.router,
     contract_routes.router,
     loan_routes.router,
     promise_routes.router,
     binding_routes.router,
     fragmentation_routes.router,
+    estimate_routes.router,
     storage_routes.router,
     delivery_routes.router,
     term_routes.router,
@@ -96,7 +116,9 @@ ROUTERS = (
 BODIES = (
     bodies, promise_bodies, shortfall_bodies, binding_bodies, delivery_bodies, side_bodies, term_bodies,
     business_day_bodies, offer_bodies, power_bodies, health_bodies, what_if_bodies, project_bodies, loan_bodies,
-    fragmentation_bodies, ledger_bodies, campaign_bodies, storage_bodies,
+    fragmentation_bodies, ledger_bodies, campaign_bodies, storage_bodies, engine_bodies,
+    explained_bodies, explaining_bodies, estimate_bodies, cost_bodies, receivable_bodies, draft_bodies,
+    availability_bodies,
 )  # fmt: skip
 
 _log = logging.getLogger(__name__)
@@ -215,6 +237,10 @@ def openapi(app: FastAPI) -> dict[str, Any]:
     return app.openapi_schema
 
 
+#: What an address answers with that gives a text: a table, as it is made.
+CSV = {"text/csv": {"schema": {"type": "string"}}}
+
+
 def _described(document: dict[str, Any]) -> dict[str, Any]:
     ours = document.get("components", {}).get("schemas", {})
     components = {name: each for name, each in ours.items() if "ValidationError" not in name} | _components()
@@ -223,7 +249,7 @@ def _described(document: dict[str, Any]) -> dict[str, Any]:
             gives, takes = operation.pop("x-gives"), operation.pop("x-takes")
             body = _reference(gives) if gives in components else {"type": "object"}
             for answer in operation["responses"].values():
-                answer["content"] = {"application/json": {"schema": body}}
+                answer["content"] = {"application/json": {"schema": body}} if gives != "str" else CSV
             operation["responses"].pop("422", None)
             operation["responses"]["default"] = {
                 "description": "Problem details (RFC 9457)",

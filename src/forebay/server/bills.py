@@ -113,37 +113,43 @@ def invoices(world: World, principal: Principal) -> list[tuple[str, bodies.Invoi
             number,
             {
                 "id": number,
-                "tenant": issued.tenant,
-                "start": amounts.when(issued.start),
-                "end": amounts.when(issued.end),
-                "charges": amounts.minor(issued.charges_minor, issued.currency),
-                "credits": amounts.minor(issued.credits_minor, issued.currency),
-                "total": amounts.minor(issued.total_minor, issued.currency),
-                "lines": len(issued.lines),
+                "tenant": each.tenant,
+                "start": amounts.when(each.start),
+                "end": amounts.when(each.end),
+                "charges": amounts.minor(each.charges_minor, each.currency),
+                "credits": amounts.minor(each.credits_minor, each.currency),
+                "total": amounts.minor(each.total_minor, each.currency),
+                "lines": len(each.lines),
             },
         )
-        for number, issued in sorted(world.state.money.invoices.items())
-        if sight.owns(principal, issued.tenant)
+        for number, each in sorted(world.state.money.invoices.items())
+        if sight.owns(principal, each.tenant)
     ]
 
 
+def issued(world: World, principal: Principal, number: str) -> money.InvoiceIssued | None:
+    """One invoice as it was recorded."""
+    found = world.state.money.invoices.get(InvoiceId(number))
+    return found if found is not None and sight.owns(principal, found.tenant) else None
+
+
 def invoice(world: World, principal: Principal, number: str) -> bodies.InvoiceBody | None:
-    """One invoice as it was issued."""
-    issued = world.state.money.invoices.get(InvoiceId(number))
-    if issued is None or not sight.owns(principal, issued.tenant):
+    """One invoice as it was issued; its digest, which takes longer, is left to the caller."""
+    found = issued(world, principal, number)
+    if found is None:
         return None
     return {
-        "id": issued.invoice,
-        "seller": issued.seller,
-        "number": issued.number,
-        "tenant": issued.tenant,
-        "start": amounts.when(issued.start),
-        "end": amounts.when(issued.end),
-        "charges": amounts.minor(issued.charges_minor, issued.currency),
-        "credits": amounts.minor(issued.credits_minor, issued.currency),
-        "total": amounts.minor(issued.total_minor, issued.currency),
-        "rating": issued.rating,
-        "lines": [line_body(line, n, issued.currency) for n, line in enumerate(issued.lines, 1)],
+        "id": found.invoice,
+        "seller": found.seller,
+        "number": found.number,
+        "tenant": found.tenant,
+        "start": amounts.when(found.start),
+        "end": amounts.when(found.end),
+        "charges": amounts.minor(found.charges_minor, found.currency),
+        "credits": amounts.minor(found.credits_minor, found.currency),
+        "total": amounts.minor(found.total_minor, found.currency),
+        "rating": found.rating,
+        "lines": [line_body(line, n, found.currency) for n, line in enumerate(found.lines, 1)],
         "brought_forward": [
             {
                 "contract": each.contract,
@@ -151,10 +157,12 @@ def invoice(world: World, principal: Principal, number: str) -> bodies.InvoiceBo
                 "account": each.account.partition(":")[0],
                 "number": each.number,
                 "due_at": amounts.when_or_none(each.due_at),
-                "balance": amounts.exact(each.amount_micros, issued.currency),
+                "balance": amounts.exact(each.amount_micros, found.currency),
             }
-            for each in issued.brought_forward
+            for each in found.brought_forward
         ],
+        "due_at": amounts.when(world.state.money.receivables.billed[found.tenant, found.invoice].due_at),
+        "digest": "",
     }
 
 

@@ -11,6 +11,8 @@ from typing import Any, NotRequired, TypedDict
 
 import msgspec
 
+from forebay.server.explained_bodies import WhyThere
+
 
 class Money(TypedDict):
     """An amount in a currency; the amount is a plain decimal."""
@@ -175,6 +177,8 @@ class GangExplanation(TypedDict):
     #: With a deadline: seconds from the expected start until it would be too late; null where no start is known.
     slack_s: NotRequired[int | None]
     would_fit: NotRequired[list[FittingChange]]
+    #: Of one that is placed, as of the time of the answer.
+    why_there: NotRequired[WhyThere]
 
 
 class LogPart(TypedDict):
@@ -532,6 +536,10 @@ class InvoiceBody(TypedDict):
     lines: list[InvoiceLine]
     #: Balances of contracts that ran before forebay knew of them; no part of the total.
     brought_forward: list[BroughtForwardBody]
+    #: By when it is to be paid.
+    due_at: str
+    #: SHA-256 of its canonical bytes.
+    digest: str
 
 
 class PlacementShare(TypedDict):

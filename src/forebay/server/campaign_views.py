@@ -37,10 +37,11 @@ def campaigns_seen(world: World, by: ids.Principal) -> list[tuple[str, campaign_
     """Campaigns by name; of a tenant those that touch its claims."""
     placed = world.state.placements
     known = {**placed.past_campaigns, **placed.campaigns}
-    return [(name, _body(world, each, by)) for name, each in sorted(known.items()) if _sees(each, by)]
+    return [(name, _body(world, each, by)) for name, each in sorted(known.items()) if may_see(each, by)]
 
 
-def _sees(campaign: campaigns.Campaign, by: ids.Principal) -> bool:
+def may_see(campaign: campaigns.Campaign, by: ids.Principal) -> bool:
+    """Whether it touches claims of whoever asks."""
     return by.role is not ids.Role.TENANT or any(hit.tenant == by.tenant for hit in campaign.hits)
 
 

@@ -39,6 +39,8 @@ from forebay.server.tail import Tail
 FOREBAY = ids.Principal("forebay", ids.Role.OPERATOR)
 #: Longest wait for one answer of the loop while starting, seconds.
 PATIENCE_S = 120.0
+#: How often the engine says that it is there, seconds: far more often than any policy may ask for.
+HEARTBEAT_S = 5.0
 
 
 class Logs(Protocol):
@@ -226,8 +228,9 @@ def open_state(
 
     def engine(forebay: Forebay) -> LocalEngine:
         made = LocalEngine(
-            engine_state, forebay.node_name, forebay.nudge, ended=forebay.ended_among, keep_days=keep_days
-        )
+            engine_state, forebay.node_name, forebay.nudge, ended=forebay.ended_among, keep_days=keep_days,
+            heartbeat_s=HEARTBEAT_S,
+        )  # fmt: skip
         engines.append(made)
         forebay.logs = engines[0]
         return engines[0]

@@ -36,7 +36,7 @@ def nodes_out(
         return [], None
     known = world.state.supply
     found = sorted(node for node in {*known.failed, *known.cordoned} if node >= after)
-    items = [_out(world, node) for node in found[:limit]]
+    items = [out_body(world, node) for node in found[:limit]]
     return items, found[limit] if len(found) > limit else None
 
 
@@ -52,7 +52,8 @@ def stuck(world: World, principal: Principal) -> list[health_bodies.StuckBody]:
     ]
 
 
-def _out(world: World, node: NodeIndex) -> health_bodies.OutNodeBody:
+def out_body(world: World, node: NodeIndex) -> health_bodies.OutNodeBody:
+    """How a node is, and what is done about it."""
     known = world.state.supply
     condition, why = supply.condition_of(known, node)
     since_at = health.out_since(known, node) if node in known.failed else 0

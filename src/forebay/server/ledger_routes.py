@@ -27,7 +27,7 @@ async def show_ledger(call: Caller, at: str = "", known: str = "") -> Response:
         own = await call.read(lambda world: world.state.money)
         return call.answer(ledgers.balance_body(own.balances, own.transactions))
     return call.answer(
-        await _told(
+        await told_by_journal(
             call,
             lambda: ledgers.trial_balance(call.forebay.journal, call.forebay.replay.codec, before, known_at),
         )
@@ -51,7 +51,7 @@ async def show_statement(
     known_at = instant_of(known, "known", "bad_parameter")
     if until_at and until_at <= from_at:
         raise problems.Failure("bad_parameter", "until: is not after from")
-    entries = await _told(
+    entries = await told_by_journal(
         call,
         lambda: ledgers.statement(
             call.forebay.journal, call.forebay.replay.codec, account, from_at, until_at, known_at
@@ -64,7 +64,7 @@ async def show_statement(
     return call.named_page(entries, limit, int, 0)
 
 
-async def _told(call: Call, read: Callable[[], T]) -> T:
+async def told_by_journal(call: Call, read: Callable[[], T]) -> T:
     """What the journal tells, once it holds all that was answered before."""
     await call.glance(lambda world: world.seq)
     try:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from forebay.core import money
-from forebay.server import amounts, bills, bodies, history, problems, sides, views
+from forebay.exports import canonical
+from forebay.server import amounts, bills, bodies, draft_bodies, drafts, history, problems, sides, views
 from forebay.server.calls import BOOKS, EVERYBODY, LIMIT_DEFAULT, LIMIT_MAX, Caller, address
 
 router = APIRouter()
@@ -58,20 +60,43 @@ async def list_invoices(call: Caller, limit: PageLimit = LIMIT_DEFAULT, cursor: 
     return call.named_page(found, limit, str, "")
 
 
+@address(router, "GET", "/v1/drafts", EVERYBODY, draft_bodies.DraftsBody)
+async def show_drafts(call: Caller, account: str = "") -> Response:
+    """What the open period would bill if it were closed now: of an `account`, or of all. A tenant sees its own."""
+    now = call.forebay.clock.now()
+    return call.answer(await call.read(lambda world: drafts.drafts(world, call.principal, account, now)))
+
+
+@address(router, "GET", "/v1/invoices/{number}/canonical", EVERYBODY, draft_bodies.CanonicalInvoice)
+async def show_canonical_invoice(call: Caller, number: str) -> Response:
+    """One invoice as canonical JSON: the same bytes for ever. Its SHA-256 is the ETag."""
+    issued = await call.read(lambda world: bills.issued(world, call.principal, number))
+    if issued is None:
+        raise call.missing("invoice", number)
+    data = await asyncio.to_thread(canonical.invoice_bytes, issued)
+    return Response(data, 200, {"ETag": f'"{hashlib.sha256(data).hexdigest()}"'}, "application/json")
+
+
 @address(router, "GET", "/v1/invoices/{number}", EVERYBODY, bodies.InvoiceBody)
 async def show_invoice(call: Caller, number: str) -> Response:
     """One invoice as it was issued."""
-    shown = await call.read(lambda world: bills.invoice(world, call.principal, number))
-    if shown is None:
+    shown, issued = await call.read(
+        lambda world: (
+            bills.invoice(world, call.principal, number),
+            bills.issued(world, call.principal, number),
+        )
+    )
+    if shown is None or issued is None:
         raise call.missing("invoice", number)
+    shown["digest"] = await asyncio.to_thread(canonical.invoice_digest, issued)
     return call.tagged(shown)
 
 
 @address(router, "GET", "/v1/invoices/{number}/lines/{n}/explain", EVERYBODY, bodies.LineExplanation)
 async def show_line_explanation(call: Caller, number: str, n: int) -> Response:
     """What a line rests on: contract, clause, price list, and the placements behind it, summing to it exactly."""
-    shown = await call.read(lambda world: bills.invoice(world, call.principal, number))
-    if shown is None or not 1 <= n <= len(shown["lines"]):
+    issued = await call.read(lambda world: bills.issued(world, call.principal, number))
+    if issued is None or not 1 <= n <= len(issued.lines):
         raise call.missing("line", f"{n} of invoice {number}")
     try:
         told = await asyncio.to_thread(

@@ -117,6 +117,10 @@ class Retelling:
         """Version of the price list in force."""
         return self._spans[-1].segment
 
+    def spec_of(self, gang: str) -> Spec:
+        """What a gang asked for."""
+        return self._specs[gang]
+
     def apply(self, event: Event, at: int, seq: int) -> None:
         """The next event, with the time and sequence of its record."""
         if isinstance(event, supply.EVENTS):

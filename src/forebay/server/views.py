@@ -144,6 +144,9 @@ def gang_explanation(world: World, principal: Principal, name: str) -> bodies.Ga
         soon = told["expected"]
         both = {name: amounts.when_or_none(soon[name]) for name in ("p50", "p90")}
         told = told | {"expected": soon | both}
+    if "why_there" in told:
+        there = told["why_there"]
+        told = told | {"why_there": there | {"as_of": amounts.when(there["as_of"])}}
     made: Any = told
     explained: bodies.GangExplanation = made
     return explained

@@ -71,6 +71,8 @@ def source(path: Path) -> Source:
     fields = first.split()
     if first.startswith(";") or (len(fields) == _SWF_FIELDS and _number(fields[1]) is not None):
         return Source(lambda: _swf(path), "line", dated=False)
+    if not first:
+        raise FormatError("there is nothing in it")
     raise FormatError(
         "neither Parquet, nor the Standard Workload Format (18 numbers a line), nor what `sacct --parsable2` prints"
     )

@@ -117,3 +117,21 @@ def test_who_cannot_be_promised_anything_holds_nobody_back() -> None:
     assert driver.phases("first", "small") == ["pending", "pending"]
     driver.end("short")
     assert driver.phases("first", "small") == ["pending", "placed"]
+
+
+def test_who_may_start_at_two_sites_is_delayed_at_neither() -> None:
+    south = plant.site(
+        "south",
+        (plant.feed("f9"),),
+        (plant.hall("s1", plant.rack("s-r1", on="f9"), plant.rack("s-r2", on="f9")),),
+    )
+    driver = plant.plant(sites=(plant.site(), south))
+    driver.policy(order=Order.EASY)
+    driver.run("a", 48, walltime_s=1000)
+    driver.run("b", 48, walltime_s=2000)
+    assert (driver.gang("a").site, driver.gang("b").site) == ("north", "south")
+    driver.submit("first", 32, walltime_s=1000)
+    driver.submit("short", 8, walltime_s=500)
+    driver.submit("long", 16, walltime_s=5000)
+    assert driver.phases("first", "short", "long") == ["pending", "placed", "placed"]
+    assert driver.gang("long").site == "south"

@@ -398,3 +398,18 @@ def test_who_came_by_nodes_since_is_not_touched() -> None:
     repaired(driver)
     driver.until(SOON + HOUR_US)
     assert driver.last(CampaignEnded).left == ((4, 4),)
+
+
+def test_what_is_over_is_forgotten_in_the_end() -> None:
+    driver = held()
+    apply(driver)
+    driver.ask(CancelCampaign(CampaignId("fw"), "storm"))
+    kept = driver.world.state.placements.past_campaigns
+    assert list(kept) == ["fw"]
+    driver.later(days=400)
+    for name, names in (("fw2", ["fw", "fw2"]), ("fw3", ["fw2", "fw3"])):
+        start_at = driver.at + 10 * HOUR_US
+        apply(driver, name=name, start_at=start_at, end_at=start_at + 24 * HOUR_US)
+        driver.ask(CancelCampaign(CampaignId(name), "storm"))
+        assert list(driver.world.state.placements.past_campaigns) == names
+        driver.later(days=2)

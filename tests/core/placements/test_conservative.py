@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from forebay.core.placements import conservative
-from forebay.core.placements.gang import Order, Policy, Tier
+from forebay.core import ids, supply
+from forebay.core.placements import conservative, projects
+from forebay.core.placements.gang import Ending, Order, Policy, Tier
 from forebay.core.units import SECOND_US
 from tests.core import plant
 from tests.core.placements.test_ordering import COUNTS_ONLY, built
@@ -75,3 +76,55 @@ def test_what_waits_for_a_repair_has_none() -> None:
     driver.submit("long", 8, walltime_s=10**6)
     assert driver.phases("all", "long") == ["pending", "placed"]
     assert reserved(driver) == {}
+
+
+def test_who_is_like_one_that_does_not_fit_is_not_asked_again_and_others_go_by() -> None:
+    driver = built(*COUNTS_ONLY, Order.CONSERVATIVE)
+    driver.run("long", 12, walltime_s=1000)
+    for name, gpus in (("first", 8), ("second", 8), ("third", 2)):
+        driver.submit(name, gpus, walltime_s=100)
+    assert driver.phases("first", "second", "third") == ["pending", "pending", "placed"]
+    assert reserved(driver) == {"first": 1030, "second": 1030}
+
+
+def test_beside_cooling_loops_everybody_is_planned_for() -> None:
+    """The loop does not carry off what 24 GPUs at work give: the second waits for the first, who is short goes by."""
+    halls = (plant.hall("h1", plant.rack("r1", loop="cdu")),)
+    site = plant.site(halls=halls, loops=(supply.LoopPlan(ids.LoopId("cdu"), 13_000, 9_000),))
+    driver = plant.plant(sites=(site,), skus=(plant.sku(liquid_ppm=750_000),))
+    driver.policy(order=Order.CONSERVATIVE)
+    driver.run("a", 8, walltime_s=1000)
+    for name, gpus, walltime_s in (("b", 16, 100), ("c", 3, 100), ("d", 3, 5000)):
+        driver.submit(name, gpus, walltime_s=walltime_s)
+    assert driver.phases("a", "b", "c") == ["running", "pending", "placed"]
+    starts = reserved(driver)
+    assert starts["b"] >= 1000
+    driver.start("c")
+    driver.end("a")
+    driver.end("c")
+    assert driver.phase("b") == "placed"
+    driver.world.check()
+
+
+def test_who_counts_to_a_cap_is_placed_and_all_are_asked_anew() -> None:
+    driver = built(*COUNTS_ONLY, Order.CONSERVATIVE)
+    lab = projects.Project(ids.ProjectId("lab"), gpus_max=4)
+    rest = projects.Project(ids.ProjectId("rest"))
+    driver.ask(projects.ApplyProjects(projects.ProjectsPlan(ids.TenantId("acme"), 1, (lab, rest))))
+    driver.run("all", 16, walltime_s=100, project="rest")
+    for name in ("one", "two", "three"):
+        driver.submit(name, 2, walltime_s=1000, project="lab")
+    driver.end("all")
+    assert driver.phases("one", "two", "three") == ["placed", "placed", "pending"]
+
+
+def test_who_lost_a_node_is_planned_for_in_front_and_who_is_short_goes_by() -> None:
+    driver = built(*COUNTS_ONLY, Order.CONSERVATIVE)
+    driver.run("fails", 12, walltime_s=1000, restarts_max=9)
+    driver.run("other", 4, walltime_s=500)
+    driver.fail(driver.nodes("fails")[0])
+    driver.end("fails", Ending.LOST)
+    driver.submit("long", 2, walltime_s=9000)
+    driver.submit("small", 2, walltime_s=10)
+    assert driver.phases("fails", "small") == ["pending", "placed"]
+    assert reserved(driver)["fails"] == 530

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from forebay.core import ids, supply
-from forebay.core.placements.gang import GangPlaced, SubmitGang
+from forebay.core import claims, ids, supply
+from forebay.core.placements import datasets
+from forebay.core.placements.gang import GangPlaced, SubmitArray, SubmitGang, Tier
 from forebay.core.supply.storage import (
     ApplyStorage,
     CopyFinished,
@@ -17,6 +19,7 @@ from forebay.core.supply.storage import (
     StoragePlan,
     StoragePool,
 )
+from forebay.core.timeline import Due
 from tests.core import plant
 from tests.core.plant import Driver
 
@@ -163,3 +166,93 @@ def test_what_gangs_read_stays() -> None:
     assert driver.refused(storage(2)).code == "dataset_in_use"
     assert driver.ask(storage(1, data("web", TB)))["changed"] is False
     driver.ask(storage(2, data("web", TB, "n1", "s1")))
+
+
+def test_pools_that_gangs_write_checkpoints_to_stay() -> None:
+    driver = two_sites()
+    driver.ask(storage(1))
+    driver.submit("acme.done", 8, checkpoint_store=ids.PoolId("s1"))
+    driver.start("acme.done")
+    driver.end("acme.done")
+    driver.submit("acme.g", 8, checkpoint_store=ids.PoolId("n1"))
+    driver.submit("acme.h", 8, checkpoint_store=ids.PoolId("any"))
+    (north, south) = storage().plan.pools
+    for name, pools in (
+        ("n1", (south,)),
+        ("n1", (replace(north, site=south.site), south)),
+        ("any", (north,)),
+    ):
+        refusal = driver.refused(ApplyStorage(StoragePlan(2, "EUR", pools)))
+        assert refusal.code == "dataset_in_use"
+        assert f"writes checkpoints to storage pool {name}: it stays" in refusal.detail
+    driver.ask(ApplyStorage(StoragePlan(2, "EUR", (replace(north, capacity_bytes=TB), south))))
+
+
+def test_an_array_brings_its_data_once() -> None:
+    driver = two_sites()
+    driver.ask(storage(1, data()))
+    asked = plant.spec("acme.a", 8, **reads("web", sites=(ids.SiteId("south"),)))
+    driver.ask(SubmitArray(asked, (0, 1, 2), 2))
+    assert driver.count(CopyStarted) == 1
+    assert driver.phases("acme.a.0", "acme.a.1", "acme.a.2") == ["pending"] * 3
+    driver.later(8000)
+    assert driver.phases("acme.a.0", "acme.a.1", "acme.a.2") == ["placed", "placed", "pending"]
+
+
+def test_who_is_cancelled_while_its_data_comes_is_forgotten() -> None:
+    driver = two_sites()
+    driver.ask(storage(1, data()))
+    driver.submit("acme.g", 8, **reads("web", sites=(ids.SiteId("south"),)))
+    driver.submit("acme.h", 8, **reads("web", sites=(ids.SiteId("south"),)))
+    driver.cancel("acme.g")
+    driver.later(8000)
+    assert driver.phases("acme.g", "acme.h") == ["ended", "placed"]
+    assert not driver.world.placed.awaiting
+
+
+def test_what_is_due_before_a_copy_comes_first() -> None:
+    driver = two_sites()
+    driver.ask(storage(1, data()))
+    driver.submit("acme.g", 8, **reads("web", sites=(ids.SiteId("south"),)))
+    copy = driver.last(CopyStarted)
+    for other, told in ((copy.end_at, "timer"), (copy.end_at + 1, "copy")):
+        due = datasets.copy_due(driver.world.state.supply, Due(other, "timer", "", 0))
+        assert due is not None
+        assert due.what == told
+
+
+def test_storage_stays_as_it_is_while_copies_are_on_their_way() -> None:
+    driver = two_sites()
+    driver.ask(storage(1, data()))
+    driver.submit("acme.g", 8, **reads("web", sites=(ids.SiteId("south"),)))
+    refusal = driver.refused(storage(2, data()))
+    assert (refusal.code, refusal.field) == ("dataset_in_use", "datasets")
+    driver.later(8000)
+    driver.ask(storage(2, data("web", 40 * TB, "n1", "s1")))
+
+
+def test_nobody_borrows_where_its_data_is_not() -> None:
+    """The south is all lent out, the north is full: whose data is in the north waits."""
+    driver = two_sites()
+    own = plant.tranche("t9", 1, site="south", lending=plant.LENT)
+    driver.ask(claims.SignContract(plant.contract("c9", "bravo", own)))
+    driver.ask(storage(1, data()))
+    driver.run("acme.full", 64)
+    spot: dict[str, Any] = {"tier": Tier.SPOT, "grace_s": 60}
+    driver.submit("acme.stays", 8, **reads("web"), **spot)
+    driver.submit("acme.borrows", 8, **spot)
+    assert driver.phases("acme.stays", "acme.borrows") == ["pending", "placed"]
+    assert driver.gang("acme.borrows").lender == "t9"
+
+
+def test_work_where_its_data_is_not_is_told() -> None:
+    driver = two_sites()
+    driver.ask(storage(1, data()))
+    driver.run("acme.g", 8, **reads("web"))
+    state = driver.world.state
+    assert not list(datasets.check_data(state.placements.gangs, state.supply, state.claims))
+    elsewhere = state.supply.fork()
+    elsewhere.storage.copies[ids.DatasetId("web")] = (ids.PoolId("s1"),)
+    assert list(datasets.check_data(state.placements.gangs, elsewhere, state.claims)) == [
+        "gang acme.g is at north, where its data is not, or may not be"
+    ]

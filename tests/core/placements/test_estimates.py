@@ -336,4 +336,4 @@ def test_a_full_book_forgets_by_halves_and_only_so_many_are_kept() -> None:
 def test_terms_that_make_no_sense(terms: dict[str, Any]) -> None:
     no = estimates.refuse_terms(Policy(2, **terms))
     assert no is not None
-    assert (no.code, no.field) == ("bad_quantity", "policy")
+    assert (no.code, no.field) == ("bad_quantity", f"policy.{next(iter(terms))}")

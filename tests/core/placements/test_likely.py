@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from forebay.core.ids import Principal
-from forebay.core.placements import likely, schedule
+from forebay.core.placements import likely, schedule, turnover
 from forebay.core.placements.estimates import Estimates
 from forebay.core.placements.gang import Ending, Order, Phase, SubmitGang
 from forebay.core.placements.search import Misfit
@@ -57,6 +57,18 @@ def test_what_runs_is_gone_when_those_like_it_were_that_had_run_as_long() -> Non
     driver.later(6000).submit("later", 8)
     assert told(driver, "waits")["expected"] == {"by": "limits", "p50": None, "p90": None}
     assert "limits of time do: at the latest" in told(driver, "waits")["facts"][-1]
+
+
+def test_nodes_that_are_wiped_come_back_later_by_that() -> None:
+    driver = taught(*TEN)
+    driver.policy(order=Order.EASY, estimates=Estimates.LEARNED, scrub_pool=True, scrub_s=20)
+    for number in range(8):
+        driver.run(f"r{number}", 8, walltime_s=86_400)
+    driver.submit("waits", 8)
+    soon = told(driver, "waits")["expected"]
+    wiped_s = turnover.wipe_s(driver.world.state.placements.policy)
+    assert wiped_s >= 20
+    assert (after_s(driver, soon["p50"]), after_s(driver, soon["p90"])) == (112 + wiped_s, 1024 + wiped_s)
 
 
 def test_a_limit_comes_first_and_who_stops_is_gone_by_its_grace() -> None:
@@ -129,6 +141,9 @@ def test_numbers_say_what_an_index_says(
             driver.start(gang.spec.id)
             driver.later(20)
     desk = driver.world._desk(driver.at)
+    all_of_them = likely.Likely(desk, percent)
+    ends = [(end.at, end.gang) for end in all_of_them.ends()]
+    assert ends == sorted((all_of_them.free(gang), gang.spec.id) for gang in schedule.holding(desk))
     for gang in driver.live():
         if gang.phase is Phase.PENDING and isinstance(schedule.find(desk, gang), Misfit):
             soon = likely.Likely(desk, percent)

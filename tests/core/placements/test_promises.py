@@ -88,3 +88,16 @@ def test_a_promise_counts_with_the_heat_of_loops() -> None:
     assert compare(driver) == 1
     driver.end("a")
     driver.world.check()
+
+
+def test_a_promise_that_would_last_into_a_curtailment_is_found_anew() -> None:
+    """When the first could start, a limit is about to fall under which it has no room."""
+    driver = plant.plant(sites=[plant.site(feeds=[plant.feed("f1", 66_000)])])
+    driver.policy(order=Order.EASY)
+    driver.curtail("heat", "f1", 20_000, start_at=plant.T0 + 7200 * 10**6, end_at=plant.T0 + 9000 * 10**6)
+    driver.run("now", 64, walltime_s=5000)
+    driver.submit("first", 32, walltime_s=4000)
+    assert compare(driver) == 1
+    (promised,) = driver.world.placed.promised.values()
+    assert promised is not None
+    assert (promised.at - plant.T0) // 10**6 >= 9000

@@ -688,12 +688,13 @@ def test_what_may_borrow_waits_for_no_term() -> None:
 
 
 def test_no_end_of_a_term_helps_where_power_is_short() -> None:
-    racks = [rack(f"r{n}", limit_w=9_000) for n in (1, 2)]
+    # Each bears eleven GPUs: one whole node, and three of the four that are left of twenty.
+    racks = [rack(f"r{n}", limit_w=12_000) for n in (1, 2)]
     driver = plant.plant(
         contract("c1", "acme", tranche("t1", unit=Unit.NODE)),
         sites=(site("north", (feed("f1"),), (hall("h1", *racks),)),),
     )
-    driver.submit("g1", 32)
+    driver.submit("g1", 20)
     assert _too_small(driver, "g1") is None
     # Nor does one that is over.
     driver.until(T0 + 2 * plant.YEAR_US)

@@ -302,3 +302,21 @@ def test_records_that_are_wrong_are_found() -> None:
         AssertionError, match="a shedding of feed f1 is open, which carries no more than it may"
     ):
         world.check()
+
+
+def test_the_deadline_of_one_of_two_sheddings_passes() -> None:
+    feeds, halls = (
+        [feed("f1", 70_000), feed("f2", 70_000)],
+        [hall("h1", rack("r1", on="f1"), rack("r2", on="f2"))],
+    )
+    driver = plant.plant(sites=[site(feeds=feeds, halls=halls)])
+    for name in ("g1", "g2"):
+        driver.run(name, 32, grace_s=600, within=Level.RACK)
+    driver.curtail("soft", "f1", 20_000, respond_s=300)
+    driver.curtail("hard", "f2", 20_000, respond_s=120)
+    driver.later(120)
+    held = driver.world.state.placements.sheddings
+    assert [(level.name, each.overdue) for level, each in sorted(held.items())] == [
+        ("f1", False),
+        ("f2", True),
+    ]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from forebay.core import claims, ids, money
+from forebay.core import claims, ids, money, supply
 from forebay.core.ids import GangId, SkuId
 from forebay.core.placements import gang as gangs
 from forebay.core.placements import substitutes
@@ -192,3 +192,21 @@ def test_the_same_as_asked() -> None:
     assert not substitutes.same_as_asked(spec("g", 16, title="x"), asked)
     assert substitutes.as_choice(spec("g"), 0) == spec("g")
     assert ids.GangId("g") == asked.id
+
+
+@pytest.mark.parametrize("slice_gpus", [0, 8])
+def test_a_gang_that_ran_on_one_kind_looks_for_another_where_racks_hang_on_loops(slice_gpus: int) -> None:
+    """It prefers the nodes on which it was, which are none of the kind that it looks at first."""
+    halls = (plant.hall("h1", plant.rack("r1", nodes=2, loop="l1"), plant.rack("o1", of="old", loop="l2")),)
+    loops = tuple(supply.LoopPlan(ids.LoopId(name), 10**6, 10**6) for name in ("l1", "l2"))
+    old = plant.sku("old", gpus_per_node=4, gpu_w=500)
+    made = plant.plant(sites=(plant.site(halls=halls, loops=loops),), skus=(plant.sku(), old), priced=False)
+    listed = (money.Price(Tier.ON_DEMAND, BIG, 3 * MICROS), money.Price(Tier.ON_DEMAND, OLD, MICROS))
+    made.ask(money.ApplyPriceList(money.PriceList(1, "USD", 0, listed)))
+    made.run("first", 8)
+    either = (RackChoice(BIG, 16), RackChoice(OLD, 16))
+    made.run("either", 16, skus=either, slice_gpus=slice_gpus)
+    assert made.gang("either").spec.sku == OLD
+    made.end("first")
+    made.end("either", Ending.FAILED)
+    assert made.gang("either").spec.sku == BIG

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from forebay.core.ids import CampaignId
 from forebay.core.placements.campaigns import CampaignPart, PauseCampaign
-from forebay.core.placements.gang import Tier
+from forebay.core.placements.gang import Order, Tier
 from forebay.core.supply import DomainKind
 from forebay.core.units import SECOND_US
+from tests.core import plant
 from tests.core.placements.campaigners import AGREED, SOON, apply, consent, held, repaired
 from tests.core.plant import OPERATOR, tenant
 
@@ -43,6 +44,17 @@ def test_while_a_wave_runs_the_next_is_as_far_as_it_takes() -> None:
     driver.until(SOON)
     assert driver.submit("short", 8, walltime_s=3500, grace_s=100).phase == "placed"
     assert driver.submit("long", 8, walltime_s=3501, grace_s=100).phase == "pending"
+
+
+def test_a_wave_that_slips_moves_those_after_it() -> None:
+    driver = held()
+    apply(driver)
+    driver.until(SOON)
+    driver.submit("long", 8, walltime_s=3 * 3600)
+    assert driver.phase("long") == "pending"
+    # The wave before is late by a day: the next is as near as ever.
+    driver.later(days=1)
+    assert driver.phase("long") == "pending"
 
 
 def test_nodes_without_consent_stay_open() -> None:
@@ -103,3 +115,42 @@ def test_who_waits_for_a_wave_is_told_when_it_is_expected_to_be_over() -> None:
     told = driver.world.explain(driver.gang("next").spec.id, OPERATOR)
     assert isinstance(told, dict)
     assert told["expected_start"] == SOON + 3600 * SECOND_US
+
+
+def test_who_is_promised_nodes_that_keep_clear_of_a_wave_is_not_delayed_by_others() -> None:
+    """Another rack is worked on from hour ten on: the first has the whole of this one when the others are gone."""
+    for order in (Order.EASY, Order.CONSERVATIVE):
+        driver = plant.plant()
+        driver.policy(order=order)
+        apply(driver, parts=(CampaignPart(DomainKind.RACK, "r2"),))
+        driver.run("held", 24, walltime_s=int(9.5 * 3600) - 30)
+        assert set(driver.nodes("held")) <= set(range(4))
+        driver.submit("first", 32, walltime_s=12 * 3600)
+        driver.submit("late", 8, walltime_s=48 * 3600)
+        assert driver.phases("first", "late") == ["pending", "pending"], order
+        driver.until(SOON - 1800 * SECOND_US)
+        driver.end("held")
+        assert driver.phases("first", "late") == ["placed", "pending"]
+        assert set(driver.nodes("first")) == set(range(4))
+
+
+def test_who_needs_nodes_of_a_wave_is_promised_them_once_it_is_over() -> None:
+    """All of the plant is wanted for longer than until the wave: nobody goes by who would be in the way then."""
+    for order in (Order.EASY, Order.CONSERVATIVE):
+        driver = plant.plant()
+        driver.policy(order=order)
+        apply(driver, parts=(CampaignPart(DomainKind.RACK, "r2"),))
+        driver.submit("first", 64, walltime_s=12 * 3600)
+        driver.submit("late", 8, walltime_s=48 * 3600)
+        driver.submit("short", 8, walltime_s=9 * 3600)
+        assert driver.phases("first", "late", "short") == ["pending", "pending", "placed"], order
+        driver.start("short")
+        driver.until(SOON - 1800 * SECOND_US)
+        driver.end("short")
+        # While its nodes are out they are expected back, and the promise stands.
+        driver.until(SOON + 600 * SECOND_US)
+        driver.submit("later", 8, walltime_s=48 * 3600)
+        assert driver.phases("first", "late", "later") == ["pending", "pending", "pending"], order
+        driver.later(seconds=1200)
+        repaired(driver)
+        assert driver.phases("first", "late") == ["placed", "pending"], order

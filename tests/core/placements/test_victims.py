@@ -61,7 +61,7 @@ def test_the_gap_to_the_least_is_what_was_measured() -> None:
 def test_books_and_orders(arrivals: list[lenders.Arrival], moments: list[int]) -> None:
     """Whoever is youngest comes first at any instant; shares of racks are what their GPUs cost."""
     book, staying = lenders.made(arrivals).scene.book, []
-    book.price(3)
+    book.price(3, lenders.AT)
     for number, later in enumerate(sorted(moments)):
         at = lenders.AT + later
         staying = list(book.youngest_first(at))
@@ -79,6 +79,17 @@ def test_books_and_orders(arrivals: list[lenders.Arrival], moments: list[int]) -
             book.leave(staying[number % len(staying)].gang)
     assert book.by_least(0) == sorted((book.least(rack, 0), rack) for rack in book.racks)
     book.leave(ids.GangId("nobody"))
+    book.price(3, lenders.AT)
+    for at in (lenders.AT + 150, lenders.AT + 3, lenders.AT + 90, lenders.AT):
+        # Also where an earlier instant is asked for later, by itself or for a whole search.
+        if at == lenders.AT:
+            book.price(3, at)
+        for rack, there in book.racks.items():
+            gangs = (*there.local.values(), *there.spanning.values())
+            each = [dict(gang.racks)[rack] * (gang.age_us(at) + 3) for gang in gangs]
+            line = book.shares[rack]
+            assert at != lenders.AT or line.until < at or line.rate * at - line.weight == sum(each)
+            assert book.share(rack, at) == sum(each)
     for gang in list(book.staying):
         book.leave(gang)
     assert (book.racks, book.shares, book.spanned, book.by_least(lenders.AT)) == ({}, {}, set(), [])

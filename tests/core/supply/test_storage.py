@@ -14,6 +14,7 @@ from forebay.core.supply.storage import (
     StorageBook,
     StoragePlan,
     StoragePool,
+    check_storage,
     refuse_storage,
 )
 
@@ -55,3 +56,30 @@ def test_a_document_is_refused(plan: StoragePlan, code: str) -> None:
 
 def test_a_good_one_is_not() -> None:
     assert refuse_storage(PLAN, StorageBook(), COUNTRIES, set()) is None
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        (),
+        (replace(WEB, copies=(S1.id,), residency=()),),
+        (replace(WEB, size_bytes=61),),
+        (replace(WEB, residency=()),),
+        (replace(WEB, tenant=ids.TenantId("acme")),),
+    ],
+)
+def test_what_gangs_read_stays_as_it_is(now: tuple[Dataset, ...]) -> None:
+    book = StorageBook(PLAN, {N1.id: N1, S1.id: S1}, {WEB.id: WEB}, {WEB.id: (N1.id,)})
+    refusal = refuse_storage(replace(PLAN, version=3, datasets=now), book, COUNTRIES, {WEB.id})
+    assert refusal == ids.Refusal(
+        "dataset_in_use", "gangs that are not over read dataset web: it stays as it is, with its copies in n1",
+        "datasets",
+    )  # fmt: skip
+
+
+def test_a_pool_that_holds_too_much_and_data_where_it_may_not_lie_are_told() -> None:
+    small = replace(N1, capacity_bytes=59)
+    book = StorageBook(PLAN, {N1.id: small, S1.id: S1}, {WEB.id: WEB}, {WEB.id: (N1.id,)})
+    assert list(check_storage(book, COUNTRIES)) == ["pool n1 holds more than 59 bytes"]
+    book = StorageBook(PLAN, {N1.id: N1, S1.id: S1}, {WEB.id: WEB}, {WEB.id: (S1.id,)})
+    assert list(check_storage(book, COUNTRIES)) == ["dataset web lies at south, outside its residency"]

@@ -6,11 +6,22 @@ from dataclasses import dataclass
 
 from forebay.core import claims, supply, usage
 from forebay.core.ids import Answer, Command, InvoiceId, Refusal, TenantId, TrancheId
+from forebay.core.money.credits import credit_lines
+from forebay.core.money.due_dates import due_date
 from forebay.core.money.invoices import RATING, InvoiceIssued, Line
-from forebay.core.money.ledger import BalancesOpened, BroughtForward, Entry, TransactionPosted
+from forebay.core.money.ledger import (
+    BalancesOpened,
+    BroughtForward,
+    Entry,
+    TransactionPosted,
+    opened_item,
+)
 from forebay.core.money.rating import Books, rated_lines
 from forebay.core.money.state import State
 from forebay.core.units import decimal_text, micros_to_minor, minor_to_micros
+
+#: Where lines of a kind are posted; all others are revenue of their tier.
+_ACCOUNTS = {"lending_share": "expense:lending_share", "service_credit": "revenue:service_credits"}
 
 
 @dataclass(slots=True)
@@ -29,9 +40,13 @@ def close(books: Books, reason: str, at: int, emit: supply.Emit) -> Answer | Ref
         return Refusal("empty_period", "the period that is open has only just begun")
     closed = usage.close_period(books.usage, books.supply, reason, at, emit)
     bills: dict[tuple[str, TenantId, str], list[Line]] = {}
-    for contract, line in rated_lines(books, closed):
+    rated = list(rated_lines(books, closed))
+    for contract, line in (*rated, *credit_lines(books, closed, [line for _, line in rated])):
         bills.setdefault((contract.seller, contract.tenant, contract.currency), []).append(line)
-    issued = [_issue(books.money, closed, bill, bills[bill], emit) for bill in sorted(bills)]
+    issued = [
+        _issue(books.money, closed, bill, bills[bill], due_date(books.claims, bills[bill], at), emit)
+        for bill in sorted(bills)
+    ]
     return {"start": closed.start, "end": closed.end, "invoices": issued}
 
 
@@ -40,6 +55,7 @@ def _issue(
     closed: usage.PeriodClosed,
     bill: tuple[str, TenantId, str],
     lines: list[Line],
+    due_at: int,
     emit: supply.Emit,
 ) -> InvoiceId:
     """Number the invoice, add the rounding line, issue it and post it."""
@@ -61,7 +77,7 @@ def _issue(
     emit(
         InvoiceIssued(
             invoice, seller, state.numbers.get(seller, 0) + 1, tenant, currency, closed.start, closed.end,
-            tuple(lines), charges, credit, charges - credit, RATING, state.forward.get(bill, ()),
+            tuple(lines), charges, credit, charges - credit, RATING, state.forward.get(bill, ()), due_at,
         )
     )  # fmt: skip
     entries = _entries(tenant, currency, lines, total_minor)
@@ -86,7 +102,9 @@ def open_books(state: State, plan: claims.ContractPlan, opening: claims.Opening,
     if not told:
         return
     emit(BalancesOpened(plan.seller, plan.tenant, plan.currency, tuple(told)))
-    entries = [Entry(account, micros) for account, micros in balances]
+    entries = [
+        Entry(each.account, each.amount_micros, opened_item(each) if each.number else "") for each in told
+    ]
     equity = Entry("equity:opening", -sum(entry.amount_micros for entry in entries))
     posted = tuple(entry for entry in (*entries, equity) if entry.amount_micros)
     transaction = f"T{state.transactions + 1:06d}"
@@ -98,7 +116,7 @@ def _entries(tenant: TenantId, currency: str, lines: list[Line], total_minor: in
     total_micros = minor_to_micros(total_minor, currency)
     accounts: dict[str, int] = {f"receivable:{tenant}": total_micros}
     for line in lines:
-        account = "expense:lending_share" if line.kind == "lending_share" else f"revenue:{line.tier}"
+        account = _ACCOUNTS.get(line.kind) or f"revenue:{line.tier}"
         accounts[account] = accounts.get(account, 0) - line.amount_micros
     accounts["rounding"] = -sum(accounts.values())
     return tuple(Entry(account, micros) for account, micros in accounts.items() if micros)

@@ -16,7 +16,8 @@ RATING = 1
 class Line:
     """One line of an invoice: an exact quantity times a price, and why."""
 
-    #: "dedicated", "on_demand", "spot", "lending_share", "correction" or "rounding".
+    #: "dedicated", "on_demand", "spot", "lending_share", "service_credit", "correction" or
+    #: "rounding".
     kind: str
     contract: ContractId
     contract_version: int
@@ -67,3 +68,5 @@ class InvoiceIssued(Event):
     rating: int
     #: What was brought forward since the last invoice; no part of the total.
     brought_forward: tuple[BroughtForward, ...] = ()
+    #: By when it is to be paid; 0 for 30 days after its period, in journals of before.
+    due_at: int = 0

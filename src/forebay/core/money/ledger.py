@@ -40,6 +40,8 @@ class Entry:
 
     account: str
     amount_micros: int
+    #: Of a receivable account, the invoice that it is about; "" for that of the transaction.
+    item: str = ""
 
 
 @dataclass(slots=True)
@@ -53,3 +55,8 @@ class TransactionPosted(Event):
     text: str
     #: The invoice it posts; "" for none.
     invoice: InvoiceId = InvoiceId("")
+
+
+def opened_item(balance: BroughtForward) -> str:
+    """What an invoice of before a cutover is called: two contracts may have the same numbers."""
+    return f"{balance.contract}/{balance.number}"

@@ -6,11 +6,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from forebay.core import timeline, usage
-from forebay.core.ids import Event, InvoiceId, TenantId
+from forebay.core.ids import Event, InvoiceId, TenantId, TrancheId
 from forebay.core.money.invoices import InvoiceIssued
 from forebay.core.money.ledger import BalancesOpened, BroughtForward, TransactionPosted
 from forebay.core.money.price_lists import PriceList, PriceListApplied
+from forebay.core.money.receipts import (
+    RECEIPT_EVENTS,
+    ReceiptAllocated,
+    ReceiptRecorded,
+    ReceiptReversed,
+    apply_receipt,
+)
+from forebay.core.money.receivables import Receivables, bill, check_receivables, post_items
 from forebay.core.timeline import Due, Dues
+
+#: Kinds of lines that are about a month of a tranche.
+_BY_MONTH = ("dedicated", "correction", "service_credit")
 
 
 @dataclass(slots=True)
@@ -30,12 +41,17 @@ class State:
     period_end: int = 0
     #: (Seller, tenant, currency) -> balances that the next invoice shows as brought forward.
     forward: dict[tuple[str, TenantId, str], tuple[BroughtForward, ...]] = field(default_factory=dict)
+    receivables: Receivables = field(default_factory=Receivables)
+    #: (Tranche, start of a month) -> what its dedicated hours were billed, and what was credited for it; micro-units.
+    fees: dict[tuple[TrancheId, int], int] = field(default_factory=dict)
+    credited: dict[tuple[TrancheId, int], int] = field(default_factory=dict)
 
     def fork(self) -> State:
         """A copy whose containers are its own."""
         return State(
             self.price_lists.copy(), self.held_since.copy(), self.invoices.copy(), self.numbers.copy(),
-            self.balances.copy(), self.transactions, self.period_end, self.forward.copy(),
+            self.balances.copy(), self.transactions, self.period_end, self.forward.copy(), self.receivables.fork(),
+            self.fees.copy(), self.credited.copy(),
         )  # fmt: skip
 
 
@@ -68,17 +84,34 @@ def apply(state: State, heap: Dues, event: Event, at: int) -> None:
         case usage.PeriodClosed():
             start_period(state, heap, event.end)
         case BalancesOpened():
-            bill = (event.seller, event.tenant, event.currency)
-            state.forward[bill] = (*state.forward.get(bill, ()), *event.balances)
+            mark = (event.seller, event.tenant, event.currency)
+            state.forward[mark] = (*state.forward.get(mark, ()), *event.balances)
+            bill(state.receivables, event)
         case InvoiceIssued():
             state.forward.pop((event.seller, event.tenant, event.currency), None)
             state.invoices[event.invoice] = event
             state.numbers[event.seller] = event.number
+            _file_months(state, event)
+            bill(state.receivables, event)
         case TransactionPosted():
             state.transactions += 1
             for entry in event.entries:
-                mark = (entry.account, event.currency)
-                state.balances[mark] = state.balances.get(mark, 0) + entry.amount_micros
+                account = (entry.account, event.currency)
+                state.balances[account] = state.balances.get(account, 0) + entry.amount_micros
+            post_items(state.receivables.open, event)
+        case ReceiptRecorded() | ReceiptAllocated() | ReceiptReversed():
+            apply_receipt(state.receivables, event, at)
+
+
+def _file_months(state: State, issued: InvoiceIssued) -> None:
+    """What an invoice bills, and credits, of the months of each tranche."""
+    for line in issued.lines:
+        if not line.claim or line.kind not in _BY_MONTH:
+            continue
+        told = state.credited if line.kind == "service_credit" else state.fees
+        mark = (line.claim, timeline.month_start(line.start))
+        sign = -1 if line.kind == "service_credit" else 1
+        told[mark] = told.get(mark, 0) + sign * line.amount_micros
 
 
 def start_period(state: State, heap: Dues, start: int) -> None:
@@ -92,7 +125,13 @@ def _price_due(prices: PriceList) -> Due:
     return Due(prices.effective_at, "prices", "", prices.version)
 
 
-EVENTS: tuple[type[Event], ...] = (PriceListApplied, BalancesOpened, InvoiceIssued, TransactionPosted)
+EVENTS: tuple[type[Event], ...] = (
+    PriceListApplied,
+    BalancesOpened,
+    InvoiceIssued,
+    TransactionPosted,
+    *RECEIPT_EVENTS,
+)
 
 
 def check(state: State) -> Iterator[str]:
@@ -108,3 +147,4 @@ def check(state: State) -> Iterator[str]:
             yield f"invoice {number} is not its charges less its credits"
         if invoice.total_minor != sum(line.amount_minor for line in invoice.lines):
             yield f"invoice {number} is not the sum of its lines"
+    yield from check_receivables(state.receivables, state.balances)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 from forebay.core import ids
 from forebay.core.ids import Answer, GangId, Refusal
@@ -67,9 +68,13 @@ def _refuse_indices(command: gangs.SubmitArray) -> Refusal | None:
     if not 1 <= len(indices) <= chains.ARRAY_MAX:
         told = f"the array has {len(indices)} gangs; from 1 to {chains.ARRAY_MAX} are meant"
         return Refusal("bad_quantity", told, "array")
-    if min(indices) < 0 or max(indices) > INDEX_MAX or len({*indices}) < len(indices):
-        told = f"the numbers of an array are from 0 to {INDEX_MAX}, each once"
-        return Refusal("bad_array", told, "array")
+    wrong = next((index for index in indices if not 0 <= index <= INDEX_MAX), None)
+    if wrong is not None:
+        return Refusal("bad_array", f"{wrong} is not from 0 to {INDEX_MAX}", "array")
+    if len({*indices}) < len(indices):
+        ordered = sorted(indices)
+        twice = next(index for index, other in pairwise(ordered) if index == other)
+        return Refusal("bad_array", f"{twice} stands there twice", "array")
     if command.at_most < 0:
         return Refusal("bad_array", f"at most {command.at_most} at once: 1 or more are meant", "array")
     return None

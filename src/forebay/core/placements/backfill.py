@@ -350,6 +350,10 @@ class _Turn:
         got = substitutes.as_choice(gang.spec, fit.choice)
         gpu_w = self._desk.supplied.skus[got.sku].gpu_w
         first.then.take(fit.runs, gpu_w)
-        fits = promises.fits(self._desk, first.gang, first.then)
+        if self._desk.state.campaigns:
+            # Nodes whose wave comes are open, or not, as of then: numbers do not tell.
+            fits = isinstance(find(self._desk, first.gang, index=first.then, at=first.at), Fit)
+        else:
+            fits = promises.fits(self._desk, first.gang, first.then)
         first.then.release(fit.runs, gpu_w)
         return fits

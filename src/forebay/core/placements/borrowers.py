@@ -95,8 +95,8 @@ class LoanBook:
     """All borrowers of one tranche."""
 
     __slots__ = (
-        "_ages", "_changed", "_least", "_least_at", "_restart_us", "leaving", "racks", "shares", "spanned",
-        "staying",
+        "_ages", "_changed", "_least", "_least_at", "_restart_us", "_shares_from", "leaving", "racks", "shares",
+        "spanned", "staying",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -108,6 +108,8 @@ class LoanBook:
         #: By rack, as it was last asked for.
         self.shares: dict[int, RackShare] = {}
         self._restart_us = -1
+        #: The latest instant for which one of them was worked out.
+        self._shares_from = 0
         #: Racks with somebody who is on others too.
         self.spanned: set[int] = set()
         #: By interval of checkpoints: (place within it, sequence of placement, gang), sorted.
@@ -154,19 +156,28 @@ class LoanBook:
             if not there.gpus:
                 del self.racks[rack], self.shares[rack]
 
-    def price(self, restart_us: int) -> None:
-        """What a start takes, in all shares from here on."""
+    def price(self, restart_us: int, at: int) -> None:
+        """What a start takes, in all shares from here on, and the instant at which they are asked for."""
         if restart_us != self._restart_us:
             self._restart_us = restart_us
-            self.shares = dict.fromkeys(self.racks, _UNKNOWN)
+            self._forget_shares()
             self._changed.update(entry[1] for entry in self._least)
             self._changed.update(self.racks)
+        elif at < self._shares_from:
+            self._forget_shares()
+
+    def _forget_shares(self) -> None:
+        self.shares, self._shares_from = dict.fromkeys(self.racks, _UNKNOWN), 0
 
     def share(self, rack: int, at: int) -> int:
         """The share of a rack at an instant."""
+        if at < self._shares_from:
+            # A line holds from the instant on for which it was drawn.
+            self._forget_shares()
         known = self.shares[rack]
         if at < known.until:
             return known.rate * at - known.weight
+        self._shares_from = max(self._shares_from, at)
         there = self.racks[rack]
         rate, weight = there.kept_rate, there.kept_weight - there.gpus * self._restart_us
         until = INSTANT_MAX

@@ -31,13 +31,15 @@ from forebay.core.placements.schedule import Desk
 from forebay.core.placements.state import State
 from forebay.core.supply import FaultDomain, health
 from forebay.core.timeline import INSTANT_MAX, Due, Interval, text
-from forebay.core.units import SECOND_US, counted
+from forebay.core.units import DAY_US, SECOND_US, counted
 
 #: What falls due for a campaign is called so.
 DUE = "campaign"
 #: Seven days: longer work on one node is no wave.
 TAKES_S_MAX = 7 * 24 * 3600
 _YEAR_S = 366 * 24 * 3600
+#: What is over is known for so long after its last instant of work: 13 months and more, for allowances are by month.
+PAST_KEPT_US = 400 * DAY_US
 _OWN = frozenset({Role.OPERATOR})
 #: Who may ask for what.
 CAMPAIGN_ROLES: dict[type[Command], frozenset[Role]] = {
@@ -401,10 +403,14 @@ def _uncordon(desk: Desk, known: Campaign, nodes: tuple[NodeIndex, ...]) -> None
 
 
 def recorded_campaign(state: State, event: CampaignEvent, at: int) -> None:
-    """Apply one event: what is over is kept apart."""
+    """Apply one event: what is over is kept apart, for a while (its history stays in the journal)."""
     campaigns.record_campaign(state.campaigns, event, at)
     if isinstance(event, campaigns.CampaignEnded):
         state.past_campaigns[event.campaign] = state.campaigns.pop(event.campaign)
+        for name in [
+            name for name, past in state.past_campaigns.items() if past.last_at + PAST_KEPT_US <= at
+        ]:
+            del state.past_campaigns[name]
 
 
 def check_campaigns(state: State, supplied: supply.State) -> Iterator[str]:

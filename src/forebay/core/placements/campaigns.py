@@ -361,6 +361,13 @@ class Campaign:
     consents: dict[TrancheId, ConsentSaid] = field(default_factory=dict)
     works: tuple[WaveWork, ...] = ()
 
+    @property
+    def last_at(self) -> int:
+        """The latest instant at which work was planned, or done."""
+        return (
+            max(self.plan.end_at, *(work.end_at for work in self.works)) if self.works else self.plan.end_at
+        )
+
     def consented(self, hit: CampaignHit) -> bool:
         """Whether a claim may be touched."""
         said = self.consents.get(hit.tranche)

@@ -11,17 +11,19 @@ It costs about n squared for n that wait, times the instants at which something 
 from __future__ import annotations
 
 import heapq
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterator
 from typing import NamedTuple
 
-from forebay.core.ids import GangId, SkuId, TrancheId
-from forebay.core.placements import estimates, limits, substitutes
+from forebay.core.ids import GangId, NodeIndex, SkuId, TenantId, TrancheId
+from forebay.core.placements import estimates, limits, substitutes, upcoming
 from forebay.core.placements.ends import free_at
-from forebay.core.placements.gang import Gang, Run
-from forebay.core.placements.index import Index, each_node, gpus_of
-from forebay.core.placements.queue import away_s
+from forebay.core.placements.gang import Gang, Run, Tier
+from forebay.core.placements.index import Index, gpus_of
+from forebay.core.placements.queue import Lane, QueueRow, Shape, away_s
 from forebay.core.placements.schedule import Desk, Fit, find, holding, place, turns_of
 from forebay.core.placements.turnover import wiped_for_s
+from forebay.core.timeline import INSTANT_MAX
 from forebay.core.units import SECOND_US
 
 
@@ -36,13 +38,71 @@ class Reservation(NamedTuple):
 
 
 def plan_all(desk: Desk) -> list[Reservation]:
-    """Passes over everybody who waits, until one places nobody behind somebody who is given a later time; who waits
-    on has the reservation that is returned, in order. Who was placed behind another stands where that one might have
-    been reserved a place, who then has it elsewhere: somebody may start now who would have been in that one's way.
-    Where all who were placed come before all who wait on, another pass would find the same."""
-    while (plan := _Plan(desk)).reserve_all():
-        pass
+    """What everybody who waits on is given, in order, once whoever may start has started."""
+    plan = _Plan(desk)
+    plan.reserve_all()
     return plan.reserved
+
+
+def start_all(desk: Desk) -> None:
+    """Passes over everybody who waits, until one places nobody behind somebody who is given a later time. Who was
+    placed behind another stands where that one might have been reserved a place, who then has it elsewhere: somebody
+    may start now who would have been in that one's way. A plan is made only as far as somebody fits now behind one
+    who does not: who does not fit beside what is there now does not beside what is planned either."""
+    while (last := _last_that_fits(desk)) is not None:
+        plan = _Plan(desk)
+        plan.reserve_all(last)
+        if not plan.placed:
+            return
+
+
+def _last_that_fits(desk: Desk) -> GangId | None:
+    """Place who fits now, until somebody does not; of those behind, the last that fits now."""
+    state, index = desk.state, desk.derived.index
+    if state.ramps or index.plant.rack_heat:
+        # Who is asked counts, or what fits beside more may not beside less: everybody is planned for.
+        return next((gang.spec.id for gang in reversed([*_in_order(desk)])), None)
+    alike = not (state.holds or state.campaigns or desk.supplied.curtailments)
+    while (found := _walk(desk, alike=alike)) is _AGAIN:
+        # Who was placed counts to a cap: then who waits is another question.
+        pass
+    return found
+
+
+def _walk(desk: Desk, *, alike: bool) -> GangId | None:
+    queue = desk.derived.queue
+    #: Shapes that do not fit, by tenant: where data may lie depends on whose it is. What spot may be lent depends on
+    #: more.
+    passed: set[tuple[QueueRow, TenantId]] = set()
+    last, waits = None, False
+    for gang in _in_order(desk):
+        row = queue.row(gang.spec)
+        if (row, gang.spec.tenant) in passed:
+            continue
+        fit = find(desk, gang)
+        if not isinstance(fit, Fit):
+            waits = True
+            if alike and gang.spec.tier is not Tier.SPOT:
+                passed.add((row, gang.spec.tenant))
+        elif waits or gang.spec.skus:
+            last, waits = gang.spec.id, True
+        else:
+            place(desk, gang, fit)
+            if row.bound:
+                return _AGAIN
+    return last
+
+
+#: Another walk may find otherwise.
+_AGAIN = GangId("")
+
+
+def _in_order(desk: Desk) -> Iterator[Gang]:
+    """Everybody who waits and may start."""
+    queue, known = desk.derived.queue, desk.state.gangs
+    for lane in queue.lanes():
+        for entry in heapq.merge(*(queue.of_shape(lane, shape, known) for shape in queue.shapes(lane))):
+            yield known[entry.gang]
 
 
 class _Steps:
@@ -66,61 +126,206 @@ class _Steps:
             self._used.insert(step, self._used[step - 1])
         return step
 
-    def most(self, start: int, end: int) -> int:
-        """The most that are in use at one instant within [start, end)."""
-        return max(self._used[bisect_right(self._at, start) - 1 : bisect_left(self._at, end)])
+    def clear_from(self, start: int, length: int, most: int) -> int:
+        """The first instant, `start` or the end of a use, from which on at most `most` are in use for so long."""
+        while True:
+            first = bisect_right(self._at, start) - 1
+            step = bisect_left(self._at, start + length) - 1
+            while step >= first and self._used[step] <= most:
+                step -= 1
+            if step < first:
+                return start
+            # In the end nothing is in use.
+            start = self._at[step + 1]
+
+
+class _Window:
+    """An index in which all is taken that is held at any instant of `[start, end)`, as if all were at once. It moves:
+    what comes into it is taken, what falls out of it is free, and nothing else is touched.
+    """
+
+    __slots__ = ("_begun", "_ends", "_gone", "_held", "_starts", "_watts", "index")
+
+    def __init__(self, index: Index, watts: dict[SkuId, int]) -> None:
+        """`index` has nothing taken that is going to be entered."""
+        self.index = index
+        self._watts = watts
+        #: Node -> what is held of it, one mask for each that holds.
+        self._held: dict[int, list[int]] = {}
+        #: All that was entered, by when it begins, and by when it ends; how many of them begin before the window's
+        #: end, and end by its start.
+        self._starts: list[tuple[int, int, Reservation]] = []
+        self._ends: list[tuple[int, int, Reservation]] = []
+        self._begun = self._gone = 0
+
+    def copy(self) -> _Window:
+        """One that moves by itself."""
+        twin = _Window(self.index.copy(), self._watts)
+        twin._held = {node: masks.copy() for node, masks in self._held.items()}
+        twin._starts, twin._ends = self._starts, self._ends
+        twin._begun, twin._gone = self._begun, self._gone
+        return twin
+
+    def enter(self, held: Reservation, end: int) -> None:
+        """Something is held that ends after the window's start; the window's end is `end`."""
+        number = len(self._starts)
+        insort(self._starts, (held.start, number, held))
+        insort(self._ends, (held.end, number, held))
+        if held.start < end:
+            self._begun += 1
+            self._take(held)
+
+    def move(self, start: int, end: int) -> None:
+        """Be `[start, end)`."""
+        starts, ends = self._starts, self._ends
+        while self._begun < len(starts) and starts[self._begun][0] < end:
+            self._take(starts[self._begun][2])
+            self._begun += 1
+        while self._gone < len(ends) and ends[self._gone][0] <= start:
+            self._release(ends[self._gone][2])
+            self._gone += 1
+        while self._gone and ends[self._gone - 1][0] > start:
+            self._gone -= 1
+            self._take(ends[self._gone][2])
+        while self._begun and starts[self._begun - 1][0] >= end:
+            self._begun -= 1
+            self._release(starts[self._begun][2])
+
+    def _take(self, held: Reservation) -> None:
+        known, watts = self._held, self._watts[held.sku]
+        for run in held.runs:
+            first, count, mask = run
+            if known.keys().isdisjoint(range(first, first + count)):
+                for node in range(first, first + count):
+                    known[node] = [mask]
+                self.index.take((run,), watts)
+                continue
+            for node in range(first, first + count):
+                masks = known.setdefault(node, [])
+                # Most hold whole nodes: what one holds, others hold as well.
+                fresh = 0 if mask in masks else mask & ~_all_of(masks)
+                masks.append(mask)
+                if fresh:
+                    self.index.take((Run(node, 1, fresh),), watts)
+
+    def _release(self, held: Reservation) -> None:
+        known, watts = self._held, self._watts[held.sku]
+        for run in held.runs:
+            first, count, mask = run
+            if all(len(known[node]) == 1 for node in range(first, first + count)):
+                for node in range(first, first + count):
+                    del known[node]
+                self.index.release((run,), watts)
+                continue
+            for node in range(first, first + count):
+                masks = known[node]
+                masks.remove(mask)
+                left = 0 if mask in masks else mask & ~_all_of(masks)
+                if not masks:
+                    del known[node]
+                if left:
+                    self.index.release((Run(node, 1, left),), watts)
+
+
+def _all_of(masks: list[int]) -> int:
+    found = 0
+    for mask in masks:
+        found |= mask
+    return found
+
+
+class _Wish(NamedTuple):
+    """What two gangs have in common that fit at the same places."""
+
+    lane: Lane
+    shape: Shape
+    tenant: TenantId
+    #: What may be lent to whom depends on it.
+    grace_s: int
 
 
 class _Plan:
     """Who is where, and when, as far as the plan is made."""
 
-    __slots__ = ("_desk", "_ends", "_limits", "_steps", "_taken", "_turns", "_vacant", "reserved")
+    __slots__ = (
+        "_back",
+        "_desk",
+        "_ends",
+        "_limits",
+        "_sooner",
+        "_steps",
+        "_turns",
+        "_window",
+        "placed",
+        "reserved",
+    )
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._turns = turns_of(desk)
-        self._vacant: Index = desk.derived.index.copy()
-        self._taken: list[Reservation] = []
         self._steps: dict[SkuId, _Steps] = {}
-        #: Instants at which something ends, or passes to another owner: nobody fits sooner who does not fit before.
-        self._ends = {turn.at for turn in self._turns}
         #: Changes of what levels may carry.
-        self._limits = limits.limit_changes(self._vacant, desk.supplied.curtailments, desk.at)
-        self._ends |= {step.at for step in self._limits}
+        self._limits = limits.limit_changes(desk.derived.index, desk.supplied.curtailments, desk.at)
         self.reserved: list[Reservation] = []
-        for gang in holding(desk):
-            self._vacant.release(gang.runs, desk.supplied.skus[gang.spec.sku].gpu_w)
+        #: Whether somebody was placed.
+        self.placed = False
+        #: Who asks for what -> how long those before took at most, and the earliest that was found for them: whoever
+        #: asks for the same, for as long or longer, beside them as well, does not fit sooner.
+        self._sooner: dict[_Wish, list[tuple[int, int]]] = {}
+        #: Is at this instant, but while somebody looks for a place. None while nobody has to wait: who fits then is
+        #: found as under any other order.
+        self._window: _Window | None = None
+
+    def _prepare(self) -> _Window:
+        """From here on who looks for a place looks ahead."""
+        desk = self._desk
+        self._turns = turns_of(desk)
+        vacant = desk.derived.index.copy()
+        #: Instants after this one at which something ends, or passes to another owner, in order: nobody fits sooner
+        #: who does not fit before.
+        instants = {turn.at for turn in self._turns} | {step.at for step in self._limits}
+        #: Nodes that are out for maintenance, and when they are expected back.
+        self._back: list[tuple[int, NodeIndex]] = []
+        if campaigns := desk.state.campaigns.values():
+            self._back = upcoming.back_at(campaigns, desk.supplied, desk.at)
+            instants.update((at for at, _ in self._back), upcoming.over_at(campaigns, desk.at))
+        self._ends = sorted(at for at in instants if at > desk.at)
+        there = holding(desk)
+        for gang in there:
+            vacant.release(gang.runs, desk.supplied.skus[gang.spec.sku].gpu_w)
+        window = _Window(vacant, {name: sku.gpu_w for name, sku in desk.supplied.skus.items()})
+        for gang in there:
             # Who overstays may be gone at any moment.
             end = max(free_at(gang, desk.state.policy), desk.at + 1)
-            self._take(Reservation(desk.at, end, gang.spec.id, gang.spec.sku, gang.runs))
+            self._take(Reservation(desk.at, end, gang.spec.id, gang.spec.sku, gang.runs), window)
+        return window
 
-    def _take(self, held: Reservation) -> None:
-        self._taken.append(held)
-        self._ends.add(held.end)
+    def _take(self, held: Reservation, window: _Window) -> None:
+        window.enter(held, self._desk.at + 1)
+        place = bisect_left(self._ends, held.end)
+        if place == len(self._ends) or self._ends[place] != held.end:
+            self._ends.insert(place, held.end)
         self._steps.setdefault(held.sku, _Steps()).add(held.start, held.end, gpus_of(held.runs))
 
-    def reserve_all(self) -> bool:
-        """Over everybody who waits, in order. Whether another pass may find otherwise: somebody was placed behind one
-        who waits on.
+    def reserve_all(self, last: GangId | None = None) -> bool:
+        """Over everybody who waits, in order, or as far as one. Whether another pass may find otherwise: somebody was
+        placed behind one who waits on.
 
         Told at once where one counts to a cap: then who waits is another question.
         """
         again = False
         #: Capacities that somebody has waited for so long that nobody behind goes by.
         awaited: set[tuple[TrancheId, SkuId]] = set()
-        queue, known = self._desk.derived.queue, self._desk.state.gangs
-        for lane in queue.lanes():
-            for entry in heapq.merge(*(queue.of_shape(lane, shape, known) for shape in queue.shapes(lane))):
-                gang = known[entry.gang]
-                held_back = bool(awaited) and not awaited.isdisjoint(substitutes.capacities(gang.spec))
-                if self.reserve(gang, held_back=held_back):
-                    if queue.row(gang.spec).bound:
-                        return True
-                    again = again or bool(self.reserved)
-                elif estimates.waited_enough(self._desk.state.policy, gang, self._desk.at) and self._waits_on(
-                    gang
-                ):
-                    awaited.add((gang.spec.tranche, gang.spec.sku))
+        queue, policy = self._desk.derived.queue, self._desk.state.policy
+        for gang in _in_order(self._desk):
+            held_back = bool(awaited) and not awaited.isdisjoint(substitutes.capacities(gang.spec))
+            if self.reserve(gang, held_back=held_back):
+                if queue.row(gang.spec).bound:
+                    return True
+                again = again or bool(self.reserved)
+            elif estimates.waited_enough(policy, gang, self._desk.at) and self._waits_on(gang):
+                awaited.add((gang.spec.tranche, gang.spec.sku))
+            if gang.spec.id == last:
+                break
         return again
 
     def _waits_on(self, gang: Gang) -> bool:
@@ -135,68 +340,95 @@ class _Plan:
         """
         desk, spec = self._desk, gang.spec
         several = [gang._replace(spec=each) for each in substitutes.variants(spec)] or [gang]
+        window = self._window
+        if window is None:
+            if not self._limits and self._fits_now(gang, several):
+                return True
+            window = self._window = self._prepare()
         found = [
             (held.start, choice, held, fit)
             for choice, each in enumerate(several)
-            if (first := self._earliest(each)) is not None
+            if (first := self._earliest(each, window)) is not None
             for held, fit in [first]
         ]
         if not found:
             return False
         at, choice, held, fit = min(found, key=lambda each: each[:2])
-        self._take(held)
+        self._take(held, window)
         if at == desk.at and not held_back:
             place(desk, gang, fit._replace(choice=choice))
+            self.placed = True
             return True
         self.reserved.append(held)
         return False
 
-    def _earliest(self, gang: Gang) -> tuple[Reservation, Fit] | None:
+    def _fits_now(self, gang: Gang, several: list[Gang]) -> bool:
+        """Place a gang where nobody before it waits, if it fits; of several kinds, as the first that does."""
+        desk = self._desk
+        for choice, each in enumerate(several):
+            fit = find(desk, each)
+            if isinstance(fit, Fit):
+                place(desk, gang, fit._replace(choice=choice))
+                self.placed = True
+                return True
+        return False
+
+    def _earliest(self, gang: Gang, window: _Window) -> tuple[Reservation, Fit] | None:
         """The earliest time and place of a gang."""
         desk, spec = self._desk, gang.spec
+        row, away_us = desk.derived.queue.row(spec), away_s(spec) * SECOND_US
+        known = self._sooner.setdefault(_Wish(row.lane, row.shape, spec.tenant, spec.grace_s), [])
+        # Who failed has hosts of its own.
+        since = 0 if gang.front else max((at for away, at in known if away <= away_us), default=0)
+        found = self._look(gang, window, max(since, desk.at)) if since < INSTANT_MAX else None
+        window.move(desk.at, desk.at + 1)
+        if not gang.front:
+            known.append((away_us, INSTANT_MAX if found is None else found[0].start))
+        return found
+
+    def _look(self, gang: Gang, window: _Window, since: int) -> tuple[Reservation, Fit] | None:
+        desk, spec, ends = self._desk, gang.spec, self._ends
         most = self._gpus(spec.sku) - spec.gpus
         steps = self._steps.setdefault(spec.sku, _Steps())
         away_us = away_s(spec) * SECOND_US
-        vacant, turns = self._vacant, self._turns
-        for at in sorted({desk.at, *(end for end in self._ends if end > desk.at)}):
-            if turns and turns[0].at <= at:
-                vacant = vacant.copy()
+        turns, back = self._turns, self._back
+        at = since
+        while True:
+            # Where that is later, something ends then.
+            at = steps.clear_from(at, away_us, most)
+            if (turns and turns[0].at <= at) or (back and back[0][0] <= at):
+                window = window.copy()
                 for turn in turns:
                     if turn.at <= at:
-                        vacant.set_owner(turn.runs, turn.owner)
+                        window.index.set_owner(turn.runs, turn.owner)
+                returned = [node for back_at, node in back if back_at <= at]
+                for node in returned:
+                    window.index.set_usable(node, True)
                 turns = [turn for turn in turns if turn.at > at]
-            if steps.most(at, at + away_us) > most:
-                continue
-            fit = self._found(gang, vacant, at, at + away_us)
+                back = back[len(returned) :]
+            window.move(at, at + away_us)
+            fit = self._found(gang, window.index, at)
             if fit is not None:
                 wiping_us = wiped_for_s(desk.state.policy, spec, fit.lender) * SECOND_US
                 return Reservation(at, at + away_us + wiping_us, spec.id, spec.sku, fit.runs), fit
-        return None
+            following = bisect_right(ends, at)
+            if following == len(ends):
+                return None
+            at = ends[following]
 
     def _gpus(self, sku: SkuId) -> int:
         extents = self._desk.derived.index.plant.extents
         return sum(extent.site for (of, _), extent in extents.items() if of == sku)
 
-    def _found(self, gang: Gang, vacant: Index, start: int, end: int) -> Fit | None:
-        """Where a gang fits beside all that is there at any instant within [start, end), as if all were at once."""
-        taken: dict[int, int] = {}
-        gpu_w: dict[int, int] = {}
-        for held in self._taken:
-            if held.start < end and held.end > start:
-                watts = self._desk.supplied.skus[held.sku].gpu_w
-                for node, mask in each_node(held.runs):
-                    taken[node] = taken.get(node, 0) | mask
-                    gpu_w[node] = watts
-        for node, mask in taken.items():
-            vacant.take((Run(node, 1, mask),), gpu_w[node])
-        full_w = vacant.limit_w
-        if self._limits:
-            vacant.limit_w = limits.limits_at(full_w, self._limits, start)
-            vacant.short.clear()
-        fit = find(self._desk, gang, index=vacant, at=start)
-        if self._limits:
-            vacant.limit_w = full_w
-            vacant.short.clear()
-        for node, mask in taken.items():
-            vacant.release((Run(node, 1, mask),), gpu_w[node])
+    def _found(self, gang: Gang, index: Index, at: int) -> Fit | None:
+        """Where a gang fits that starts at an instant."""
+        if not self._limits:
+            fit = find(self._desk, gang, index=index, at=at)
+            return fit if isinstance(fit, Fit) else None
+        full_w = index.limit_w
+        index.limit_w = limits.limits_at(full_w, self._limits, at)
+        index.short.clear()
+        fit = find(self._desk, gang, index=index, at=at)
+        index.limit_w = full_w
+        index.short.clear()
         return fit if isinstance(fit, Fit) else None

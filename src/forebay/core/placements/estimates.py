@@ -258,7 +258,7 @@ def refuse_limit(spec: Spec, policy: Policy) -> Refusal | None:
         )
         return Refusal("bad_quantity", told, "walltime_s")
     if not 1 <= spec.walltime_s <= LIMIT_S_MAX:
-        told = f"walltime_s is {spec.walltime_s}; from 1 to {LIMIT_S_MAX} is meant"
+        told = f"it is to run for {spec.walltime_s} s; from 1 to {LIMIT_S_MAX} s (366 days) is meant"
         return Refusal("bad_quantity", told, "walltime_s")
     most_s = policy.walltime_s_max
     if most_s and spec.walltime_s > most_s:
@@ -275,11 +275,12 @@ def refuse_terms(policy: Policy) -> Refusal | None:
         ("estimates_wait_s", policy.estimates_wait_s),
     ):
         if not 0 <= value <= LIMIT_S_MAX:
-            return Refusal("bad_quantity", f"{name} is {value}; from 0 to {LIMIT_S_MAX} is meant", "policy")
+            told = f"{name} is {value}; from 0 to {LIMIT_S_MAX} is meant"
+            return Refusal("bad_quantity", told, f"policy.{name}")
     if policy.walltime_s_max and policy.walltime_s_default > policy.walltime_s_max:
         told = (
             f"walltime_s_default is {policy.walltime_s_default}, longer than walltime_s_max"
             f" ({policy.walltime_s_max})"
         )
-        return Refusal("bad_quantity", told, "policy")
+        return Refusal("bad_quantity", told, "policy.walltime_s_default")
     return None

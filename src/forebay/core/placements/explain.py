@@ -17,10 +17,12 @@ from forebay.core.placements import (
     deadlines,
     evictions,
     explain_data,
+    explain_place,
     explain_power,
     hosts,
     likely,
     schedule,
+    silence,
     turnover,
     upcoming,
     withheld,
@@ -55,6 +57,7 @@ REASONS = {
     "drain": "a node is being drained",
     "rebound": "its claim was given other nodes",
     "stuck": "it ran and got nowhere",
+    "engine_silent": "its engine was silent, and what it ran is over for sure",
     "start_timeout": "the engine did not start it in time",
     "deadline_passed": "it could not start in time",
     "dependency_failed": "it was to come after a gang that did not end as it had to",
@@ -90,7 +93,7 @@ def explain(desk: schedule.Desk, gang: Gang, principal: Principal) -> dict[str, 
     if gang.phase is Phase.ENDED:
         return told | {
             "summary": f"It is over: {REASONS.get(gang.reason, gang.reason)}{_no_more(gang)}.",
-            "facts": _past(gang),
+            "facts": [*_past(gang), *evictions.numbers(desk, gang, gang.reason, whole=whole)],
         }
     return told | _placed(desk, gang, whole)
 
@@ -172,11 +175,15 @@ def _waiting(desk: schedule.Desk, gang: Gang, whole: bool) -> dict[str, Any]:
         # Where it fits before anything changes hands, what it waits for is no term.
         small = schedule.too_small_until(desk, gang)
         if small is not None:
-            return _too_small(gang, small, whole, ahead, expected)
+            past = evictions.by_rule(desk, gang, whole=whole)
+            return _too_small(gang, small, past, whole, ahead, expected)
     facts = _past(gang) + evictions.by_rule(desk, gang, whole=whole)
     facts += explain_power.shed_facts(desk, gang, whole)
     known = desk.state.campaigns.values()
     facts += upcoming.kept_clear(known, desk.derived.index, spec, desk.at, whole=whole)
+    owner = desk.claimed.tranches.get(spec.tranche)
+    places = schedule.sites_for(desk, spec) if owner is None else [owner.plan.site]
+    facts += silence.site_facts(desk, places, whole=whole)
     facts += explain_power.level_facts(desk, gang, found, whole) + _in_the_way(desk, gang, found, whole)
     own = spec.tier is Tier.DEDICATED and found.constraint not in explain_power.OF_LEVELS
     level = found.level if whole or own else ""
@@ -190,14 +197,14 @@ def _waiting(desk: schedule.Desk, gang: Gang, whole: bool) -> dict[str, Any]:
 
 
 def _too_small(
-    gang: Gang, small: schedule.TooSmall, whole: bool, ahead: int, expected: int | None
+    gang: Gang, small: schedule.TooSmall, past: list[str], whole: bool, ahead: int, expected: int | None
 ) -> dict[str, Any]:
     """Nothing that ends or is repaired makes room: only the end of a term does."""
     from_ = timeline.text(small.at)
     summary = f"There is no room for it before {from_}: until then what could hold it belongs to other work."
     if whole:
         summary = f"The pool cannot hold it before {from_}, when the term of tranche {small.tranche} ends."
-    facts = [*_past(gang), f"If nothing ran: {_sentence(gang, small.misfit, whole)}"]
+    facts = [*_past(gang), *past, f"If nothing ran: {_sentence(gang, small.misfit, whole)}"]
     level = small.tranche if whole else ""
     have, need = small.misfit.have, small.misfit.need
     return _wait("pool", level, have, need, summary, facts, ahead, expected)
@@ -249,6 +256,9 @@ def _sentence(gang: Gang, misfit: Misfit, whole: bool) -> str:
         case "slices":
             needed = f"{counted(misfit.need, 'slice')} of {spec.slice_gpus} GPUs {NEAR[spec.within]}"
             return f"Slices: {needed}, each in one rack, are needed; {where} has room for {misfit.have}."
+        case _ if misfit.level and not misfit.have:
+            are = "is" if misfit.need == 1 else "are"
+            return f"GPUs: {counted(misfit.need, 'GPU')} of {spec.sku} {are} needed, {where} has none free."
         case _:
             needed = f"{counted(misfit.need, 'free GPU')} of {spec.sku} on one node"
             return f"GPUs: {needed} {'is' if misfit.need == 1 else 'are'} needed, {where} has {misfit.have}."
@@ -334,19 +344,21 @@ def _placed(desk: schedule.Desk, gang: Gang, whole: bool) -> dict[str, Any]:
         *explain_data.placed_facts(desk, gang),
     ]
     last = desk.state.progress.get(spec.id)
-    if last is not None:
+    if last is not None and last.generation == gang.generation:
         word = "It is stuck: no progress was reported" if last.stuck else "The last progress was reported"
         facts.append(f"{word}{' since' * last.stuck} {timeline.text(last.at)} (mark {last.mark}).")
     if spec.skus and spec.sku != spec.skus[0].sku:
         first = spec.skus[0]
         facts.append(f"It asked for {first.gpus} of {first.sku} first, and got {spec.gpus} of {spec.sku}.")
+    facts += silence.gang_facts(desk, gang, whole=whole)
     starts = gang.generation - gang.generation_before
     if starts > 1:
         interrupted = f", and {_times(gang.interruptions)} {INTERRUPTED}" if gang.interruptions else ""
         facts.append(f"This is start {starts}; {gang.failures} failed before{interrupted}.")
     facts += evictions.on_loan(desk, gang)
     if gang.phase is Phase.STOPPING:
-        facts += evictions.by_rule(desk, gang, whole=whole)
+        told = evictions.by_rule(desk, gang, whole=whole)
+        facts += told or evictions.numbers(desk, gang, gang.reason, whole=whole)
         facts += withheld.taken_facts(desk, gang)
         then = "goes back to the queue" if gang.again else "is over"
         grace = grace_s(desk.state.shed, spec.id, spec.grace_s)
@@ -355,10 +367,12 @@ def _placed(desk: schedule.Desk, gang: Gang, whole: bool) -> dict[str, Any]:
         summary = f"It is stopping, because {why}; it is killed at {kill_at} at the latest, then it {then}."
         facts += _lost(desk, gang)
         facts += explain_power.shed_facts(desk, gang, whole)
-    else:
-        word = "runs" if gang.phase is Phase.RUNNING else "is being started"
-        summary = f"It {word} {by_right}: {counted(spec.gpus, 'GPU')} on {count}."
-    return {"summary": summary, "facts": facts}
+        return {"summary": summary, "facts": facts}
+    word = "runs" if gang.phase is Phase.RUNNING else "is being started"
+    summary = f"It {word} {by_right}: {counted(spec.gpus, 'GPU')} on {count}."
+    there = explain_place.why_there(desk, gang, _reached(desk, gang, len(racks)), whole=whole)
+    facts += [*there.pop("facts"), *evictions.before_this_start(desk, gang, whole=whole)]
+    return {"summary": summary, "facts": facts, "why_there": there}
 
 
 def _passed_over(desk: schedule.Desk, gang: Gang, racks: int) -> list[str]:

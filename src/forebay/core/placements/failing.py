@@ -9,6 +9,8 @@ from forebay.core.ids import Refusal
 from forebay.core.supply.condition import FAILURES_MAX
 
 CHECKS_MAX = 32
+#: Engines say every few seconds that they are there.
+ENGINE_S_MIN = 20
 _YEAR_S = 366 * 24 * 3600
 
 
@@ -29,6 +31,10 @@ class Failing:
     stuck_s: int = 0
     #: Whether it is stopped then, and started again.
     stuck_restarts: bool = False
+    #: An engine that is not heard of for so long counts as silent; 0 for never.
+    engine_silent_s: int = 0
+    #: Runs end by themselves, and start again elsewhere, where their engine got no answer for so long; 0 for never.
+    engine_fence_s: int = 0
 
 
 def refuse_failing(failing: Failing) -> Refusal | None:
@@ -40,6 +46,14 @@ def refuse_failing(failing: Failing) -> Refusal | None:
         return Refusal("bad_quantity", "hosts are held for 0 seconds to a year", "policy.failing")
     if not 0 <= failing.stuck_s <= _YEAR_S:
         return Refusal("bad_quantity", "a gang is stuck after 0 seconds to a year", "policy.failing")
+    if failing.engine_silent_s and not ENGINE_S_MIN <= failing.engine_silent_s <= _YEAR_S:
+        told = f"an engine is silent after {ENGINE_S_MIN} seconds to a year; 0 is for never"
+        return Refusal("bad_quantity", told, "policy.failing")
+    if failing.engine_fence_s and not ENGINE_S_MIN <= failing.engine_fence_s <= _YEAR_S:
+        told = f"runs are fenced after {ENGINE_S_MIN} seconds to a year; 0 is for never"
+        return Refusal("bad_quantity", told, "policy.failing")
+    if failing.engine_fence_s and not failing.engine_silent_s:
+        return Refusal("bad_quantity", "who fences has to say when an engine is silent", "policy.failing")
     if not 1 <= failing.lemon_window_s <= _YEAR_S:
         return Refusal("bad_quantity", "a window is from a second to a year", "policy.failing")
     checks = failing.checks

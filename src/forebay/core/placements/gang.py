@@ -171,6 +171,8 @@ class RunGang(Effect):
     cause: int
     #: Of a borrower: within how many seconds of a call its lender has its nodes back; 0 for one that does not borrow.
     reclaim_s: int = 0
+    #: It is to end by itself where its engine got no answer to a heartbeat for so many seconds; 0 for never.
+    lease_s: int = 0
 
 
 @dataclass(slots=True)

@@ -66,7 +66,7 @@ def keep(floor: Floor, name: GangId, until_at: int) -> None:
     index = floor.derived.index
     whole = [(node, mask) for node, mask in each_node(gang.runs) if mask == index.plant.full_mask[node]]
     left = [node for node, _ in whole if _is_left(floor, gang, node)]
-    if gang.lender or not left or until_at <= floor.at:
+    if gang.lender or not left or until_at <= floor.at or gang.site in floor.derived.barred:
         return
     taken = set(left)
     lost = [node for node, _ in whole if node not in taken]

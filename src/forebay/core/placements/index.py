@@ -118,6 +118,7 @@ class Plant:
     """What does not change when work comes and goes: where each node stands and what it hangs on."""
 
     __slots__ = (
+        "carried",
         "extents",
         "full_mask",
         "group_name",
@@ -186,6 +187,8 @@ class Plant:
         self.groups_of_rack: list[tuple[int, ...]] = []
         self.groups_at: dict[tuple[Level, SiteId], list[int]] = {}
         self.extents: dict[tuple[SkuId, SiteId], Extent] = {}
+        #: What levels can ever carry, as it was asked for (`carrying`); until the plant grows.
+        self.carried: dict[object, tuple[int, str]] = {}
 
     def room_w(self, level: int) -> int:
         """Watts of work that a level can carry when nothing else runs."""
@@ -290,6 +293,7 @@ class Index:
 
     def _add_level(self, name: str, limit_w: int) -> int:
         plant = self.plant
+        plant.carried.clear()
         plant.level_name.append(name)
         plant.level_limit_w.append(limit_w)
         plant.level_racks.append(0)
@@ -356,6 +360,7 @@ class Index:
     def hang(self, rack: supply.Rack, sku: supply.Sku) -> None:
         """A rack hangs on its loop, or gives it other shares of its heat: what it gives now counts from here on."""
         plant = self.plant
+        plant.carried.clear()
         number = plant.rack_of_node[rack.first_node]
         bit, path = 1 << number, plant.rack_path[number]
         base = supply.heat_of(rack.base_w, sku.liquid_ppm)

@@ -88,7 +88,8 @@ def after_released(
     """What was kept is back in its pool."""
     for node in [node for node, name in derived.kept.items() if name == event.gang]:
         del derived.kept[node]
-        derived.index.set_usable(node, supply.usable(supplied, NodeIndex(node)))
+        seen = not derived.barred or supply.rack_of(supplied, NodeIndex(node)).site not in derived.barred
+        derived.index.set_usable(node, seen and supply.usable(supplied, NodeIndex(node)))
     derived.ends.moved = derived.stirred = True
 
 

@@ -60,7 +60,7 @@ def run_pass(desk: Desk) -> None:
     if order is _EASY or order is _EASY_DEPTH:
         backfill.let_by(desk, arrivals, stirred=stirred)
     elif order is _CONSERVATIVE:
-        conservative.plan_all(desk)
+        conservative.start_all(desk)
     elif stirred:
         _run_lanes(desk, _TIERS)
     else:

@@ -271,11 +271,14 @@ def _refuse_tree(plan: ProjectsPlan) -> Refusal | None:
         if project.parent and project.parent not in parents:
             told = f"project {project.id} belongs to {project.parent}, which is none"
             return Refusal("unknown_project", told, f"projects[{place}].parent")
-        name, depth = project.id, 1
-        while (name := parents[name]) and depth <= DEPTH_MAX:
-            depth += 1
-        if depth > DEPTH_MAX:
-            told = f"project {project.id} stands more than {DEPTH_MAX} deep, or belongs to itself"
+        chain = [project.id]
+        while (parent := parents[chain[-1]]) and parent not in chain and len(chain) <= DEPTH_MAX:
+            chain.append(parent)
+        if parent in chain:
+            told = f"projects belong to each other in a circle: {' in '.join([*chain, parent])}"
+            return Refusal("bad_projects", told, f"projects[{place}].parent")
+        if len(chain) > DEPTH_MAX:
+            told = f"project {project.id} stands more than {DEPTH_MAX} deep"
             return Refusal("bad_projects", told, f"projects[{place}].parent")
     return None
 

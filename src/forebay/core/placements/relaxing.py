@@ -57,6 +57,8 @@ def _short(spec: Spec, misfit: Misfit, whole: bool) -> dict[str, Any]:
         case "slices":
             text = f"It needs room for {counted(lacks, 'slice')} more of {spec.slice_gpus} GPUs"
             return _change("slices", lacks, f"{text} within {_ONE[spec.within]}.")
+        case _ if misfit.level and not misfit.have:
+            return _change("free_gpus", lacks, f"It needs {counted(lacks, 'free GPU')} more.")
         case _:
             return _change("free_gpus", lacks, f"It needs {counted(lacks, 'GPU')} more, free on one node.")
 

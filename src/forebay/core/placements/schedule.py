@@ -5,7 +5,7 @@ Who goes before whom is `ordering`'s.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import NamedTuple
@@ -13,6 +13,7 @@ from typing import NamedTuple
 from forebay.core import claims, ids, supply
 from forebay.core.ids import Answer, GangId, NodeIndex, Refusal, SiteId, SkuId, TrancheId
 from forebay.core.placements import (
+    carrying,
     chains,
     checkpoints,
     datasets,
@@ -33,6 +34,7 @@ from forebay.core.placements import gang as gangs
 from forebay.core.placements import state as states
 from forebay.core.placements.ends import free_at
 from forebay.core.placements.gang import HOLDING, Ending, Gang, Level, Phase, Run, Spec, Tier
+from forebay.core.placements.heartbeats import lease_at, refuse_late
 from forebay.core.placements.index import POOL, Index, Plant
 from forebay.core.placements.occupants import holders
 from forebay.core.placements.projects import refuse_gang
@@ -146,7 +148,8 @@ def _refuse_spec(desk: Desk, spec: Spec) -> Refusal | None:
     if spec.id in desk.state.gangs or spec.id in desk.state.chains.arrays:
         return Refusal("duplicate_id", f"gang {spec.id} exists already", "id")
     if spec.sku not in desk.supplied.skus:
-        return Refusal("unknown_sku", f"SKU {spec.sku} is not in the catalogue", "sku")
+        known = ", ".join(sorted(desk.supplied.skus))
+        return Refusal("unknown_sku", f"SKU {spec.sku} is not in the catalogue (known: {known})", "sku")
     if not 1 <= spec.gpus <= 10**7:
         return Refusal("bad_quantity", f"gpus is {spec.gpus}; from 1 to {10**7} is meant", "gpus")
     no = estimates.refuse_limit(spec, desk.state.policy)
@@ -173,13 +176,16 @@ def _refuse_claim(desk: Desk, spec: Spec) -> Refusal | None:
             word = "spot" if spot else "on demand"
             return Refusal("no_contract", f"{spec.tenant} has no contract that allows {word} use", "tier")
         unknown = [site for site in spec.sites if site not in desk.supplied.sites]
-        return Refusal("unknown_site", f"there is no site {unknown[0]}", "sites") if unknown else None
+        told = f"there is no site {unknown[0]}" if unknown else ""
+        whole = f"{told} (known: {', '.join(desk.supplied.sites)})"
+        return Refusal("unknown_site", whole, "sites", told) if unknown else None
     tranche = desk.claimed.tranches.get(spec.tranche)
     if tranche is None or tranche.tenant != spec.tenant:
         own = sorted(name for name, held in desk.claimed.tranches.items() if held.tenant == spec.tenant)
+        told = f"{spec.tenant} has no tranche {spec.tranche}" if spec.tranche else "no tranche is named"
         return Refusal(
             "unknown_tranche",
-            f"{spec.tenant} has no tranche {spec.tranche or '(none named)'} (it has: {', '.join(own) or 'none'})",
+            f"{told} (it has: {', '.join(own) or 'none'})",
             "tranche",
         )
     if tranche.standing is claims.Standing.ENDED:
@@ -211,7 +217,7 @@ def never_fits(desk: Desk, spec: Spec) -> Refusal | None:
         tranche = desk.claimed.tranches[spec.tranche]
         promised = claims.nodes_promised(tranche.plan, desk.supplied)
         if claims.nodes_bound(tranche) < promised:
-            return _never_fits_later(spec, sku, promised)
+            return to_come.never_fits_later(spec, sku, promised)
         most = _most(plant, sku, spec.within, [tranche.plan.site], tranche.gpus, f"tranche {spec.tranche}")
     else:
         # The same for every gang of the pool until the plant changes.
@@ -223,7 +229,7 @@ def never_fits(desk: Desk, spec: Spec) -> Refusal | None:
         most = found
     load_w = spec.gpus * sku.gpu_w
     if spec.gpus <= most.gpus and load_w <= most.watts:
-        return None
+        return carrying.refuse_load(desk, spec)
     told = f"nothing here could ever hold {counted(spec.gpus, 'GPU')} of {spec.sku} within one {spec.within}"
     if spec.gpus > most.gpus:
         are = "is" if spec.gpus == 1 else "are"
@@ -280,19 +286,6 @@ def _slices_never_fit(desk: Desk, spec: Spec) -> Refusal | None:
     asked = f"{counted(count, 'slice')} of {spec.slice_gpus} GPUs, each in one rack and all within one {spec.within}"
     told = "" if owner is not None else f"nothing here could ever hold {asked}"
     return Refusal("never_fits", f"{asked}: there is room for {most} at the most", "slice_gpus", told)
-
-
-def _never_fits_later(spec: Spec, sku: supply.Sku, promised: int) -> Refusal | None:
-    """The same for a tranche whose racks are still to come."""
-    most, where = promised * sku.gpus_per_node, f"tranche {spec.tranche}, once all of it has come,"
-    if spec.within is Level.NODE:
-        most, where = sku.gpus_per_node, "a node"
-    elif spec.within is Level.RACK:
-        most, where = min(most, sku.gpus_per_node * sku.nodes_per_rack), "a rack"
-    if spec.gpus <= most:
-        return None
-    told = f"{spec.gpus} GPUs of {spec.sku} are asked for; {where} has {most}"
-    return Refusal("never_fits", told, "gpus")
 
 
 def cancel(desk: Desk, name: GangId) -> Answer | Refusal:
@@ -367,9 +360,7 @@ def _current(desk: Desk, name: GangId, generation: int) -> Gang | Refusal:
         return Refusal("unknown_gang", f"there is no gang {name}", "gang")
     phase = gang.phase
     if gang.generation != generation or (phase is not _RUNNING and phase not in HOLDING):
-        return Refusal(
-            "stale_generation", f"gang {name} is {gang.phase}, at generation {gang.generation}", "generation"
-        )
+        return refuse_late(desk.state.engines, gang, generation)
     return gang
 
 
@@ -538,7 +529,9 @@ def find(
     if hold is None and not desk.state.campaigns:
         return _find_on(desk, gang, index, gang.runs if gang.front else (), pool_barred, locate, barred)
     opened = [] if hold is None else hosts.open_up(index, desk.supplied, hold)
-    hidden = upcoming.hide(desk.state.campaigns.values(), index, gang.spec, desk.at if at is None else at)
+    hidden = upcoming.hide(
+        desk.state.campaigns.values(), index, gang.spec, desk.at if at is None else at, desk.at
+    )
     if hold is None:
         found = _find_on(desk, gang, index, gang.runs if gang.front else (), pool_barred, locate, barred)
     else:
@@ -647,7 +640,11 @@ def may_lend(desk: Desk, spec: Spec) -> list[TrancheId]:
 
 
 def effect_of(
-    gang: Gang, seq: int, shed: Mapping[GangId, Shed], tranches: Mapping[TrancheId, claims.Tranche]
+    gang: Gang,
+    seq: int,
+    shed: Mapping[GangId, Shed],
+    tranches: Mapping[TrancheId, claims.Tranche],
+    leases: Sequence[tuple[int, int]] = (),
 ) -> gangs.RunGang | gangs.StopGang:
     """What the engine is to make true about a gang that holds GPUs."""
     spec = gang.spec
@@ -662,6 +659,7 @@ def effect_of(
             spec.program,
             gang.placed_seq,
             _reclaim_s(tranches[gang.lender]) if gang.lender else 0,
+            lease_at(leases, gang.placed_seq) if leases else 0,
         )
     grace = grace_s(shed, spec.id, spec.grace_s)
     return gangs.StopGang(spec.id, gang.generation, grace, gang.reason, seq)
@@ -685,9 +683,12 @@ def promise(
     for power)."""
     scratch = desk.derived.index.copy()
     changes: list[Turn | limits.LimitStep] = [*turns_of(desk), *narrowing.changes_ahead(desk, gang)]
-    steps: list[tuple[int, int, int, Turn | limits.LimitStep | Gang | NodeIndex]] = [
+    steps: list[tuple[int, int, int, Turn | limits.LimitStep | Gang | NodeIndex | None]] = [
         (change.at, 0, place, change) for place, change in enumerate(changes)
     ]
+    if campaigns := desk.state.campaigns.values():
+        back = {*back, *upcoming.back_at(campaigns, desk.supplied, desk.at)}
+        steps += [(at, 3, 0, None) for at in upcoming.over_at(campaigns, desk.at)]
     steps += [(at, 2, node, node) for at, node in back]
     for other in holding(desk):
         steps.append((free(other) if free else free_at(other, desk.state.policy), 1, other.order, other))
@@ -699,7 +700,7 @@ def promise(
             scratch.set_limit(step.level, scratch.limit_w[step.level] if step.limit_w < 0 else step.limit_w)
         elif isinstance(step, int):
             scratch.set_usable(step, True)
-        else:
+        elif step is not None:
             scratch.release(step.runs, desk.supplied.skus[step.spec.sku].gpu_w)
         # Looked at when all that happens at one instant has happened.
         then = max(at, desk.at)

@@ -425,6 +425,8 @@ class Seeking:
                 continue
             free = self.pool.by_free[-1].get(rack, 0)
             wanted = min(count, free.bit_count() // nodes)
+            if not wanted:
+                continue
             borne, level = self.bearable(rack, wanted, watts)
             if borne:
                 first = lowest_bits(free & prefer.get(rack, 0), borne * nodes)
@@ -502,6 +504,9 @@ class Seeking:
                 nodes &= ~had
             if only is not None:
                 nodes &= only[rack]
+            if not nodes:
+                # Also a preferred rack of another kind, of whose heat this search knows nothing.
+                continue
             have = nodes.bit_count()
             wanted = min(count - self.whole_count, have)
             feeds = plant.rack_above[rack]

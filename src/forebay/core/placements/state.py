@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple, get_args
@@ -14,6 +14,7 @@ from forebay.core.placements import (
     commons,
     deadlines,
     estimates,
+    heartbeats,
     keeping,
     lending,
     limits,
@@ -29,7 +30,8 @@ from forebay.core.placements.campaigns import MAINTENANCE, Campaign
 from forebay.core.placements.checkpoints import GangCheckpointed
 from forebay.core.placements.ends import Ends
 from forebay.core.placements.gang import HOLDING, Ending, Gang, Phase, Policy
-from forebay.core.placements.index import POOL, Index
+from forebay.core.placements.heartbeats import ENGINE_SILENT
+from forebay.core.placements.index import Index
 from forebay.core.placements.projects import PlaceTaken, whose_of
 from forebay.core.placements.queue import Queue
 from forebay.core.placements.sheddings import CURTAILED, GangShed, Shed, Shedding, SheddingEvent
@@ -71,6 +73,8 @@ class State:
     #: Maintenance that is not over; and what is.
     campaigns: dict[CampaignId, Campaign] = field(default_factory=dict)
     past_campaigns: dict[CampaignId, Campaign] = field(default_factory=dict)
+    #: Which engines there are, and which are silent.
+    engines: heartbeats.Engines = field(default_factory=heartbeats.Engines)
 
     def fork(self) -> State:
         """A copy whose containers are its own."""
@@ -78,7 +82,7 @@ class State:
             self.gangs.copy(), self.policy, self.spent.copy(), self.holds.copy(), self.progress.copy(),
             self.chains.fork(), self.lending.copy(), self.sheddings.copy(), self.shed.copy(), self.ramps.copy(),
             self.sharing.fork(), self.learned.fork(), self.commons and self.commons.fork(),
-            self.campaigns.copy(), self.past_campaigns.copy(),
+            self.campaigns.copy(), self.past_campaigns.copy(), self.engines.copy(),
         )  # fmt: skip
 
 
@@ -159,8 +163,8 @@ class Derived:
     """
 
     __slots__ = (
-        "arrivals", "awaiting", "backoff", "borrowed", "bounds", "dues", "ends", "held", "held_back", "index", "kept",
-        "lent", "most", "promised", "queue", "stirred",
+        "arrivals", "awaiting", "backoff", "barred", "borrowed", "bounds", "dues", "ends", "held", "held_back",
+        "index", "kept", "lent", "most", "promised", "queue", "stirred",
     )  # fmt: skip
 
     def __init__(self, held: Held) -> None:
@@ -191,6 +195,8 @@ class Derived:
         self.bounds = limits.Bounds()
         #: Gangs that wait until their data is at a site of theirs.
         self.awaiting: set[GangId] = set()
+        #: Sites where nothing is started, for their engine is silent.
+        self.barred: set[SiteId] = set()
 
 
 def derive_held(state: State) -> Held:
@@ -226,7 +232,9 @@ def derive(state: State, supplied: supply.State, claimed: claims.State, held: He
     for tranche in claimed.tranches.values():
         if tranche.standing is claims.Standing.LIVE:
             index.set_owner(tranche.runs, tranche.plan.id)
-    for node in sorted({*supplied.failed, *supplied.cordoned}):
+    derived.barred = {site for site in supplied.sites if heartbeats.silent_at_site(state.engines, site)}
+    barred = heartbeats.nodes_at(supplied, derived.barred) if derived.barred else ()
+    for node in sorted({*supplied.failed, *supplied.cordoned, *barred}):
         index.set_usable(node, False)
     for gang in sorted(state.gangs.values(), key=lambda gang: gang.order):
         if gang.lender and (gang.phase in HOLDING or gang.returns_at):
@@ -427,6 +435,7 @@ def _record_policy(
 ) -> None:
     if state.sharing.plans:
         shares.note_policy(state.sharing, state.policy, event.policy, at)
+    state.engines.record_policy(state.policy.failing, event.policy.failing, at, seq)
     if event.policy.among != state.policy.among:
         state.commons = commons.commons_of(state.commons, event.policy.among, state.gangs.values(), at)
     state.policy = event.policy
@@ -649,7 +658,19 @@ def _push_dues(derived: Derived, gang: Gang, policy: Policy) -> None:
 INTERRUPTIONS = frozenset({"stopped", "start_timeout", "stuck"})
 #: Stops that are not the gang's own doing, or failures it may recover from: it goes before those that wait.
 IN_FRONT = (
-    frozenset({"failed", "lost", "node_failed", "quarantine", "drain", "rebound", MAINTENANCE, CURTAILED})
+    frozenset(
+        {
+            "failed",
+            "lost",
+            "node_failed",
+            "quarantine",
+            "drain",
+            "rebound",
+            MAINTENANCE,
+            CURTAILED,
+            ENGINE_SILENT,
+        }
+    )
     | INTERRUPTIONS
 )
 
@@ -750,51 +771,3 @@ def first_due(derived: Derived, state: State) -> Due | None:
         other = shares.first_share_due(state.sharing, derived.held.divisions, state.policy)
         due = other if due is None or (other is not None and other.at <= due.at) else due
     return due if state.commons is None else commons.sooner(state.commons, due)
-
-
-def on_supply(
-    derived: Derived, supplied: supply.State, event: Event, turns: Sequence[supply.NodeTurn] = ()
-) -> None:
-    """What a change of supply does to the index; `turns` are nodes that it took out or brought back."""
-    derived.ends.moved = True
-    index = derived.index
-    derived.most.clear()
-    derived.bounds.coming, derived.bounds.suspect = None, True
-    match event:
-        case supply.FeedAdded():
-            index.add_feed(supplied.feeds[event.feed])
-            index.add_base_load(supply.feed_path(supplied, event.feed), event.base_w)
-        case supply.RackAdded():
-            rack = supplied.racks[event.rack]
-            index.add_rack(rack, supplied.skus[rack.sku], supply.feed_path(supplied, rack.feed))
-            derived.stirred = True
-        case supply.storage.StorageApplied() | supply.storage.CopyFinished():
-            derived.stirred = True
-        case _:
-            derived.stirred |= limits.follow_supply(derived.bounds, index, supplied, event)
-    for turn in turns:
-        index.set_usable(turn.node, not (turn.now[0] or turn.now[1]) and turn.node not in derived.kept)
-        # Also where a node goes out: who waits for lent nodes may need others now.
-        derived.stirred = True
-
-
-def on_claims(derived: Derived, claimed: claims.State, event: Event) -> None:
-    """What a change of claims does to the index: nodes change their owner."""
-    derived.ends.moved = True
-    match event:
-        case claims.TrancheBound() if claimed.tranches[event.tranche].standing is claims.Standing.LIVE:
-            derived.index.set_owner(event.runs, event.tranche)
-            derived.stirred = True
-        case claims.TrancheStarted():
-            derived.index.set_owner(claimed.tranches[event.tranche].runs, event.tranche)
-            derived.stirred = True
-        case claims.TrancheRebound() if claimed.tranches[event.tranche].standing is claims.Standing.LIVE:
-            # A node that it gave up may be another tranche's already, by the same plan.
-            nodes = (n for first, count in event.gave for n in range(first, first + count))
-            given = [(n, 1) for n in nodes if derived.index.owner[n] == event.tranche]
-            derived.index.set_owner(given, POOL)
-            derived.index.set_owner(event.took, event.tranche)
-            derived.stirred = True
-        case claims.TrancheEnded() if claimed.tranches[event.tranche].started_at:
-            derived.index.set_owner(claimed.tranches[event.tranche].runs, POOL)
-            derived.stirred = True

@@ -10,14 +10,18 @@ from __future__ import annotations
 from forebay.core.ids import Answer, Refusal
 from forebay.core.placements import gang as gangs
 from forebay.core.placements.gang import Gang, Phase
+from forebay.core.placements.heartbeats import refuse_fenced
 from forebay.core.placements.state import State
 from forebay.core.supply import Emit
 
 
 def report_progress(state: State, report: gangs.ReportGangProgress, emit: Emit, at: int) -> Answer | Refusal:
-    """A gang got so far. Refuses: unknown_gang, bad_quantity, not_running, stale_generation. A mark that is no larger
-    than the last one of this generation changes nothing."""
+    """A gang got so far. Refuses: fenced_generation, unknown_gang, bad_quantity, not_running, stale_generation. A
+    mark that is no larger than the last one of this generation changes nothing."""
     gang = state.gangs.get(report.gang)
+    fenced = refuse_fenced(state.engines, report.gang, report.generation) if state.engines.fenced else None
+    if fenced is not None and report.generation:
+        return fenced
     if gang is None:
         return Refusal("unknown_gang", f"there is no gang {report.gang}", "gang")
     if not 0 <= report.mark < 1 << 63:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from forebay.core import supply
 from forebay.core.ids import BlockId, Refusal, SiteId
+from forebay.core.placements.carrying import is_of_levels
 from forebay.core.placements.gang import Level, Spec
 from forebay.core.supply.blocks import Confidence, Outlook
 from forebay.core.supply.plant import racks_to_come
@@ -31,13 +32,30 @@ class RoomToCome(NamedTuple):
     p90_at: int
 
 
+def never_fits_later(spec: Spec, sku: supply.Sku, promised: int) -> Refusal | None:
+    """Whether a gang never fits on a tranche whose racks are still to come, of which so many nodes are promised."""
+    most, where = promised * sku.gpus_per_node, f"tranche {spec.tranche}, once all of it has come,"
+    if spec.within is Level.NODE:
+        most, where = sku.gpus_per_node, "a node"
+    elif spec.within is Level.RACK:
+        most, where = min(most, sku.gpus_per_node * sku.nodes_per_rack), "a rack"
+    if spec.gpus <= most:
+        return None
+    told = f"{spec.gpus} GPUs of {spec.sku} are asked for; {where} has {most}"
+    return Refusal("never_fits", told, "gpus")
+
+
 def or_later(supplied: supply.State, spec: Spec, sites: list[SiteId], no: Refusal | None) -> Refusal | None:
     """A refusal for want of room as it stands, or `fits_later` where there will be room. Dates of what is to come
     are for whoever owns the plant: a tenant is told that more comes.
     """
     if no is None or not supplied.schedules or spec.tranche:
         return no
-    found = min((each for site in sites for each in _first(supplied, spec, site)), default=None)
+    # What stands and cannot be carried is no room; what is to come hangs on levels that are not known yet.
+    beside = not is_of_levels(no)
+    found = min(
+        (each for site in sites for each in _first(supplied, spec, site, beside=beside)), default=None
+    )
     if found is None:
         return no
     sure = text(found.p90_at) if found.p90_at < INSTANT_MAX else "not known"
@@ -50,8 +68,8 @@ def or_later(supplied: supply.State, spec: Spec, sites: list[SiteId], no: Refusa
     return Refusal("fits_later", detail, no.field, told)
 
 
-def _first(supplied: supply.State, spec: Spec, site: SiteId) -> Iterator[RoomToCome]:
-    """The first block of one site that is enough, if any is."""
+def _first(supplied: supply.State, spec: Spec, site: SiteId, *, beside: bool) -> Iterator[RoomToCome]:
+    """The first block of one site that is enough, if any is, `beside` what stands or alone."""
     known, sku = supplied.schedules.get(site), supplied.skus[spec.sku]
     if known is None:
         return
@@ -62,7 +80,7 @@ def _first(supplied: supply.State, spec: Spec, site: SiteId) -> Iterator[RoomToC
 
     #: GPUs near each other: by hall and row as far as the shape asks.
     near: dict[tuple[str, ...], int] = {}
-    for rack in supplied.racks.values():
+    for rack in supplied.racks.values() if beside else ():
         if rack.site == site and rack.sku == sku.id:
             mark = _near(spec.within, rack.hall, rack.row, rack.id)
             near[mark] = near.get(mark, 0) + usable(rack.nodes * sku.gpus_per_node)

@@ -106,7 +106,7 @@ def pick(scene: Scene, want: Want) -> list[Borrower]:
     if pool is None:
         return []
     chosen: list[Borrower] = []
-    scene.book.price(scene.restart_us)
+    scene.book.price(scene.restart_us, scene.at)
     whole, rest = divmod(want.gpus, pool.gpus_per_node)
     if want.gpus <= pool.gpus_per_node:
         chosen = _on_one_node(scene, pool, want.owner, want.gpus)

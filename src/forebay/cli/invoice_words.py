@@ -1,0 +1,24 @@
+"""What lines of an invoice, and balances on it, are called."""
+
+from __future__ import annotations
+
+#: Balances that are brought forward, in words: which side owes it is part of the word.
+BALANCES = {
+    "receivable": "unpaid",
+    "deferred_revenue": "billed ahead",
+    "prepayments": "prepaid",
+    "deposits": "deposit",
+    "credits": "credit",
+}
+
+
+#: What lines are for, in words.
+KINDS = {
+    "dedicated": "own tranche, used or not",
+    "on_demand": "on demand",
+    "spot": "spot",
+    "lending_share": "share of lending",
+    "service_credit": "service credit",
+    "correction": "correction",
+    "rounding": "rounding",
+}
