@@ -12,6 +12,7 @@ from tests.cli.desk import Desk, golden
 from tests.cli.test_ledger import billed
 
 NAMES = ["billing_period", "contract_commitment", "cost_and_usage", "invoice_detail"]
+CLOSED = ["balances.csv", "entries.csv", "expected.csv", "obligations.csv", "revenue.csv"]
 
 
 def files(folder: Path) -> list[str]:
@@ -63,10 +64,10 @@ def test_the_pack_for_a_close(desk: Desk, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     body = desk("export", "close", "--period", "2026-12", "-o", str(folder), "--json").json
     validate(body, outputs.OUTPUTS["export.close"])
-    assert files(folder) == ["entries.csv", "obligations.csv", "revenue.csv"]
+    assert files(folder) == CLOSED
     golden("export_close", "\n".join((folder / name).read_text("utf-8") for name in files(folder)))
     ran = desk("export", "close", "-o", str(folder))
-    assert (ran.status, files(folder)) == (0, ["entries.csv", "obligations.csv", "revenue.csv"])
+    assert (ran.status, files(folder)) == (0, CLOSED)
     assert "bytes" in ran.err
     ran = desk("export", "close", "--period", "soon", "-o", str(tmp_path / "other"))
     assert (ran.status, files(tmp_path / "other")) == (1, [])

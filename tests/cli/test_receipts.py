@@ -6,7 +6,6 @@ from jsonschema import validate
 
 from forebay.cli import outputs
 from forebay.cli.narrate import Narrator
-from forebay.cli.receipt_story import RECEIPT_SENTENCES
 from forebay.core.money.receipts import RECEIPT_EVENTS
 from tests.cli.desk import Desk, golden
 from tests.cli.rig import Ran
@@ -85,9 +84,23 @@ def test_every_event_of_a_receipt_makes_a_sentence() -> None:
         "received_at": 0, "reference": "wire 1", "reason": "bounced",
         "allocations": [{"invoice": "INV-000001"}, {"invoice": "c1/7"}],
     }  # fmt: skip
-    assert [sentence for kind in RECEIPT_SENTENCES for sentence in story.tell(kind, body)] == [
+    kinds = [kind.__name__ for kind in RECEIPT_EVENTS]
+    assert [sentence for kind in kinds for sentence in story.tell(kind, body)] == [
         "cedar paid 5.00 USD on 1970-01-01 (RCT-000001, wire 1)",
         "receipt RCT-000001 pays INV-000001, c1/7",
         "receipt RCT-000001 was wrong: bounced",
     ]
-    assert set(RECEIPT_SENTENCES) == {kind.__name__ for kind in RECEIPT_EVENTS}
+
+
+def test_what_puts_an_invoice_right_makes_a_sentence() -> None:
+    story = Narrator()
+    body = {
+        "note": "CN-000001", "tenant": "cedar", "currency": "USD", "total_minor": 1234, "invoice": "INV-000001",
+        "reason": "agreed", "allocations": [{"invoice": "INV-000002"}],
+    }  # fmt: skip
+    kinds = ("CreditNoteIssued", "CreditNoteAllocated", "InvoiceVoided")
+    assert [sentence for kind in kinds for sentence in story.tell(kind, body)] == [
+        "cedar is credited 12.34 USD of INV-000001 (CN-000001): agreed",
+        "credit note CN-000001 pays INV-000002",
+        "invoice INV-000001 is void: agreed",
+    ]

@@ -57,6 +57,8 @@ tranches:
     service: {unit: tranche, damages_per_gpu_day: 12}
     maintenance: {allowed: 2h}
 remedies: {order: [credit, damages, fee_discount], settlement: set_off, cap_month: 50000}
+energy: {price_per_mwh: 60, pue: 1.25}
+commitment: {amount: 250000, months: 3, start: 2028-07-01, periods: 12}
 """
 #: What it says beside that of its price, its hand-over and its dates.
 MORE = """\

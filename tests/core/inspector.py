@@ -17,6 +17,7 @@ from forebay.core.placements import gang as gangs
 from forebay.core.placements import heartbeats, sheddings
 from forebay.core.placements.gang import Level, Tier
 from forebay.core.placements.index import each_node
+from forebay.core.supply import storage
 from forebay.core.units import SECOND_US
 
 #: Ends after which a gang stands in front (docs/reference/policies.md, "Order within a lane").
@@ -105,6 +106,9 @@ class Facts:
         self.begun: set[str] = set()
         #: Level -> its open shedding: by when, and whether it was told to be late.
         self.sheddings: dict[str, tuple[int, bool]] = {}
+        #: Storage pool -> its site; and dataset -> pools that hold all of it.
+        self.stores: dict[str, str] = {}
+        self.copies: dict[str, set[str]] = {}
         #: Counts whatever may change what a tranche's own gangs can have.
         self.floor_changes = 0
 
@@ -138,6 +142,11 @@ class Facts:
                 self.failed = {node for node in self.rack_of if self._is_out(node)}
             case supply.SwitchAdded():
                 self.switches[event.switch] = event
+            case storage.StorageApplied():
+                self.stores = {pool.id: pool.site for pool in event.plan.pools}
+                self.copies = {each.id: {*each.copies} for each in event.plan.datasets}
+            case storage.CopyFinished():
+                self.copies[event.dataset].add(event.target)
             case heartbeats.EngineHeard():
                 self.silent.pop(event.engine, None)
                 self.floor_changes += 1
@@ -570,11 +579,52 @@ def fits_beside(facts: Facts, work: Work, tranche: str, but: Iterable[str]) -> b
 def _group(facts: Facts, node: int, within: Level) -> str:
     rack = facts.racks[facts.rack_of[node]]
     return {
+        Level.NODE: str(node),
         Level.RACK: rack.rack,
-        Level.ROW: f"{rack.hall}/{rack.row or rack.rack}",
+        Level.ROW: f"row {rack.hall}/{rack.row or rack.rack}",
+        # Without a spine, a row counts as its block.
+        Level.BLOCK: f"spine {rack.hall}/{rack.spine}"
+        if rack.spine
+        else f"row {rack.hall}/{rack.row or rack.rack}",
         Level.HALL: rack.hall,
         Level.SITE: facts.site(node),
     }[within]
+
+
+class AsShaped(Inspector):
+    """The shape that was asked for: whole nodes and at most one rest, near enough, in slices of one rack each."""
+
+    def decided(self, facts: Facts, event: gangs.GangPlaced, at: int) -> Iterator[str]:
+        spec, nodes = as_placed(facts.work[event.gang].spec, event), dict(each_node(event.runs))
+        of_node = facts.skus[spec.sku].gpus_per_node
+        taken = {node: mask.bit_count() for node, mask in nodes.items()}
+        groups = {_group(facts, node, spec.within) for node in taken}
+        if len(groups) > 1:
+            yield f"{event.gang} is to be within one {spec.within}, and is in {sorted(groups)}"
+        if sum(gpus < of_node for gpus in taken.values()) > (spec.gpus % of_node > 0):
+            yield f"{event.gang} takes parts of nodes: {taken}"
+        if spec.slice_gpus:
+            of_rack: dict[str, int] = {}
+            for node, gpus in taken.items():
+                of_rack[facts.rack_of[node]] = of_rack.get(facts.rack_of[node], 0) + gpus
+            for rack, gpus in sorted(of_rack.items()):
+                if gpus % spec.slice_gpus:
+                    yield f"{event.gang} has {gpus} GPUs in {rack}, which is no multiple of {spec.slice_gpus}"
+
+
+class WithData(Inspector):
+    """Work starts only where all is that it reads, and where its checkpoints go."""
+
+    def decided(self, facts: Facts, event: gangs.GangPlaced, at: int) -> Iterator[str]:
+        spec = facts.work[event.gang].spec
+        for site in sorted({facts.site(node) for node, _ in each_node(event.runs)}):
+            for name in spec.datasets:
+                if site not in {facts.stores[pool] for pool in facts.copies.get(name, ())}:
+                    yield f"{event.gang} starts at {site}, where {name} is not"
+            if spec.checkpoint_store == "any" and site not in facts.stores.values():
+                yield f"{event.gang} starts at {site}, where no storage is"
+            if spec.checkpoint_store not in ("", "any") and site != facts.stores.get(spec.checkpoint_store):
+                yield f"{event.gang} starts at {site}, where {spec.checkpoint_store} is not"
 
 
 class Resident(Inspector):

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from forebay.core import claims, ids, money, supply
+from forebay.core.claims import payments
 from forebay.core.claims.terms import SpareScope
 from forebay.core.ids import Asked, Command, Event, Principal, Refusal
 from forebay.core.placements import campaigns, chains, heartbeats, wipes
@@ -23,7 +24,7 @@ from forebay.core.placements.checkpoints import ReportCheckpoint
 from forebay.core.placements.failing import Failing
 from forebay.core.placements.gang import HOLDING, Ending, Gang, Level, Phase, Tier
 from forebay.core.placements.substitutes import RackChoice
-from forebay.core.supply import blocks
+from forebay.core.supply import blocks, storage
 from forebay.core.units import DAY_US, MICROS, SECOND_US
 from forebay.core.world import World
 from tests.core import auditor, inspector, plant
@@ -59,6 +60,9 @@ works = st.fixed_dictionaries(
         "gpus": st.sampled_from([1, 1, 2, 3, 4, 5, 8, 12, 13, 16]),
         "walltime_s": st.sampled_from([1, 60, 3600, 90_000]),
         "within": st.sampled_from([Level.SITE, Level.SITE, Level.HALL, Level.BLOCK, Level.RACK, Level.NODE]),
+        "slice_gpus": st.sampled_from([0, 0, 0, 0, 0, 0, 4]),
+        "datasets": st.sampled_from([(), (), (), (), ("web",), ("web", "logs")]),
+        "checkpoint_store": st.sampled_from(["", "", "", "", "any", "n1", "s1"]),
         "grace_s": st.sampled_from([0, 30, 300]),
         "restarts_max": st.sampled_from([0, 1, 3]),
         "sites": st.sampled_from([(), (), ("north",), ("south", "north")]),
@@ -124,6 +128,7 @@ class Machine(RuleBasedStateMachine):
         there = plant.hall("h3", plant.rack("r5", "s4", "s"), plant.rack("r6", "s1", "s"))
         ask(supply.ApplySite(plant.site("south", (plant.feed("s", south),), (there,))))
         self.price_lists(3 * MICROS, 1 * MICROS + 1, 0)
+        self.store(("n1",), False, 4)
         # Both have a term from the start, and acme lends.
         half_a_day = plant.T0 + 43_200 * SECOND_US
         bravo = plant.tranche(
@@ -156,6 +161,27 @@ class Machine(RuleBasedStateMachine):
                 chosen = own[place % len(own)].plan
                 spec = replace(spec, tranche=chosen.id, sku=chosen.sku, sites=())
             self.ask(gangs.SubmitGang(spec), plant.tenant(spec.tenant), key)
+
+    @rule(
+        holds=st.sampled_from([("n1",), ("s1",), ("n1", "s1")]),
+        slow=st.booleans(),
+        room=st.sampled_from([1, 4]),
+    )
+    def store(self, holds: tuple[str, ...], slow: bool, room: int) -> None:
+        """Data lies elsewhere from here on, and is copied in a second or in an hour."""
+        self.names += 1
+        tb, north, south = 10**12, ids.SiteId("north"), ids.SiteId("south")
+        pools = (
+            storage.StoragePool(ids.PoolId("n1"), north, "nvme", 4 * tb),
+            storage.StoragePool(ids.PoolId("s1"), south, "nvme", room * tb),
+        )
+        per_s = tb // 3600 if slow else tb
+        links = storage.SiteLink(north, south, per_s, 80_000), storage.SiteLink(south, north, per_s)
+        data = (
+            storage.Dataset(ids.DatasetId("web"), tb, tuple(map(ids.PoolId, holds))),
+            storage.Dataset(ids.DatasetId("logs"), tb, (ids.PoolId("n1"),), ("north",)),
+        )
+        self.ask(storage.ApplyStorage(storage.StoragePlan(self.names, "EUR", pools, links, data)))
 
     @rule(
         of=st.sampled_from(TENANTS),
@@ -260,10 +286,20 @@ class Machine(RuleBasedStateMachine):
             plant.tranche(self.give_name("t"), site=at, start_at=begins, end_at=ends, **kept)
             for _ in range(1 + two)
         ]
-        self.ask(claims.SignContract(plant.contract(self.give_name("c"), of, *plans)))
+        # Some pay ahead: what their use draws on, and a deposit.
+        ahead = (payments.Prepayment(self.driver.at, 7 * MICROS), payments.Prepayment(ends, 5 * MICROS))
+        terms = payments.PaymentTerms(
+            payments.BillingTime.ARREARS,
+            86_400,
+            deposit_micros=MICROS,
+            prepayments=ahead,
+            interest_ppm=90_000,
+        )
+        signed = plant.contract(self.give_name("c"), of, *plans, payments=terms if two else None)
+        self.ask(claims.SignContract(signed))
 
     @rule(
-        what=st.sampled_from(["prices", "close", "policy", "receipt"]),
+        what=st.sampled_from(["prices", "close", "policy", "receipt", "credit", "taxes"]),
         within_s=st.sampled_from([-10, 0, 60, 90_000]),
         price=st.integers(0, 3 * MICROS),
         overtake_s=st.sampled_from([0, 100, 3600]),
@@ -297,6 +333,11 @@ class Machine(RuleBasedStateMachine):
             self.ask(money.CloseBillingPeriod("machine"))
         elif what == "receipt":
             self.receive(1 + price % MICROS)
+        elif what == "taxes":
+            rate = money.TaxRate("FI", price % 300_000, self.driver.at, reverse_charge=price % 5 == 0)
+            self.ask(money.ApplyTaxes(ids.TenantId("acme"), (rate,)), plant.FINANCE)
+        elif what == "credit":
+            self.put_right(price)
         else:
             self.driver.policy(**times)
 
@@ -312,10 +353,43 @@ class Machine(RuleBasedStateMachine):
             money.RecordReceipt(account, currency, cents * 10_000, self.driver.at, reference, part),
             plant.FINANCE,
         )
+        for name, what in list(self.driver.world.state.money.ahead.pools):
+            self.ask(money.ReturnAhead(name, what, reference), plant.FINANCE)
         count = len(own.receipts)
         if count > 1:
             self.ask(money.AllocateReceipt(f"RCT-{count:06d}", part), plant.FINANCE)
             self.ask(money.ReverseReceipt(f"RCT-{count - 1:06d}", "of another customer"), plant.FINANCE)
+
+    def put_right(self, cents: int) -> None:
+        """The last invoice is credited in part, or void, with another in its place or without."""
+        issued = self.driver.issued()
+        if not issued:
+            return
+        last = issued[-1]
+        part = (money.LineCredit(1, 1 + cents % 1_000),) if cents % 3 else ()
+        if cents % 2:
+            self.ask(money.VoidInvoice(last, "machine", bool(cents % 5)), plant.FINANCE)
+        else:
+            self.ask(money.IssueCreditNote(last, part, "machine"), plant.FINANCE)
+            note = f"CN-{len(self.driver.world.state.money.credits.notes):06d}"
+            to = (money.Allocation(issued[0].invoice, cents * 10_000),)
+            self.ask(money.AllocateCreditNote(note, to), plant.FINANCE)
+
+    @rule(
+        ago_s=st.sampled_from([60, 4000, 40 * 86_400]),
+        node=st.integers(-1, 9),
+        other=st.integers(1, 3),
+        month=st.integers(0, 2),
+    )
+    def blame(self, ago_s: int, node: int, other: int, month: int) -> None:
+        """What was missing was the tenant's own; or not after all; and a credit is claimed."""
+        name = ids.TrancheId("base-a")
+        end = self.driver.at - ago_s * SECOND_US // 2
+        nodes = ((node, other),) if node >= 0 else ()
+        command = money.ExcludeLoss(name, end - ago_s * SECOND_US, end, nodes, "its driver", "ticket")
+        self.ask(command, plant.FINANCE)
+        self.ask(money.WithdrawExclusion(f"EXC-{other:06d}", "ours"), plant.FINANCE)
+        self.ask(money.ClaimCredit(name, plant.utc(2026, 1 + month)), plant.tenant("acme"))
 
     def price_lists(self, on_demand: int, spot: int, within_s: int) -> None:
         self.version += 1
@@ -707,7 +781,9 @@ def never_over_the_day(world: World) -> None:
     for currency in {currency for _, currency in state.balances}:
         assert sum(micros for (_, c), micros in state.balances.items() if c == currency) == 0
     for name in TENANTS:
-        owed = sum(invoice.total_minor for invoice in state.invoices.values() if invoice.tenant == name)
+        billed = (each for each in state.invoices.values() if each.invoice not in state.credits.voided)
+        owed = sum(invoice.total_minor for invoice in billed if invoice.tenant == name)
+        owed -= sum(note.total_minor for note in state.credits.notes.values() if note.tenant == name)
         stand = (each for each in state.receivables.receipts.values() if not each.reversed_at)
         paid = sum(part.amount_micros for each in stand if each.account == name for part in each.allocated)
         assert state.balances.get((f"receivable:{name}", "USD"), 0) == owed * 10_000 - paid

@@ -321,7 +321,7 @@ class Driver:
     def close(self) -> list[money.InvoiceIssued]:
         """Close the open period; its invoices."""
         numbers = self.ask(money.CloseBillingPeriod("test"), FINANCE)["invoices"]
-        return [self.world.state.money.invoices[number] for number in numbers]
+        return [issued for issued in self.issued() if issued.invoice in numbers]
 
     # Looking
 
@@ -344,6 +344,10 @@ class Driver:
     def last(self, kind: type[E], where: Callable[[E], bool] = lambda event: True) -> E:
         """The last event of a kind."""
         return next(e for _, e in reversed(self.events) if isinstance(e, kind) and where(e))
+
+    def issued(self) -> list[money.InvoiceIssued]:
+        """Every invoice so far."""
+        return [event for _, event in self.events if isinstance(event, money.InvoiceIssued)]
 
     def count(self, kind: type[Event]) -> int:
         return sum(isinstance(event, kind) for _, event in self.events)

@@ -70,7 +70,7 @@ def test_a_new_price_in_the_middle_of_a_month() -> None:
     )
     driver.until(day(5)).ask(sign(plan))
     driver.until(day(31))
-    lines = next(iter(driver.world.state.money.invoices.values())).lines
+    lines = driver.issued()[0].lines
     for line in lines:
         price, hours = line.price_micros_per_gpu_hour, line.gpu_us // HOUR_US
         written(
@@ -121,7 +121,7 @@ def test_a_price_that_follows_an_index() -> None:
     driver.until(day(5)).ask(after)
     driver.until(day(59))
     told = []
-    for issued in driver.world.state.money.invoices.values():
+    for issued in driver.issued():
         told += [line.price_micros_per_gpu_hour for line in issued.lines]
     months = ("January", "February")
     for month, micros, (when, points) in zip(months, told, rows, strict=True):
@@ -136,7 +136,7 @@ def test_take_or_pay_below_the_whole() -> None:
     driver.until(day(10)).end("acme.g")
     driver.until(day(32)).fail(0, ago_s=5 * 86_400)
     driver.until(day(59))
-    lines = [line for each in driver.world.state.money.invoices.values() for line in each.lines]
+    lines = [line for each in driver.issued() for line in each.lines]
     hours = [line.gpu_us // HOUR_US for line in lines]
     written(f"half of them is {hours[0]:,}", f"{hours[0]:,} x 2.00 = {money(lines[0].amount_micros)}")
     correction = next(place for place, line in enumerate(lines) if line.kind == "correction")
@@ -196,9 +196,7 @@ def test_rejected_ready_again_and_accepted_by_silence() -> None:
     found = lateness.lateness(state.claims, state.supply, tranche, driver.at)
     cost = lateness.cost_of(state.supply, tranche, found)
     both, one, other = tranche.parts
-    january = next(
-        line for each in state.money.invoices.values() for line in each.lines if line.claim == "t1"
-    )
+    january = next(line for each in driver.issued() for line in each.lines if line.claim == "t1")
     written(
         f"| both racks | {date(both.ready_at)} | rejected on {date(both.answered_at)} | |",
         f"| one rack | {date(one.ready_at)} | accepted on {date(one.answered_at)} | {date(one.billing_at)} |",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from forebay.core import books, claims, ids, supply, usage
+from forebay.core import books, claims, ids, meters, supply, usage
 from forebay.core.claims import SignContract
 from forebay.core.ids import GangId, NodeIndex, TrancheId
 from forebay.core.money import ApplyPriceList
@@ -39,7 +39,7 @@ def book(driver: Driver, name: str = "t1") -> tuple[int, int, int, int, int]:
         held.used_gpu_us,
         held.lent_gpu_us,
         held.idle_gpu_us,
-        held.undeliverable_gpu_us,
+        held.lost_gpu_us,
     )
     assert all(part % GPU_H == 0 for part in parts)
     e, u, lent, idle, n = (part // GPU_H for part in parts)
@@ -427,7 +427,7 @@ def _below_zero(world: World) -> None:
 
 
 def _kept(world: World) -> None:
-    world.state.usage.kept[NodeIndex(1)] = (usage.Kept(0, 3),)
+    world.state.usage.kept[NodeIndex(1)] = (books.Kept(0, 3),)
 
 
 def _filed(world: World) -> None:
@@ -465,7 +465,7 @@ def test_damage_is_found(damage: Callable[[World], None], found: str) -> None:
 
 
 def test_settling_twice_changes_nothing() -> None:
-    meter = usage.Meter(2, 10, 5)
-    assert usage.settled(meter, 10) == usage.settled(meter, 9) == meter
-    assert usage.settled(meter, 13) == usage.Meter(2, 13, 11)
+    meter = meters.Meter(2, 10, 5)
+    assert meters.settled(meter, 10) == meters.settled(meter, 9) == meter
+    assert meters.settled(meter, 13) == meters.Meter(2, 13, 11)
     assert books.settled_book(books.TrancheBook(4, 10), 10) == books.TrancheBook(4, 10)

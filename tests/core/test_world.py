@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
-from forebay.core import claims, money, supply, timeline, usage
+from forebay.core import claims, energy, money, supply, timeline, usage
 from forebay.core.claims import SignContract
 from forebay.core.digests import body_digest
 from forebay.core.ids import (
@@ -23,6 +23,7 @@ from forebay.core.ids import (
     GangId,
     HoldId,
     IndexId,
+    InvoiceId,
     MilestoneId,
     NodeIndex,
     Principal,
@@ -61,6 +62,9 @@ from tests.core.plant import (
     utc,
 )
 
+NO_INVOICE = money.InvoiceIssued(
+    InvoiceId("INV-000001"), "us", 1, TenantId("acme"), "USD", T0, T0 + 1, (), 0, 0, 0, 1
+)
 #: One of each command, as it might be asked.
 COMMANDS: list[Command] = [
     OpenWorld("x"),
@@ -135,12 +139,27 @@ COMMANDS: list[Command] = [
     gangs.ReportGangStarted(GangId("g1"), 1, T0, "sim"),
     gangs.ReportGangEnded(GangId("g1"), 1, T0, "sim", Ending.FAILED),
     ReportCheckpoint(GangId("g1"), 1, T0, "sim"),
+    energy.AcceptReadings("bmc", 1, T0, T0, 1, ""),
     claims.PublishIndex(IndexId("power"), ()),
     money.ApplyPriceList(prices()),
+    money.ApplyTaxes(TenantId("acme"), ()),
     money.CloseBillingPeriod(""),
     money.RecordReceipt(TenantId("acme"), "USD", 1, T0, "wire 1"),
     money.AllocateReceipt("RCT-000001", ()),
     money.ReverseReceipt("RCT-000001", "entered twice"),
+    money.ReturnAhead(ContractId("c1"), money.Advance.DEPOSIT, "wire 2"),
+    money.IssueCreditNote(NO_INVOICE, (), "agreed"),
+    money.AllocateCreditNote("CN-000001", ()),
+    money.VoidInvoice(NO_INVOICE, "misprint"),
+    money.OpenDispute(NO_INVOICE, (), "too much"),
+    money.SettleDispute("DSP-000001", False, "as agreed"),
+    money.WithdrawDispute("DSP-000001", "a mistake"),
+    money.ProposeEntry("USD", (), "bad debt", T0),
+    money.ApproveEntry("ENT-000001"),
+    money.RejectEntry("ENT-000001", "not ours"),
+    money.ExcludeLoss(TrancheId("t1"), T0, T0 + 1, (), "its driver", "ticket 17"),
+    money.WithdrawExclusion("EXC-000001", "it was ours"),
+    money.ClaimCredit(TrancheId("t1"), T0),
 ]
 
 
@@ -358,7 +377,7 @@ def test_a_stage_leaves_the_events_of_others_alone() -> None:
     upstream.on_supply(driver.world.fork().placed, state.supply, event)
     usage.apply(state.usage, event, T0)
     usage.meter_gang(state.usage, state.placements, state.claims, state.supply, event, T0)
-    money.apply(state.money, Dues(), event, T0)
+    money.apply(state.money, Dues(), event, T0, 1)
     assert repr(state) == before
 
 

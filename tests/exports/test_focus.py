@@ -124,6 +124,11 @@ def test_a_correction_says_so_and_what_is_no_use_has_no_quantity() -> None:
     assert (credit["PricingQuantity"], credit["x_EnergyKwh"], credit["SkuId"]) == ("", "", "")
 
 
-def test_an_invoice_without_its_close_is_a_bug() -> None:
-    with pytest.raises(AssertionError, match="before any period closed"):
-        list(focus.billed([(0, bill(line()).invoice)]))
+def test_what_is_paid_ahead_is_billed_and_costs_nothing_by_itself() -> None:
+    """It may be asked for before any period is closed; the fees that draw on it bear its cost."""
+    (asked,) = focus.billed([(0, bill(line("prepayment", amount_minor=100)).invoice)])
+    assert isinstance(asked, focus.Billed)
+    (row,) = rows(asked)
+    assert (row["ChargeCategory"], row["BilledCost"], row["EffectiveCost"]) == ("Adjustment", "1", "0")
+    (_, drawn) = rows(bill(line("rounding", amount_minor=1), line("prepayment_drawn", amount_minor=-100)))
+    assert (drawn["ChargeCategory"], drawn["BilledCost"], drawn["EffectiveCost"]) == ("Credit", "-1", "0")

@@ -10,6 +10,8 @@ import pytest
 
 from forebay.core import claims, supply
 from forebay.core.claims import clauses
+from forebay.core.claims.commitments import Commitment
+from forebay.core.claims.energy_terms import EnergyTerms
 from forebay.core.claims.maintenance import Maintenance, WeeklyWindow
 from forebay.core.claims.remedies import Remedies, Remedy, Settlement
 from forebay.core.claims.service_levels import Chronic, Crediting, Rung, ServiceLevel, ServiceUnit
@@ -18,6 +20,7 @@ from forebay.core.ids import Refusal
 from forebay.core.units import MICROS
 from forebay.feeds import commands, differences, reading, tree
 from tests.core import plant
+from tests.core.plant import utc
 
 TEXT = """\
 forebay: 1
@@ -180,3 +183,6 @@ def test_the_contract_of_the_reference_page_is_one() -> None:
     supplied = supply.State(skus={tranche.sku: plant.sku("vr-nvl72", nodes_per_rack=18, gpus_per_node=4)})
     assert clauses.refuse_clauses(supplied, tranche, "") is None
     assert clauses.refuse_remedies(plan) is None
+    # Written for New York or Helsinki, months are those of UTC.
+    assert plan.energy == EnergyTerms(55 * MICROS, 1_150_000)
+    assert plan.commitment == Commitment(12_000_000 * MICROS, 3, utc(2028), 12)

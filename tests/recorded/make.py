@@ -39,14 +39,15 @@ from forebay.core.supply import blocks
 from forebay.core.units import DAY_US, MICROS, SECOND_US
 from forebay.core.world import World
 from forebay.exports import canonical
-from forebay.journals.memory import MemoryJournal
+from forebay.journals.memory import MemoryJournal, Shelf
 from forebay.loop import codec, ports, schema
+from forebay.server import bills
 from forebay.twin.clock import VirtualClock
 from forebay.twin.driver import Twin
 from tests.core import plant, story
 from tests.core.placements import campaigners
 from tests.core.plant import EDGE, LENT, Driver
-from tests.recorded import collected, divided, estimated, stored
+from tests.recorded import ahead, collected, divided, estimated, excluded, late, metered, stored
 
 FOLDER = Path(__file__).parent
 SHAPES = FOLDER / "shapes.txt"
@@ -63,6 +64,7 @@ def told() -> Driver:
     _correct(driver)
     _use_names_again(driver)
     divided.divide(driver)
+    metered.read(driver)
     estimated.learn(driver)
     estimated.share_alike(driver)
     stored.bring_data(driver)
@@ -72,15 +74,20 @@ def told() -> Driver:
     _rent(driver)
     _amend(driver)
     _agree(driver)
+    ahead.contest(driver)
     driver.later(days=40)
     _break(driver)
     _fall_silent(driver)
     _curtail(driver)
+    late.hear(driver)
     _maintain(driver)
+    excluded.exclude(driver)
     _offer(driver, "h3")
     driver.ask(_told_of(driver, nodes=2), plant.FINANCE)
     _open(driver)
     collected.collect(driver)
+    ahead.pay_ahead(driver)
+    ahead.write_off(driver)
     # What is open now is to be answered while nobody looks: no time passes any more.
     _wait_for_an_answer(driver)
     return driver
@@ -600,9 +607,9 @@ def recorded(driver: Driver) -> tuple[list[ports.Stored], World]:
     return list(twin.journal.read()), twin.world
 
 
-def facts(world: World) -> dict[str, Any]:
+def facts(world: World, records: Sequence[ports.Stored]) -> dict[str, Any]:
     """What a recording is held to: as JSON."""
-    state = world.state
+    state, journal, known = world.state, MemoryJournal(Shelf(list(records))), codec.Codec(World.EVENTS)
     return {
         "seq": world.seq,
         "now": world.now,
@@ -612,7 +619,7 @@ def facts(world: World) -> dict[str, Any]:
                 issued.number,
                 issued.tenant,
                 issued.currency,
-                canonical.invoice_digest(issued),
+                canonical.invoice_digest(bills.issued(journal, known, issued.seq)),
                 issued.total_minor,
             ]
             for name, issued in state.money.invoices.items()
@@ -650,7 +657,7 @@ def main(version: str) -> None:
     (folder / "records.txt").write_bytes(b"".join(record.data + b"\n" for record in records))
     _, digest = codec.verify(records)
     (folder / "digest").write_text(digest.hex() + "\n", encoding="utf-8")
-    (folder / "end.json").write_text(json.dumps(facts(world), indent=1) + "\n", encoding="utf-8")
+    (folder / "end.json").write_text(json.dumps(facts(world, records), indent=1) + "\n", encoding="utf-8")
     shapes = {(kind.__name__, kind.VERSION): shape(kind) for kind in World.EVENTS} | known_shapes()
     text = "".join(f"{kind} {number} {known}\n" for (kind, number), known in sorted(shapes.items()))
     SHAPES.write_text(text, encoding="utf-8")

@@ -45,6 +45,10 @@ SALE_TEXT = (
     "forebay: 1\nkind: Contract\nid: cedar-1\nseller: us\ntenant: cedar\ncurrency: USD\non_demand: true\n"
 )
 SALE = {"documents": [{"name": "sale.yaml", "text": SALE_TEXT}]}
+READING = {
+    "id": "1", "source": "bmc", "type": "forebay.reading.energy.v1", "subject": "r04-n01",
+    "time": "2026-12-01T08:00:00Z", "data": {"wh": 100},
+}  # fmt: skip
 SHARES = [{"tranche": "acme-far", "racks": 2}]
 GANG_TEXT = "forebay: 1\nkind: Gang\n" + "".join(
     f"{key}: {value}\n" for key, value in gang("acme", "filed", project="acme-lab").items()
@@ -155,12 +159,85 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "/v1/invoices/{number}/lines/{n}/explain"): Row(EVERYBODY, OWN_LINE, FOREIGN_LINE),
     ("GET", "/v1/ledger"): Row(BOOKS, {}),
     ("GET", "/v1/availability"): Row(EVERYBODY, {}),
+    ("GET", "/v1/goodput"): Row(WORK, {}),
+    # There is none: tests/cli/test_exclusions.py goes through its life.
+    ("GET", "/v1/exclusions"): Row(EVERYBODY, {}),
+    ("POST", "/v1/exclusions"): Row(
+        BOOKS,
+        {},
+        status=422,
+        body={
+            "tranche": "nowhere",
+            "start": "2026-11-01",
+            "end": "2026-11-02",
+            "reason": "x",
+            "evidence": "y",
+        },
+    ),
+    ("POST", "/v1/exclusions/{exclusion}/withdraw"): Row(
+        BOOKS, {"exclusion": "EXC-000009"}, body={"reason": "wrong"}, status=404
+    ),
+    ("POST", "/v1/availability/claim"): Row(
+        EVERYBODY, {}, body={"tranche": "nowhere", "month": "2026-11"}, status=422
+    ),
     ("GET", "/v1/costs"): Row(EVERYBODY, {}, query="?by=project,site"),
     ("GET", "/v1/exports/close/{table}"): Row(BOOKS, {"table": "entries"}),
     ("GET", "/v1/exports/focus/{dataset}"): Row(EVERYBODY, {"dataset": "cost_and_usage"}),
     ("GET", "/v1/ledger/accounts/{account}"): Row(BOOKS, {"account": "receivable:acme"}),
+    ("GET", "/v1/readings"): Row(BOOKS, {}),
+    ("POST", "/v1/readings"): Row("om", {}, body=[READING]),
     ("GET", "/v1/receivables"): Row(EVERYBODY, {}),
+    ("GET", "/v1/taxes"): Row(EVERYBODY, {}),
+    ("POST", "/v1/invoices/{number}/credit-notes"): Row(
+        BOOKS, {"number": "INV-000001"}, body={"reason": "agreed", "lines": [{"line": 1, "amount": "0.01"}]}
+    ),
+    # It has a credit note by then: tests/server/test_crediting_routes.py goes through all of it.
+    ("POST", "/v1/invoices/{number}/void"): Row(
+        BOOKS, {"number": "INV-000001"}, body={"reason": "wrong"}, status=409
+    ),
+    ("GET", "/v1/credit-notes"): Row(EVERYBODY, {}),
+    ("GET", "/v1/credit-notes/{note}"): Row(EVERYBODY, {"note": "CN-000009"}, status=404),
+    ("GET", "/v1/credit-notes/{note}/canonical"): Row(EVERYBODY, {"note": "CN-000009"}, status=404),
+    ("GET", "/v1/credit-notes/{note}/lines/{n}/explain"): Row(
+        EVERYBODY, {"note": "CN-000009", "n": "1"}, status=404
+    ),
+    ("POST", "/v1/credit-notes/{note}/allocate"): Row(
+        BOOKS, {"note": "CN-000009"}, body={"allocate": []}, status=404
+    ),
+    # Nothing is rented here: tests/cli/test_disputes.py has what is.
+    ("GET", "/v1/payables/{contract}"): Row(BOOKS, {"contract": "nowhere"}, status=404),
     ("GET", "/v1/receipts"): Row(EVERYBODY, {}),
+    ("GET", "/v1/prepayments"): Row(EVERYBODY, {}),
+    ("GET", "/v1/disputes"): Row(EVERYBODY, {}),
+    ("GET", "/v1/entries"): Row(BOOKS, {}),
+    ("POST", "/v1/entries"): Row(
+        BOOKS,
+        {},
+        body={"currency": "USD", "sides": [], "text": "nothing", "effective": "2026-12-01T08:00:00Z"},
+        status=422,
+    ),
+    # tests/cli/test_entries.py goes through the life of one.
+    ("POST", "/v1/entries/{entry}/approve"): Row(BOOKS, {"entry": "ENT-000009"}, body={}, status=404),
+    ("POST", "/v1/entries/{entry}/reject"): Row(
+        BOOKS, {"entry": "ENT-000009"}, body={"reason": "wrong"}, status=404
+    ),
+    # tests/cli/test_contesting.py goes through the life of one.
+    ("POST", "/v1/invoices/{number}/disputes"): Row(
+        EVERYBODY,
+        {"number": "INV-000001"},
+        {"number": "INV-000002"},
+        body={"lines": [{"line": 1, "amount": "0.01"}], "reason": "too much"},
+    ),
+    ("POST", "/v1/disputes/{dispute}/settle"): Row(
+        BOOKS, {"dispute": "DSP-000009"}, body={"outcome": "seller", "reason": "x"}, status=404
+    ),
+    ("POST", "/v1/disputes/{dispute}/withdraw"): Row(
+        EVERYBODY, {"dispute": "DSP-000009"}, body={"reason": "wrong"}, status=404
+    ),
+    # Nothing is paid ahead here: tests/cli/test_prepayments.py has what is.
+    ("POST", "/v1/contracts/{name}/refund"): Row(
+        BOOKS, {"name": "acme-1"}, body={"what": "deposit", "reference": "w2"}, status=409
+    ),
     ("POST", "/v1/receipts"): Row(
         BOOKS,
         {},
@@ -492,7 +569,7 @@ def test_the_openapi_document_is_valid(rig: Rig) -> None:
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             row = ROWS[method.upper(), path]
-            letters = {"operator": "o", "finance": "f", "tenant": "t"}
+            letters = {"operator": "o", "finance": "f", "tenant": "t", "meter": "m"}
             assert {letters[role] for role in operation["x-roles"]} == set(row.roles)
             assert ("security" in operation) is bool(row.roles)
 
@@ -547,6 +624,7 @@ def test_schemas_are_served(rig: Rig) -> None:
     assert set(rig.acme.get("/v1/schemas").json()["schemas"]) == {
         "BusinessCalendar", "Campaign", "Catalogue", "Contract", "Estate", "Gang", "Notice", "Overlay", "Policy",
         "PriceIndex", "PriceList", "Projects", "PromisePolicy", "Schedule", "Site", "Storage",
+        "Taxes",
     }  # fmt: skip
-    assert len(rig.acme.get("/v1/schemas/any").json()["oneOf"]) == 16
+    assert len(rig.acme.get("/v1/schemas/any").json()["oneOf"]) == 17
     problem(rig.acme.get("/v1/schemas/gang"), 404, "not_found")

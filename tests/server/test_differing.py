@@ -71,6 +71,13 @@ at_once_per_claim: 1
 notice: 3d
 despite: [maintenance_not_agreed]
 """
+TAXES = """\
+forebay: 1
+kind: Taxes
+account: acme
+zone: UTC
+rates: [{jurisdiction: FI, rate: 25.5 %, start: 2026-01-01}]
+"""
 
 
 @pytest.fixture
@@ -89,10 +96,10 @@ def differences(rig: Rig, *texts: str) -> list[dict[str, Any]]:
 
 def test_new_then_the_same_for_every_kind(rig: Rig) -> None:
     texts = [ESTATE, CATALOGUE, SITE, SCHEDULE, POLICY, PROMISE, DAYS, PRICES, INDEX, OVERLAY,
-             contract("acme", "acme-t1"), PROJECTS, NOTICE, HANDED_OVER, STORAGE, GANG, CAMPAIGN]  # fmt: skip
+             contract("acme", "acme-t1"), PROJECTS, NOTICE, HANDED_OVER, STORAGE, GANG, CAMPAIGN, TAXES]  # fmt: skip
     told = differences(rig, *texts)
     assert {each["kind"] for each in told} == set(kinds.KINDS)
-    assert [(each["state"], each["refused"]) for each in told] == [("new", None)] * 17
+    assert [(each["state"], each["refused"]) for each in told] == [("new", None)] * 18
     assert told[2]["added"] == ["site lpp", "feed utility", "feed a", "hall h1", "rack r01", "rack r02", "rack r03",
                                 "rack r04"]  # fmt: skip
     assert rig.apply(*texts).status_code == 200

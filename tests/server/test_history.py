@@ -16,10 +16,11 @@ from forebay.engines.simulated import EngineFaults, Fate, SimulatedEngine
 from forebay.journals.memory import MemoryJournal
 from forebay.loop.loop import Loop
 from forebay.loop.replay import Replay
-from forebay.server import history
+from forebay.server import bills, history
+from forebay.server.tellings import Tellings
 from forebay.twin.clock import VirtualClock
 from tests.server import rig as rigs
-from tests.server.rig import HOUR, PRICES, SECOND, START, Rig, gang, problem, rigged
+from tests.server.rig import HOUR, PRICES, SECOND, SITE, START, Rig, contract, gang, problem, rigged
 
 OPERATOR = ids.Principal("op", ids.Role.OPERATOR)
 MINUTE = 60 * SECOND
@@ -230,9 +231,15 @@ def _told_exactly(seed: int, fates: list[Fate], steps: list[Any]) -> None:
         late = late or step[0] in ("fail", "restore")
         _take(story, number, step)
     codec = story.replay.codec
-    for issued in story.loop.world.state.money.invoices.values():
+    tellings = Tellings(story.journal, codec)
+    # In any order: a telling goes on to a later close, and begins anew for an earlier one.
+    for head in random.Random(seed).sample(
+        heads := list(story.loop.world.state.money.invoices.values()), len(heads)
+    ):
+        issued = bills.issued(story.journal, codec, head.seq)
+        assert (issued.invoice, len(issued.lines)) == (head.invoice, head.lines)
         for n, line in enumerate(issued.lines, 1):
-            told = history.explain_line(story.journal, codec, issued.invoice, n, OPERATOR)
+            told = history.explain_line(tellings, head, head.seq, n, OPERATOR)
             sums = sum(each["gpu_us"] for each in told["placements"])
             assert sums == told["gpu_us"]
             if line.kind != "lending_share":
@@ -263,3 +270,34 @@ def _take(story: Story, number: int, step: Any) -> None:
             story.ask(_prices(story.versions))
         case ("close",):
             story.close()
+
+
+def test_what_a_line_about_lateness_rests_on(rig: Rig) -> None:
+    """Accepted after six days, of which two are grace: 4 x 72 GPUs x 10.00."""
+    text = (
+        contract("acme", "acme-late")
+        .replace("start: now", "start: 2026-12-02")
+        .replace("on_demand: true\n", "")
+    )
+    text = text.replace("forebay: 1\nkind: Contract", "forebay: 1\nkind: Contract\nzone: UTC", 1)
+    text += "    late: {grace: 2d, damages_per_gpu_day: 10}\n    acceptance: {deemed: 5d, billing_from: acceptance}\n"
+    answer = rig.apply(SITE, PRICES, text)
+    assert answer.status_code == 200, answer.text
+    rig.pass_time(7 * 24 * HOUR - 8 * HOUR)
+    where = "/v1/deliveries/acme-late"
+    assert rig.operator.post(f"{where}/ready", json={"count": 1, "results": {}}).status_code == 200
+    assert rig.operator.post(f"{where}/accept", json={"notice": 1}).status_code == 200
+    rig.pass_time(24 * 24 * HOUR)
+    lines = rig.acme.get("/v1/invoices/INV-000001").json()["lines"]
+    (line,) = [each for each in lines if each["kind"] == "late_damages"]
+    assert line["amount"] == {"amount": "-2880.00", "currency": "USD"}
+    told = rig.acme.get(f"/v1/invoices/INV-000001/lines/{line['n']}/explain").json()
+    assert told["basis"] == [
+        "1 racks due at 2026-12-02T00:00:00Z",
+        "1 racks accepted at 2026-12-08T00:00:00Z (ready notice 1)",
+        (
+            "72 GPUs missing since 2026-12-02T00:00:00Z, 2.00 days of grace: late from 2026-12-04T00:00:00Z until "
+            "2026-12-08T00:00:00Z, 288.00 GPU-days"
+        ),
+    ]
+    assert told["placements"] == []

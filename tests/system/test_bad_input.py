@@ -15,6 +15,7 @@ import pytest
 
 from forebay.cli import main
 from tests.cli.desk import Desk, golden
+from tests.server.rig import SECOND
 
 #: Two halls with racks of two nodes with four GPUs: h1 has three, two of them in a row, h2 one, all cooled. A gang of
 #: one rack draws 80 kW; of both nodes and the tight loop 20 kW are carried away.
@@ -85,6 +86,15 @@ def gang(wrong: str, **fields: object) -> Row:
 def document(wrong: str, kind: str, *lines: str, **files: str | bytes) -> Row:
     name = f"{kind.lower()}.yaml"
     return Row(wrong, ("apply", name), {name: "\n".join(["forebay: 1", f"kind: {kind}", *lines, ""])})
+
+
+def sold(wrong: str, terms: str) -> Row:
+    """A contract whose tranche has these terms."""
+    return document(
+        wrong, "Contract", "id: x", "seller: us", "tenant: elm", "currency: USD", "zone: UTC", "tranches:",
+        "  - {id: x1, site: ridge, sku: duo, count: 1, start: 2027-01-01, term: 30d, price_per_gpu_hour: 2,",
+        f"     {terms}}}",
+    )  # fmt: skip
 
 
 def replay(wrong: str, text: str | bytes, *words: str, name: str = "t.swf") -> Row:
@@ -181,6 +191,38 @@ ROWS = [
              "feeds: [{id: f, limit: 5 MWh}]", "halls: []"),
     document("A site on a feed that there is not", "Site", "id: x", "jurisdiction: NO",
              "feeds: [{id: f, limit: 5 MW}]", "halls: [{id: h, racks: [{id: r1, sku: duo, feed: g}]}]"),
+    # Money.
+    document("Prices without a currency", "PriceList", "version: 9",
+             "prices: [{tier: spot, sku: duo, price_per_gpu_hour: 1}]"),
+    document("Prices in a currency that there is not", "PriceList", "version: 9", "currency: DOLLAR",
+             "prices: [{tier: spot, sku: duo, price_per_gpu_hour: 1}]"),
+    document("A price with its currency", "PriceList", "version: 9", "currency: USD",
+             "prices: [{tier: spot, sku: duo, price_per_gpu_hour: 1 USD}]"),
+    document("Two prices for one thing", "PriceList", "version: 9", "currency: USD",
+             "prices: [{tier: spot, sku: duo, price_per_gpu_hour: 1}, {tier: spot, sku: duo, "
+             "price_per_gpu_hour: 2}]"),
+    document("A contract without a currency", "Contract", "id: x", "seller: us", "tenant: elm"),
+    sold("A ladder with a hole", "service: {unit: rack, ladder: [{below: 99 %, credit: 10 %}, {credit: 20 %}]}"),
+    sold("A ladder that goes up", "service: {unit: rack, ladder: [{below: 95 %, credit: 10 %}, {below: 99 %, "
+         "credit: 20 %}]}"),
+    sold("A ladder whose lower step gives less", "service: {unit: rack, ladder: [{below: 99 %, credit: 20 %}, "
+         "{below: 95 %, credit: 10 %}]}"),
+    sold("Damages and a discount for one lateness", "late: {grace: 1d, damages_per_gpu_day: 5, "
+         "discount_per_day: 10 %}"),
+    document("A minimum of nothing", "Contract", "id: x", "seller: us", "tenant: elm", "currency: USD",
+             "commitment: {amount: 0, months: 3, start: 2027-01-01}"),
+    document("A minimum whose first month begins within one", "Contract", "id: x", "seller: us", "tenant: elm",
+             "currency: USD", "commitment: {amount: 100, months: 3, start: 2027-01-15}"),
+    document("Energy without the base of its index", "Contract", "id: x", "seller: us", "tenant: elm",
+             "currency: USD", "energy: {price_per_mwh: 60, index: power}"),
+    document("Energy by an index that there is not", "Contract", "id: x", "seller: us", "tenant: elm",
+             "currency: USD", "energy: {price_per_mwh: 60, index: power, base: 100}"),
+    document("Taxes of nobody", "Taxes", "account: oak", "zone: UTC",
+             "rates: [{jurisdiction: FI, rate: 25.5 %, start: 2026-01-01}]"),
+    document("Two taxes from one day", "Taxes", "account: elm", "zone: UTC",
+             "rates: [{jurisdiction: FI, rate: 25.5 %, start: 2026-01-01}, {jurisdiction: FI, rate: 24 %, "
+             "start: 2026-01-01}]"),
+    Row("A period that is closed twice", ("invoice", "close", "--reason", "again"), {}),
     # Files.
     Row("A file that is not UTF-8", ("apply", "latin.yaml"), {"latin.yaml": b"forebay: 1\ntitle: caf\xe9\n"}),
     Row("An empty file", ("apply", "empty.yaml"), {"empty.yaml": b""}),
@@ -215,6 +257,8 @@ def ridge(tmp_path: Path) -> Iterator[Desk]:
     made = Desk(tmp_path)
     answer = made.rig.apply(RIDGE)
     assert answer.status_code == 200, answer.text
+    made.rig.pass_time(SECOND)
+    assert made.rig.finance.post("/v1/periods/close").status_code == 200
     yield made
     made.close()
 

@@ -10,13 +10,14 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from forebay.core import supply
+from forebay.core import ids, supply
+from forebay.core.placements import gang as gangs
 from forebay.core.placements.gang import Tier
 from tests.core import inspector, machine, plant
 
 
 class Once(machine.Machine):
-    inspectors = (inspector.OncePerGpu,)
+    inspectors = (inspector.OncePerGpu, inspector.AsShaped, inspector.WithData)
 
 
 class Limits(machine.Machine):
@@ -91,3 +92,23 @@ def test_invariant_3_a_claims_own_gang_starts_at_once_or_within_the_reclaim_dead
 
 def test_invariant_5_work_stays_where_it_may_reside() -> None:
     _held(Residency)
+
+
+def test_work_starts_only_where_its_data_is() -> None:
+    """It is copied first, for an hour; until then nobody who reads it starts there, and others go on."""
+    run = Once()
+    run.build([40_000] * 4, (40_000, 40_000))
+    run.store(("n1",), True, 4)
+    web = (ids.DatasetId("web"),)
+    for number, sites in enumerate((("south",), ("north",), ("south",))):
+        reads = number < 2
+        asked = plant.spec(
+            f"acme.d{number}", 3 if reads else 1, sku="s4", sites=sites, datasets=web if reads else ()
+        )
+        run.ask(gangs.SubmitGang(asked), plant.tenant("acme"))
+        run.inspected()
+    placed = {event.gang for _, event in run.driver.events if isinstance(event, gangs.GangPlaced)}
+    assert placed == {"acme.d1", "acme.d2"}
+    run.pass_time(3_601)
+    run.inspected()
+    assert "acme.d0" in {event.gang for _, event in run.driver.events if isinstance(event, gangs.GangPlaced)}

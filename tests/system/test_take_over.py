@@ -53,7 +53,8 @@ def test_it_happens_as_the_page_says(desk: Desk) -> None:
         assert matches(expected, ran.out + ran.err), f"$ {command}\n{ran.out}{ran.err}"
     body = desk("invoice", "show", "INV-000001", "--json").json
     validate(body, outputs.OUTPUTS["invoice"])
-    (line,) = body["lines"]
+    line, drawn = body["lines"]
+    assert (drawn["kind"], drawn["amount"]["amount"]) == ("prepayment_drawn", "-40000.00")
     # Four racks of 8 GPUs from the cutover on, eight hours before it was applied; two more since the 15th.
     assert line["start"] == "2026-12-01T00:00:00Z"
     assert line["gpu_hours"] == f"{32 * 31 * 24 + 16 * 17 * 24}.00"

@@ -21,7 +21,8 @@ def availability_command(tranche: str, month: str) -> None:
     """What was delivered of what was entitled, and the credit due.
 
     Hours are those of the units that the service level counts: nodes, racks, or the tranche. Time to replace a unit,
-    relief that was granted and maintenance that was agreed are excluded: they count as available. PERCENT is cut,
+    loss that the tenant caused, relief that
+    was granted and maintenance that was agreed are excluded: they count as available. PERCENT is cut,
     never rounded. A month that is over shows the credit that was given; one that runs, what would be due now.
     """
     said = session.current()
@@ -42,7 +43,12 @@ def availability_command(tranche: str, month: str) -> None:
 def _row(each: dict[str, Any]) -> tuple[str, ...]:
     excluded = ", ".join(f"{part['name']} {part['unit_hours']}" for part in each["excluded"]) or "-"
     missed = ", ".join(f"{part['name']} {part['unit_hours']}" for part in each["missed"]) or "-"
-    told = "" if each["credit"]["amount"].strip("0.") == "" else "given" if each["credited"] else "due so far"
+    none = each["credit"]["amount"].strip("0.") == ""
+    told = (
+        "given" if each["credited"] else "" if none else "on claim" if each["claim_until"] else "due so far"
+    )
+    if each["open"]["amount"].strip("0.-"):
+        told = f"given {each['given']['amount']}, open {each['open']['amount']}"
     return (
         each["tranche"], each["unit"], each["due"]["unit_hours"], excluded, missed, each["percent"],
         each["credit"]["amount"], each["credit"]["currency"], told,
@@ -57,6 +63,10 @@ def _behind(each: dict[str, Any], color: bool) -> str:
         told.append(f"{each['clause']}: {each['credit_percent']} % of {base}")
     else:
         told.append(f"no step of a ladder was reached; billed so far are {base}")
+    if each["claim_until"]:
+        told.append(f"the credit comes on claim, until {paper.moment(each['claim_until'])}")
+    if each["open"]["amount"].strip("0.-"):
+        told.append(f"{paper.money(each['open'])} are open: the next close of a month brings them")
     if each["incidents"]:
         rows = [
             (

@@ -63,7 +63,7 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         ),
     ),
     (
-        "Plant, contracts and money",
+        "Documents and plant",
         (
             (
                 "apply",
@@ -135,6 +135,11 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
                 "forebay.cli.campaigns:campaign_group",
                 "Maintenance of many nodes in waves: plan, show, pause, resume, cancel; consent to it.",
             ),
+        ),
+    ),
+    (
+        "Usage and money",
+        (
             (
                 "invoice",
                 "forebay.cli.invoice:invoice_group",
@@ -151,6 +156,26 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
                 "What was delivered of what was entitled, and the credit due.",
             ),
             (
+                "readings",
+                "forebay.cli.readings:readings_group",
+                "Readings of meters: bring in a file, show what became of them.",
+            ),
+            (
+                "goodput",
+                "forebay.cli.goodputs:goodput_command",
+                "How much of what gangs held became work that lasts.",
+            ),
+            (
+                "exclusion",
+                "forebay.cli.exclusions:exclusion_group",
+                "Record loss that a tenant caused itself, withdraw that, list it.",
+            ),
+            (
+                "claim-credit",
+                "forebay.cli.exclusions:claim_command",
+                "Claim the service credit of a month, where the contract gives it on claim.",
+            ),
+            (
                 "receipt",
                 "forebay.cli.receipts:receipt_group",
                 "Record money that came, allocate it to invoices, reverse what was wrong.",
@@ -159,6 +184,41 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
                 "receivables",
                 "forebay.cli.receivables:receivables_command",
                 "Open invoices by age, and money on account.",
+            ),
+            (
+                "entry",
+                "forebay.cli.entries:entry_group",
+                "Propose journal entries by hand; another person approves or rejects them.",
+            ),
+            (
+                "prepayments",
+                "forebay.cli.prepayments:prepayments_command",
+                "What contracts paid ahead: asked for, paid, drawn by fees, returned, and what is left.",
+            ),
+            (
+                "refund",
+                "forebay.cli.prepayments:refund_command",
+                "What a contract that is over paid ahead, and did not draw, goes back.",
+            ),
+            (
+                "taxes",
+                "forebay.cli.taxes:taxes_command",
+                "Taxes by account: rates, from when on they hold, and what they rest on.",
+            ),
+            (
+                "credit-note",
+                "forebay.cli.credit_notes:credit_note_group",
+                "Credit lines of invoices, print and list credit notes, let them pay other invoices.",
+            ),
+            (
+                "payables",
+                "forebay.cli.payables:payables_command",
+                "What we are to pay for a month of a contract, by what both sides know.",
+            ),
+            (
+                "dispute",
+                "forebay.cli.contesting:dispute_group",
+                "Contest lines of an invoice; compare a provider's invoice with our own computation.",
             ),
             (
                 "costs",

@@ -60,6 +60,10 @@ class Client:
         headers = {"Content-Type": "application/json", "Idempotency-Key": key or os.urandom(16).hex()}
         return self._ask("POST", path, json.dumps(body).encode(), headers)
 
+    def send(self, path: str, data: bytes, media_type: str) -> Any:
+        """Post a body of another type than JSON's own."""
+        return self._ask("POST", path, data, {"Content-Type": media_type})
+
     def download(self, path: str, file: BinaryIO, **query: object) -> None:
         """Write what a path answers with to a file as it comes. Raises `Failed`, also where it breaks off."""
         asked = {name: value for name, value in query.items() if value not in (None, "")}

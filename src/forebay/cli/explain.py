@@ -20,9 +20,17 @@ EXAMPLES = """
     forebay explain r01-n02                a node: why it is out, until when, and who holds it or waits for it
     forebay explain firmware --kind campaign
     forebay explain INV-000001:2           line 2 of an invoice, down to the placements
+    forebay explain CN-000001:1            the first line of a credit note, and the line that it credits
 """
 _LINE = re.compile(r"(INV-[0-9]+):([0-9]+)", re.IGNORECASE)
+_CREDIT = re.compile(r"(CN-[0-9]+):([0-9]+)", re.IGNORECASE)
 _INVOICE = re.compile(r"INV-[0-9]+", re.IGNORECASE)
+#: Where the energy of a line is known from.
+_ENERGY = {
+    "profile": "from the profile of the SKU",
+    "metered": "metered",
+    "mixed": "metered in part, the rest from the profile of the SKU",
+}
 #: What can be explained besides lines of invoices.
 KINDS = ("gang", "array", "project", "node", "campaign")
 #: What tells about other things.
@@ -42,7 +50,7 @@ INSTEAD = {
 
 
 @command.command("explain", examples=EXAMPLES)
-@click.argument("what", metavar="NAME|INVOICE:LINE")
+@click.argument("what", metavar="NAME|INVOICE:LINE|NOTE:LINE")
 @click.option("--kind", type=click.Choice(KINDS), help="Of which kind it is, where several have the name.")
 def explain_command(what: str, kind: str | None) -> None:
     """Why a gang waits or runs; what an invoice line adds up.
@@ -59,6 +67,14 @@ def explain_command(what: str, kind: str | None) -> None:
             said.emit("explain.line", body)
         else:
             _print_line(said, body)
+        return
+    credit = _CREDIT.fullmatch(what)
+    if credit is not None:
+        body = found.get(f"/v1/credit-notes/{credit[1].upper()}/lines/{credit[2]}/explain")
+        if said.json:
+            said.emit("explain.credit", body)
+        else:
+            _print_credit(said, body)
         return
     body = _ask(found, what, kind)
     gang = body.get("gang")
@@ -135,6 +151,14 @@ def _start_text(when: str, likely: dict[str, Any] | None) -> str:
     return f"  It is expected to start by {soon} (P50) or {late} (P90), if nothing arrives before it."
 
 
+def _print_credit(said: session.Session, body: dict[str, Any]) -> None:
+    credited = body["credited"]
+    of = f"line {credited['line']} of {body['billed']['invoice']}"
+    click.echo(f"{body['note']} credits {paper.charge(credited['amount'])} of {of}: {body['reason']}")
+    click.echo()
+    _print_line(said, body["billed"])
+
+
 def _print_line(said: session.Session, body: dict[str, Any]) -> None:
     line = body["line"]
     click.echo(f"{body['invoice']}, line {line['n']}: {paper.charge(line['amount'])}")
@@ -146,13 +170,15 @@ def _print_line(said: session.Session, body: dict[str, Any]) -> None:
         ("clause", f"{contract['id']} version {line['contract_version']}, {line['clause']}"),
         ("price", f"{paper.charge(line['price_per_gpu_hour'])} a GPU-hour"),
         ("exact", paper.charge(line["exact"])),
-        ("energy", f"{line['energy_kwh']} kWh, from the profile of the SKU"),
+        ("energy", f"{line['energy_kwh']} kWh, {_ENERGY[line['energy_source']]}"),
         (
             "recorded",
             f"period closed by record {body['closed_by']}, invoice issued by record {body['issued_by']}",
         ),
     ]
     click.echo(paper.facts([(f"  {name}", value) for name, value in pairs]))
+    for fact in body["basis"]:
+        click.echo("\n".join(paper.wrapped(f"  {fact}", 0)))
     shares = body["placements"]
     *hours, whole = paper.gpu_hours([*(share["gpu_hours"] for share in shares), body["gpu_hours"]])
     if shares:
@@ -160,7 +186,8 @@ def _print_line(said: session.Session, body: dict[str, Any]) -> None:
         headers = ("GANG", "START", "USE", "GPUS", "NODES", "FROM", "UNTIL", "GPU-H")
         rows = [_placement(share, told) for share, told in zip(shares, hours, strict=True)]
         click.echo(paper.table(headers, rows, right=" r r   r", color=said.colors()))
-    click.echo(f"in all {whole} GPU-h")
+    if shares or not body["basis"]:
+        click.echo(f"in all {whole} GPU-h")
 
 
 def _placement(share: dict[str, Any], hours: str) -> list[object]:

@@ -20,6 +20,9 @@ EXAMPLES = """
     forebay export focus --tenant acme --dataset cost_and_usage
 """
 
+#: Tables of the pack for a close.
+_CLOSE = ("entries", "balances", "revenue", "obligations", "expected")
+
 
 @command.group("export", examples=EXAMPLES)
 def export_group() -> None:
@@ -108,12 +111,13 @@ def _close(period: str, folder: Path) -> None:
 
     entries.csv: every posting that took effect, debit and credit, for the ERP. revenue.csv: what was invoiced, by
     contract, class, site and SKU. obligations.csv: what is left of every tranche that is signed, by year, at the
-    stated prices; the least of it is due, used or not.
+    stated prices; the least of it is due, used or not. expected.csv: the same by month. balances.csv: of every
+    account, what it stood at before the month, what was posted, and what it stood at after.
     """
     said = session.current()
     found = client.connect(said)
     folder.mkdir(parents=True, exist_ok=True)
-    parts = {name: folder / f".{name}.{os.getpid()}.csv" for name in ("entries", "revenue", "obligations")}
+    parts = {name: folder / f".{name}.{os.getpid()}.csv" for name in _CLOSE}
     written = []
     try:
         for name, part in parts.items():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -59,11 +61,14 @@ def _list() -> None:
         return
     totals = paper.charges(each["total"] for each in items)
     rows = [
-        (each["id"], each["tenant"], paper.moment(each["start"]), paper.moment(each["end"]), each["lines"], total)
-        for each, total in zip(items, totals, strict=True)
+        (
+            each["id"], each["tenant"], paper.moment(each["start"]), paper.moment(each["end"]), each["lines"], total,
+            each["state"], paper.day(each["due_at"]), left,
+        )
+        for each, total, left in zip(items, totals, paper.charges(each["open"] for each in items), strict=True)
     ]  # fmt: skip
-    headers = ("INVOICE", "TENANT", "FROM", "UNTIL", "LINES", "TOTAL")
-    click.echo(paper.table(headers, rows, right="    rr", color=said.colors()))
+    headers = ("INVOICE", "TENANT", "FROM", "UNTIL", "LINES", "TOTAL", "STATE", "DUE", "OPEN")
+    click.echo(paper.table(headers, rows, right="    rr  r", color=said.colors()))
 
 
 @invoice_group.command("draft", examples="forebay invoice draft\nforebay invoice draft acme --json")
@@ -92,14 +97,17 @@ def _draft(account: str) -> None:
     examples="""
     forebay invoice show INV-000001
     forebay invoice INV-000001 --json
-    forebay invoice INV-000001 --html > INV-000001.html     to print
+    forebay invoice INV-000001 --pdf INV-000001.pdf         to send and to print
+    forebay invoice INV-000001 --html > INV-000001.html     a page for a browser
     forebay invoice INV-000001 --canonical | sha256sum      its digest
 """,
 )
 @click.argument("invoice")
 @click.option("--canonical", is_flag=True, help="The bytes that never change, to compare and to keep.")
-@click.option("--html", is_flag=True, help="A page to print or to keep as PDF from a browser.")
-def _show(invoice: str, canonical: bool, html: bool) -> None:
+@click.option("--html", is_flag=True, help="A page for a browser, to print.")
+@click.option("--pdf", "page", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+              help="Write it as PDF/A-3, with the canonical invoice attached.")  # fmt: skip
+def _show(invoice: str, canonical: bool, html: bool, page: Path | None) -> None:
     """Print an invoice with every line."""
     said = session.current()
     path = f"/v1/invoices/{client.escaped(invoice.upper())}"
@@ -108,12 +116,53 @@ def _show(invoice: str, canonical: bool, html: bool) -> None:
         found.download(f"{path}/canonical", sys.stdout.buffer)
         return
     body = client.connect(said).get(path)
-    if html:
+    if page is not None:
+        _write_pdf(said, path, body, page)
+    elif html:
         click.echo(invoice_page.page(body), nl=False)
     elif said.json:
         said.emit("invoice", body)
     else:
         click.echo(invoice_text(body, said.colors()))
+
+
+def _write_pdf(said: session.Session, path: str, body: dict[str, Any], page: Path) -> None:
+    from forebay.cli import invoice_pdf  # takes a while to load, and few commands want it
+
+    canonical = io.BytesIO()
+    client.connect(said).download(f"{path}/canonical", canonical)
+    try:
+        made = invoice_pdf.pdf(body, canonical.getvalue())
+    except invoice_pdf.UnprintableText as failure:
+        hint = "Install a font that has it (on Debian fonts-noto-core or fonts-noto-cjk), or take --html."
+        raise Failed(f"it cannot be printed here: {failure}", hint=hint, code="unprintable") from None
+    page.write_bytes(made)
+    said.say(f"{body['id']} is written to {page}")
+
+
+@invoice_group.command(
+    "void", examples='forebay invoice void INV-000001 --reason "billed to the wrong party" --reissue'
+)
+@click.argument("invoice")
+@click.option("--reason", required=True, metavar="TEXT", help="Why, for the record.")
+@click.option("--reissue", is_flag=True, help="Bill its lines again at once, under another number.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask first.")
+def _void(invoice: str, reason: str, reissue: bool, yes: bool) -> None:
+    """Declare an invoice void that nobody has paid: nothing of it is owed.
+
+    It keeps its number, and cannot come back: on a terminal it asks first. An invoice that is paid, or paid in part,
+    is put right by a credit note.
+    """
+    said = session.current()
+    if said.may_ask() and not yes:
+        click.confirm(f"Declare invoice {invoice.upper()} void?", abort=True, err=True)
+    path = f"/v1/invoices/{client.escaped(invoice.upper())}/void"
+    answer = client.connect(said).post(path, {"reason": reason, "reissue": reissue})
+    if said.json:
+        said.emit("invoice.void", answer)
+        return
+    again = f"; {answer['reissued']} is in its place" if answer["reissued"] else ""
+    said.say(f"invoice {answer['invoice']} is void{again}")
 
 
 @invoice_group.command("close", examples='forebay invoice close --reason "end of the trial"')
@@ -168,7 +217,8 @@ def invoice_text(body: dict[str, Any], color: bool) -> str:
     rows.append(("", "total", "", "", body["total"]["amount"]))
     headers = ("LINE", "FOR", "GPU-H", "PRICE", currency)
     table = paper.table(headers, rows, right="r rrr", color=color).splitlines()
-    head += f", due {paper.day(body['due_at'])}"
+    head += f", void: {body['void']}" if body.get("void") else f", due {paper.day(body['due_at'])}"
+    head += f", in the place of {body['replaces']}" if body.get("replaces") else ""
     told = [click.style(head, bold=True) if color else head, *(f"  {line}" for line in table)]
     notes = [part for line in body["lines"] for part in paper.wrapped(f"{line['n']}: {line['text']}")]
     return "\n".join(

@@ -8,9 +8,10 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from forebay.cli import invoice_words, paper
+from forebay.cli import invoice_sums, invoice_words, paper
 
-_STYLE = """\
+#: How a page looks, on paper too.
+PAGE_STYLE = """\
 @page { size: A4; margin: 18mm 16mm 20mm; }
 * { box-sizing: border-box; }
 body { font: 10pt/1.4 "Helvetica Neue", Arial, sans-serif; color: #16191d; margin: 0 auto; max-width: 186mm;
@@ -42,24 +43,25 @@ _COLUMNS = ("8mm", "auto", "36mm", "24mm", "34mm")
 
 def page(body: dict[str, Any]) -> str:
     """The whole page, UTF-8."""
-    number, currency = escape(body["id"]), escape(body["total"]["currency"])
+    number, currency = escape(invoice_title(body)), escape(body["total"]["currency"])
     columns = "".join(f'<col style="width:{width}">' for width in _COLUMNS)
     rows = "\n".join(_row(line) for line in body["lines"])
+    sums = "\n".join(_total(label, amount) for label, amount in invoice_sums.sums_of(body))
     return f"""<!doctype html>
 <html lang="en">
-<head><meta charset="utf-8"><title>Invoice {number}</title><style>
-{_STYLE}</style></head>
+<head><meta charset="utf-8"><title>{number}</title><style>
+{PAGE_STYLE}</style></head>
 <body>
-<h1>Invoice {number}</h1>
+<h1>{number}</h1>
 <div class="parties">
-{_named("Seller", body["seller"])}
-{_named("Buyer", body["tenant"])}
+{labelled("Seller", body["seller"])}
+{labelled("Buyer", body["tenant"])}
 </div>
 <div class="dates">
-{_named("The seller's number", body["number"])}
-{_named("Service from", _instant(body["start"]))}
-{_named("Until, exclusive", _instant(body["end"]))}
-{_named("Due", _instant(body["due_at"]))}
+{labelled("The seller's number", body["number"])}
+{labelled("Service from", utc_instant(body["start"]))}
+{labelled("Until, exclusive", utc_instant(body["end"]))}
+{labelled("Due", utc_instant(body["due_at"]))}
 </div>
 <table>
 <colgroup>{columns}</colgroup>
@@ -68,9 +70,8 @@ def page(body: dict[str, Any]) -> str:
 {rows}
 </table>
 <table class="totals">
-{_total("Charges", body["charges"]["amount"])}
-{_total("Credits", _less(body["credits"]["amount"]))}
-<tr class="due"><td>Total {currency}</td><td class="right">{_grouped(body["total"]["amount"])}</td></tr>
+{sums}
+<tr class="due"><td>Total {currency}</td><td class="right">{grouped(body["total"]["amount"])}</td></tr>
 </table>
 {_forward(body["brought_forward"])}<footer>Prices are per GPU-hour in {currency}. SHA-256 of the canonical invoice:
 {escape(body["digest"])}</footer>
@@ -79,13 +80,21 @@ def page(body: dict[str, Any]) -> str:
 """
 
 
-def _instant(text: str) -> str:
+def invoice_title(body: dict[str, Any]) -> str:
+    """What stands above an invoice."""
+    void = " (void)" if body.get("void") else ""
+    instead = f", in the place of {body['replaces']}" if body.get("replaces") else ""
+    return f"Invoice {body['id']}{void}{instead}"
+
+
+def utc_instant(text: str) -> str:
     """An instant in UTC, for people; what is at midnight is a day."""
     day, _, clock = text.removesuffix("Z").partition("T")
     return day if clock == "00:00:00" else f"{day} {clock} UTC"
 
 
-def _named(label: str, value: object) -> str:
+def labelled(label: str, value: object) -> str:
+    """A value under its label."""
     return f'<div><div class="label">{label}</div><div class="name">{escape(str(value))}</div></div>'
 
 
@@ -96,22 +105,18 @@ def _row(line: dict[str, Any]) -> str:
     hours, price = (line["gpu_hours"], line["price_per_gpu_hour"]["amount"]) if line["gpu_us"] else ("", "")
     return (
         f'<tbody><tr><td class="right">{line["n"]}</td><td><b>{escape(what)}</b>{of}</td>'
-        f'<td class="right">{_grouped(hours)}</td><td class="right">{_grouped(price)}</td>'
-        f'<td class="right">{_grouped(line["amount"]["amount"])}</td></tr>'
+        f'<td class="right">{grouped(hours)}</td><td class="right">{grouped(price)}</td>'
+        f'<td class="right">{grouped(line["amount"]["amount"])}</td></tr>'
         f'<tr class="text"><td></td><td colspan="4">{escape(line["text"])}<br>Contract {escape(line["contract"])}, '
         f"version {line['contract_version']}: {escape(line['clause'])}</td></tr></tbody>"
     )
 
 
 def _total(label: str, amount: str) -> str:
-    return f'<tr><td>{label}</td><td class="right">{_grouped(amount)}</td></tr>'
+    return f'<tr><td>{label}</td><td class="right">{grouped(amount)}</td></tr>'
 
 
-def _less(amount: str) -> str:
-    return f"-{amount}" if amount.strip("0.") else amount
-
-
-def _grouped(amount: str) -> str:
+def grouped(amount: str) -> str:
     """A decimal with its thousands apart by thin spaces that do not break, and a real minus."""
     sign = "\N{MINUS SIGN}" if amount.startswith("-") else ""
     whole, point, rest = amount.removeprefix("-").partition(".")
@@ -128,7 +133,7 @@ def _forward(balances: list[dict[str, Any]]) -> str:
         f"<tr><td>{escape(invoice_words.BALANCES.get(each['account'], each['account']))}</td>"
         f"<td>{escape(each['contract'])}{' ' + escape(each['number']) if each['number'] else ''}</td>"
         f"<td>{paper.day(each['at'])}</td>"
-        f'<td class="right">{_grouped(each["balance"]["amount"].lstrip("-"))}</td></tr>'
+        f'<td class="right">{grouped(each["balance"]["amount"].lstrip("-"))}</td></tr>'
         for each in balances
     )
     label = '<div class="label">Brought forward, no part of the total</div>'

@@ -10,7 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from forebay.cli import campaign_story, narrate_health, paper, power_story, receipt_story
+from forebay.cli import (
+    campaign_story,
+    dispute_story,
+    narrate_health,
+    paper,
+    power_story,
+    prepaid_story,
+    receipt_story,
+)
 from forebay.core import timeline, units
 
 Body = dict[str, Any]
@@ -68,6 +76,8 @@ class Narrator:
         if sentence is None:
             beside = power_story.POWER_SENTENCES.get(kind) or campaign_story.CAMPAIGN_SENTENCES.get(kind)
             beside = beside or receipt_story.RECEIPT_SENTENCES.get(kind)
+            beside = beside or dispute_story.DISPUTE_SENTENCES.get(kind)
+            beside = beside or prepaid_story.PREPAID_SENTENCES.get(kind)
             return [] if beside is None else beside(body)
         return sentence(self, body)
 

@@ -33,6 +33,19 @@ def _health(names: Names, body: Body) -> list[str]:
     return [f"{node} is well again"]
 
 
+def _learned(names: Names, body: Body) -> list[str]:
+    if body["since_at"] == body["until_at"]:
+        return []
+    how = "was well" if body["healthy"] else "had failed"
+    span = f"from {timeline.text(body['since_at'])} until {timeline.text(body['until_at'])}"
+    return [f"{names.node(body['node'])} {how} {span}, as is known by now{_why(body['reason'])}"]
+
+
+def _started_before(names: Names, body: Body) -> list[str]:
+    span = f"from {timeline.text(body['effective_at'])} until {timeline.text(body['ended_at'])}"
+    return [f"{body['gang']} had run {span}, as is known by now"]
+
+
 def _domain(names: Names, body: Body) -> list[str]:
     what = f"{body['kind']} {body['name']}"
     if body["healthy"]:
@@ -104,6 +117,7 @@ def _overran(names: Names, body: Body) -> list[str]:
 
 SENTENCES: Mapping[str, Callable[[Names, Body], list[str]]] = {
     "NodeHealthChanged": _health,
+    "NodeHealthLearned": _learned,
     "DomainHealthChanged": _domain,
     "NodeDegraded": _degraded,
     "NodeChecked": _checked,
@@ -113,6 +127,7 @@ SENTENCES: Mapping[str, Callable[[Names, Body], list[str]]] = {
     "HostsHeld": _kept,
     "HostsReleased": _let_go,
     "GangStuck": _stuck,
+    "GangStartLearned": _started_before,
     "EngineHeard": _heard,
     "EngineSilent": _silent,
     "EngineFenced": _fenced,

@@ -63,7 +63,7 @@ def _opened(body: dict[str, Any], color: bool) -> list[str]:
         ]  # fmt: skip
         headers = ("OPEN AT THE CUTOVER", "DUE", "AMOUNT", "INTEREST BY NOW", "MAY BE WITHHELD")
         told += ["", paper.table(headers, rows, right="  rrr", color=color)]
-        told.append("as if nothing was paid of it since; neither interest nor what is kept back is posted")
+        told.append("as if nothing was paid of it since")
     if body["refund"]:
         told.append(f"refund if it had ended at the cutover: {paper.money(body['refund'])}")
     return told

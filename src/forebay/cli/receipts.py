@@ -48,7 +48,7 @@ def _record(
     """
     posted = {
         "account": account, "currency": currency, "amount": amount, "received": received,
-        "reference": reference, "allocate": _parts(allocate),
+        "reference": reference, "allocate": receipt_parts(allocate),
     }  # fmt: skip
     _ask("record", "/v1/receipts", posted, "is recorded")
 
@@ -59,7 +59,7 @@ def _record(
 def _allocate(receipt: str, parts: tuple[str, ...]) -> None:
     """Pay invoices from what lies on account of a receipt."""
     path = f"/v1/receipts/{client.escaped(receipt)}/allocate"
-    _ask("allocate", path, {"allocate": _parts(parts)}, "is allocated")
+    _ask("allocate", path, {"allocate": receipt_parts(parts)}, "is allocated")
 
 
 @receipt_group.command(
@@ -101,7 +101,8 @@ def _state(receipt: dict[str, Any]) -> str:
     return ", ".join(f"{part['invoice']} {part['amount']['amount']}" for part in receipt["allocations"])
 
 
-def _parts(texts: tuple[str, ...]) -> list[dict[str, str]]:
+def receipt_parts(texts: tuple[str, ...]) -> list[dict[str, str]]:
+    """Invoices and amounts, as they are posted."""
     parts = []
     for text in texts:
         invoice, equals, amount = text.rpartition("=")

@@ -14,7 +14,7 @@ EXAMPLES = """
     forebay receivables --at 2027-01-01                   as it stood at the end of December
     forebay receivables --at 2027-01-01 --known 2027-01-05
 """
-_LATE = ("not_due", "late_1_30", "late_31_60", "late_61_90", "late_over_90")
+_LATE = ("not_due", "late_1_30", "late_31_60", "late_61_90", "late_over_90", "disputed")
 _BUCKETS = {"not_due": "not due", "1_30": "1-30", "31_60": "31-60", "61_90": "61-90", "over_90": "over 90"}
 
 
@@ -54,19 +54,21 @@ def receivables_text(body: dict[str, Any], color: bool) -> str:
         "31-60",
         "61-90",
         "OVER 90",
+        "DISPUTED",
         "OPEN",
         "ON ACCOUNT",
         "NET",
     )
-    told = [paper.table(head, sums, right="  rrrrrrrr", color=color)]
+    told = [paper.table(head, sums, right="  rrrrrrrrr", color=color)]
     rows = [
         (
             each["invoice"] or "(none)", each["account"], paper.day(each["due_at"]), each["days_late"],
-            _BUCKETS[each["bucket"]], each["open"]["amount"], each["open"]["currency"],
+            _BUCKETS[each["bucket"]], each["disputed"]["amount"], each["open"]["amount"],
+            each["open"]["currency"],
         )
         for each in body["invoices"]
     ]  # fmt: skip
     if rows:
-        headers = ("INVOICE", "ACCOUNT", "DUE", "DAYS LATE", "BUCKET", "OPEN", "CURRENCY")
-        told.append(paper.table(headers, rows, right="   r r ", color=color))
+        headers = ("INVOICE", "ACCOUNT", "DUE", "DAYS LATE", "BUCKET", "DISPUTED", "OPEN", "CURRENCY")
+        told.append(paper.table(headers, rows, right="   r rr ", color=color))
     return "\n\n".join(told)

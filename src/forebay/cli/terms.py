@@ -45,6 +45,10 @@ def contract_text(body: dict[str, Any], color: bool) -> str:
         told += [f"  {line}" for line in paper.facts(_facts(each)).splitlines()]
         told.append("")
     told.append(_remedies(body["remedies"]))
+    if body["energy"] is not None:
+        told.append(_energy(body["energy"]))
+    if body["commitment"] is not None:
+        told.append(_commitment(body["commitment"]))
     return "\n".join(told)
 
 
@@ -156,6 +160,19 @@ def _credits(level: dict[str, Any]) -> str:
     if level["cap_total"]:
         told += f", at most {paper.money(level['cap_total'])} in all"
     return told + (", the sole remedy" if level["sole_remedy"] else "")
+
+
+def _energy(agreed: dict[str, Any]) -> str:
+    told = (
+        f"energy: {paper.money(agreed['price_per_mwh'])} a MWh, at a PUE of {agreed['pue_ppm'] / 1_000_000:g}"
+    )
+    return f"{told}, by the index {agreed['index']}, stated at {agreed['base']}" if agreed["index"] else told
+
+
+def _commitment(agreed: dict[str, Any]) -> str:
+    months, periods = paper.count(agreed["months"], "month"), paper.count(agreed["periods"], "period")
+    since = paper.day(agreed["start"])
+    return f"minimum: {paper.money(agreed['amount'])} in each of {periods} of {months}, from {since}"
 
 
 def _remedies(agreed: dict[str, Any] | None) -> str:

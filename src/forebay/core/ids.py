@@ -58,8 +58,10 @@ class Role(StrEnum):
     OPERATOR = "operator"
     FINANCE = "finance"
     TENANT = "tenant"
-    #: An edge that reports facts (an engine, a meter).
+    #: An edge that reports facts (an engine).
     EDGE = "edge"
+    #: A collector of readings: it brings in readings, and nothing else.
+    METER = "meter"
     #: The loop itself, when a timer fell due.
     CLOCK = "clock"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from forebay.core import claims, money, supply
+from forebay.core import claims, energy, money, supply
 from forebay.core.claims import (
     acceptance,
     deliveries,
@@ -70,10 +70,25 @@ ALLOWED: dict[type[Command], frozenset[Role]] = {
     gangs.ReportGangStarted: frozenset({Role.EDGE}),
     gangs.ReportGangEnded: frozenset({Role.EDGE}),
     checkpoints.ReportCheckpoint: frozenset({Role.EDGE, Role.OPERATOR, Role.TENANT}),
+    energy.AcceptReadings: frozenset({Role.OPERATOR, Role.METER}),
     prices.PublishIndex: frozenset({Role.OPERATOR, Role.FINANCE}),
     money.ApplyPriceList: frozenset({Role.OPERATOR, Role.FINANCE}),
+    money.ApplyTaxes: frozenset({Role.OPERATOR, Role.FINANCE}),
     money.CloseBillingPeriod: frozenset({Role.OPERATOR, Role.FINANCE}),
     money.RecordReceipt: frozenset({Role.OPERATOR, Role.FINANCE}),
     money.AllocateReceipt: frozenset({Role.OPERATOR, Role.FINANCE}),
     money.ReverseReceipt: frozenset({Role.OPERATOR, Role.FINANCE}),
+    money.ReturnAhead: frozenset({Role.OPERATOR, Role.FINANCE}),
+    money.IssueCreditNote: frozenset({Role.OPERATOR, Role.FINANCE}),
+    money.AllocateCreditNote: frozenset({Role.OPERATOR, Role.FINANCE}),
+    money.VoidInvoice: frozenset({Role.OPERATOR, Role.FINANCE}),
+    money.OpenDispute: frozenset({Role.OPERATOR, Role.FINANCE, Role.TENANT}),
+    money.SettleDispute: frozenset({Role.OPERATOR, Role.FINANCE}),
+    money.WithdrawDispute: frozenset({Role.OPERATOR, Role.FINANCE, Role.TENANT}),
+    money.ProposeEntry: frozenset({Role.OPERATOR, Role.FINANCE}),
+    money.ApproveEntry: frozenset({Role.OPERATOR, Role.FINANCE}),
+    money.RejectEntry: frozenset({Role.OPERATOR, Role.FINANCE}),
+    money.ExcludeLoss: frozenset({Role.OPERATOR, Role.FINANCE}),
+    money.WithdrawExclusion: frozenset({Role.OPERATOR, Role.FINANCE}),
+    money.ClaimCredit: frozenset({Role.OPERATOR, Role.FINANCE, Role.TENANT}),
 }

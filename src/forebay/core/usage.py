@@ -10,7 +10,7 @@ while nobody listened) moves the difference, into the segment and period it belo
 `entitled = used + lent + idle + undeliverable`, at every instant. Late news of a node moves GPU-time between
 undeliverable and the rest, less what was undeliverable of it anyway: that is kept for as long as news may reach.
 
-Energy is GPU-time at the SKU's watts (source "profile"); readings come later and are kept beside it.
+Energy is what meters counted, and GPU-time at the SKU's watts where none did: see `energy`.
 """
 
 from __future__ import annotations
@@ -20,10 +20,23 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
 
-from forebay.core import claims, supply
-from forebay.core.books import Split, TrancheBook, moved_late, node_split, settled_book
+from forebay.core import claims, energy, supply
+from forebay.core.books import (
+    NOTHING_KEPT,
+    Kept,
+    Split,
+    Stay,
+    TrancheBook,
+    WaitingForPower,
+    begun_again,
+    moved_late,
+    node_split,
+    settled_book,
+)
 from forebay.core.claims.binding import Runs
+from forebay.core.energy import EnergyBooks, EnergySource
 from forebay.core.ids import Event, GangId, NodeIndex, SiteId, SkuId, TenantId, TrancheId
+from forebay.core.meters import UNUSED, Key, Meter, Span, settled
 from forebay.core.placements import downtimes
 from forebay.core.placements import gang as gangs
 from forebay.core.placements.downtimes import Downtimes
@@ -38,59 +51,9 @@ from forebay.core.placements.state import State as Placements
 SPANS_MAX = 64
 
 
-class Key(NamedTuple):
-    """What usage is told apart by. `claim` is the tenant's own tranche, `lender` the one it borrowed from."""
-
-    tenant: TenantId
-    tier: Tier
-    claim: TrancheId
-    lender: TrancheId
-    sku: SkuId
-    site: SiteId
-
-
-class Span(NamedTuple):
-    """From `start` on, usage falls into this price segment and this period."""
-
-    start: int
-    segment: int
-    period_start: int
-
-
-class Meter(NamedTuple):
-    """A running integral: `gpus` at work since `since`, `gpu_us` GPU-microseconds before that."""
-
-    gpus: int = 0
-    since: int = 0
-    gpu_us: int = 0
-    #: Generations of gangs that started.
-    starts: int = 0
-
-
-UNUSED = Meter()
 #: From their fields, in order: what is made with every start and end.
 _key: Callable[[tuple[str, ...]], Key] = partial(tuple.__new__, Key)
 _meter: Callable[[tuple[int, ...]], Meter] = partial(tuple.__new__, Meter)
-
-
-class Kept(NamedTuple):
-    """From `at` on, so many GPUs of a node are undeliverable to its tranche though the node is well: those that are
-    idle on a cordoned node, and those of who has no right to be there."""
-
-    at: int
-    gpus: int
-
-
-#: Before anything was kept back.
-NOTHING_KEPT = (Kept(0, 0),)
-
-
-class Stay(NamedTuple):
-    """GPUs of a node that a gang holds by its right, on loan or as its own, since when."""
-
-    gpus: int
-    since: int
-    lent: bool
 
 
 @dataclass(slots=True)
@@ -109,11 +72,12 @@ class UsageLine:
     period_start: int
     #: GPU-microseconds from the moment when all ranks were up.
     gpu_us: int
-    #: Energy in microjoules, from the SKU's profile.
+    #: Energy in microjoules, and where it is known from.
     energy_uj: int
     starts: int
     #: Since when terms held that it is billed under, within the period; 0 for its start.
     since: int = 0
+    energy_source: EnergySource = EnergySource.PROFILE
 
 
 @dataclass(slots=True)
@@ -132,6 +96,8 @@ class TrancheLine:
     undeliverable_gpu_us: int
     #: Since when its price held, within the period; 0 for its start.
     since: int = 0
+    #: Of what was undeliverable, what its own work had given up because of a curtailment.
+    curtailed_gpu_us: int = 0
 
 
 # Events
@@ -182,13 +148,16 @@ class State:
     pieces: dict[tuple[TrancheId, int], TrancheBook] = field(default_factory=dict)
     #: When nodes were out, and in whose service they were.
     downtimes: Downtimes = field(default_factory=Downtimes)
+    #: Work of claims that gave up its power and waits for it.
+    waiting: dict[GangId, WaitingForPower] = field(default_factory=dict)
+    energy: EnergyBooks = field(default_factory=EnergyBooks)
 
     def fork(self) -> State:
         """A copy whose containers are its own."""
         return State(
             self.period_start, self.spans.copy(), self.meters.copy(), self.books.copy(), self.closed.copy(),
             self.corrections.copy(), self.kept.copy(), self.overdue.copy(), self.cuts.copy(), self.pieces.copy(),
-            self.downtimes.fork(),
+            self.downtimes.fork(), self.waiting.copy(), self.energy.fork(),
         )  # fmt: skip
 
 
@@ -196,13 +165,6 @@ def begin(state: State, at: int) -> None:
     """The first period begins with the journal."""
     state.period_start = at
     state.spans[:] = [Span(at, 0, at)]
-
-
-def settled(meter: Meter, at: int) -> Meter:
-    """The meter with its integral carried to `at`."""
-    if at <= meter.since:
-        return meter
-    return meter._replace(gpu_us=meter.gpu_us + meter.gpus * (at - meter.since), since=at)
 
 
 def key_of(gang: Gang) -> Key:
@@ -219,14 +181,14 @@ def key_of_line(line: UsageLine) -> Key:
 def lines(state: State, supplied: supply.State, at: int) -> tuple[UsageLine, ...]:
     """Every meter of the open period, carried to `at`, in order."""
     made = []
-    for (key, span), meter in sorted(state.meters.items()):
-        now = settled(meter, at)
-        if now.gpu_us or now.starts:
-            energy_uj = now.gpu_us * supplied.skus[key.sku].gpu_w
+    for key, span in sorted(state.meters.keys() | state.energy.tallies.keys()):
+        now = settled(state.meters.get((key, span), UNUSED), at)
+        gpu_w = supplied.skus[key.sku].gpu_w
+        energy_uj, source = energy.drawn(state.energy, (key, span), now.gpu_us, gpu_w)
+        if now.gpu_us or now.starts or energy_uj:
             since = span.start if span.start > span.period_start else 0
-            made.append(
-                UsageLine(*key, span.segment, span.period_start, now.gpu_us, energy_uj, now.starts, since)
-            )
+            counted = (span.segment, span.period_start, now.gpu_us, energy_uj, now.starts)
+            made.append(UsageLine(*key, *counted, since, source))
     return tuple(made)
 
 
@@ -234,22 +196,25 @@ def tranche_lines(state: State, at: int) -> tuple[TrancheLine, ...]:
     """Every tranche book of the open period, carried to `at`, in order, price by price; and then the corrections of
     earlier ones.
     """
-    open_ = {(name, _starts(state, name)[-1]): settled_book(book, at) for name, book in state.books.items()}
+    open_ = {
+        (name, starts_known(state, name)[-1]): settled_book(book, at) for name, book in state.books.items()
+    }
     made = []
     for (tranche, start), book in sorted({**state.pieces, **open_}.items()):
         if book.entitled_gpu_us:
-            shares = (book.used_gpu_us, book.lent_gpu_us, book.idle_gpu_us, book.undeliverable_gpu_us)
+            shares = (book.used_gpu_us, book.lent_gpu_us, book.idle_gpu_us, book.lost_gpu_us)
             since = start if start > state.period_start else 0
-            made.append(TrancheLine(tranche, state.period_start, book.entitled_gpu_us, *shares, since))
+            told = (book.entitled_gpu_us, *shares, since, book.curtailed_gpu_us)
+            made.append(TrancheLine(tranche, state.period_start, *told))
     # Who used it is not money: only what was deliverable, or was not, is worth a line. What is paid of the rest
     # depends on the whole period: all its pieces are told.
     moved = {
         (tranche, _period_of(state, start))
         for (tranche, start), book in state.corrections.items()
-        if book.undeliverable_gpu_us != state.closed[tranche, start].undeliverable_gpu_us
+        if book.lost_gpu_us != state.closed[tranche, start].lost_gpu_us
     }
     for tranche, period_start in sorted(moved):
-        starts = (start for start in _starts(state, tranche) if _period_of(state, start) == period_start)
+        starts = (start for start in starts_known(state, tranche) if _period_of(state, start) == period_start)
         known = ((start, state.closed.get((tranche, start))) for start in starts)
         made += [_correction(state, tranche, start, was) for start, was in known if was is not None]
     return tuple(made)
@@ -259,12 +224,12 @@ def _correction(state: State, tranche: TrancheId, start: int, was: TrancheBook) 
     book, period_start = state.corrections.get((tranche, start), was), _period_of(state, start)
     return TrancheLine(
         tranche, period_start, 0, book.used_gpu_us - was.used_gpu_us, book.lent_gpu_us - was.lent_gpu_us,
-        book.idle_gpu_us - was.idle_gpu_us, book.undeliverable_gpu_us - was.undeliverable_gpu_us,
-        start if start > period_start else 0,
+        book.idle_gpu_us - was.idle_gpu_us, book.lost_gpu_us - was.lost_gpu_us,
+        start if start > period_start else 0, book.curtailed_gpu_us - was.curtailed_gpu_us,
     )  # fmt: skip
 
 
-def _starts(state: State, tranche: TrancheId) -> list[int]:
+def starts_known(state: State, tranche: TrancheId) -> list[int]:
     """When the periods that news may reach began, and when prices of a tranche changed in them."""
     return sorted({span.period_start for span in state.spans} | set(state.cuts.get(tranche, ())))
 
@@ -296,8 +261,16 @@ def close_period(
 # How events change the books. Called before placements apply the event, with the gang as it was.
 
 
+def record_use(state: State, placements: Placements, supplied: supply.State, event: Event, at: int) -> None:
+    """Apply one event of this stage. Whoever is at work on nodes that get a meter is found among placements."""
+    if isinstance(event, energy.ReadingsAccepted):
+        energy.apply_accepted(state.energy, state.spans, placements, supplied, event, at)
+    else:
+        apply(state, event, at)
+
+
 def apply(state: State, event: Event, at: int) -> None:
-    """Apply one event of this stage."""
+    """Apply one event about periods and prices."""
     match event:
         case PriceSegmentStarted():
             _begin_span(state, Span(at, event.segment, state.period_start), at)
@@ -307,12 +280,11 @@ def apply(state: State, event: Event, at: int) -> None:
             current = state.spans[-1]
             state.meters = {mark: meter for mark, meter in state.meters.items() if mark[1] == current}
             _file(state, event.tranches)
+            state.energy.tallies = {}
             downtimes.forget(state.downtimes, event.end)
             state.pieces = {}
             state.books = {
-                tranche: TrancheBook(book.gpus, event.end, book.used, book.lent, book.undeliverable)
-                for tranche, book in state.books.items()
-                if book.gpus
+                tranche: begun_again(book, event.end) for tranche, book in state.books.items() if book.gpus
             }
 
 
@@ -325,7 +297,8 @@ def _file(state: State, told: tuple[TrancheLine, ...]) -> None:
             entitled_gpu_us=was.entitled_gpu_us + line.entitled_gpu_us,
             used_gpu_us=was.used_gpu_us + line.used_gpu_us,
             lent_gpu_us=was.lent_gpu_us + line.lent_gpu_us,
-            undeliverable_gpu_us=was.undeliverable_gpu_us + line.undeliverable_gpu_us,
+            undeliverable_gpu_us=was.undeliverable_gpu_us + line.undeliverable_gpu_us - line.curtailed_gpu_us,
+            curtailed_gpu_us=was.curtailed_gpu_us + line.curtailed_gpu_us,
         )
     state.corrections = {}
     oldest = state.spans[0].period_start
@@ -342,12 +315,12 @@ def _file(state: State, told: tuple[TrancheLine, ...]) -> None:
 def _cut(state: State, tranche: TrancheId, at: int) -> None:
     """Another price holds from `at` on: what was before stays apart."""
     book = state.books.get(tranche)
-    start = _starts(state, tranche)[-1]
+    start = starts_known(state, tranche)[-1]
     if book is None or start >= at:
         return
     now = settled_book(book, at)
-    state.pieces[tranche, start] = now._replace(gpus=0, used=0, lent=0, undeliverable=0)
-    state.books[tranche] = TrancheBook(now.gpus, at, now.used, now.lent, now.undeliverable)
+    state.pieces[tranche, start] = now._replace(gpus=0, used=0, lent=0, undeliverable=0, waiting=0)
+    state.books[tranche] = begun_again(now, at)
     state.cuts[tranche] = (*state.cuts.get(tranche, ()), at)
 
 
@@ -368,7 +341,7 @@ def _begin_span(state: State, span: Span, at: int) -> None:
                 del state.meters[key, old]
 
 
-def _shift(state: State, key: Key, gpus: int, since: int, at: int, starts: int = 0) -> None:
+def shift_use(state: State, key: Key, gpus: int, since: int, at: int, starts: int = 0) -> None:
     """From `since` on (in the past), `gpus` more (or fewer) were at work than the meters believed until `at`."""
     current = state.spans[-1]
     mark = (key, current)
@@ -389,22 +362,21 @@ def _shift(state: State, key: Key, gpus: int, since: int, at: int, starts: int =
             return
 
 
-_METERED = (gangs.GangPlaced, gangs.GangStarted, gangs.GangEnded, gangs.NodesReturned, gangs.ReclaimOverdue)
-#: Events about gangs that the books know of.
-METERED: frozenset[type[Event]] = frozenset(_METERED)
-
-
 def meter_gang(
     state: State, placements: Placements, claimed: claims.State, supplied: supply.State, event: Event, at: int
 ) -> None:
     """What an event about a gang does to the books; `placements` is still as it was before the event."""
     if isinstance(event, gangs.GangStarted):
         gang = placements.gangs[event.gang]
-        _shift(state, key_of(gang), gang.spec.gpus, event.effective_at, at, starts=1)
+        shift_use(state, key_of(gang), gang.spec.gpus, event.effective_at, at, starts=1)
+        if state.energy.nodes:
+            energy.work_began(state.energy, state.spans, gang, key_of(gang), event.effective_at)
     elif isinstance(event, gangs.GangEnded):
         gang = placements.gangs[event.gang]
         if gang.started_at:
-            _shift(state, key_of(gang), -gang.spec.gpus, event.effective_at, at)
+            shift_use(state, key_of(gang), -gang.spec.gpus, event.effective_at, at)
+            if state.energy.nodes:
+                energy.work_ended(state.energy, state.spans, gang, event.effective_at)
         if not event.returns_at and (gang.lender or gang.spec.tranche or state.overdue):
             _let_go(state, claimed, supplied, gang, at)
     elif isinstance(event, gangs.GangPlaced):
@@ -516,7 +488,7 @@ def on_tranche(
                 _begin_span(state, state.spans[-1]._replace(start=at), at)
         case claims.TrancheEnded() if event.tranche in state.books:
             book = settled_book(state.books[event.tranche], at)
-            state.books[event.tranche] = book._replace(gpus=0, used=0, lent=0, undeliverable=0)
+            state.books[event.tranche] = book._replace(gpus=0, used=0, lent=0, undeliverable=0, waiting=0)
             ran = claimed.tranches[event.tranche]
             downtimes.end_service(state.downtimes, event.tranche, claims.billed_runs(ran), at)
             for node in _each(claimed.tranches[event.tranche].runs):
@@ -531,7 +503,9 @@ def _ran_before(state: State, plan: claims.TranchePlan, event: claims.TrancheSta
     for step in plan.price_steps:
         if max(since, state.period_start) < step.at <= at:
             ran_us = event.gpus * (step.at - since)
-            state.pieces[name, _starts(state, name)[-1]] = TrancheBook(0, step.at, entitled_gpu_us=ran_us)
+            state.pieces[name, starts_known(state, name)[-1]] = TrancheBook(
+                0, step.at, entitled_gpu_us=ran_us
+            )
             state.cuts[name] = (*state.cuts.get(name, ()), step.at)
             since = step.at
     state.books[name] = state.books[name]._replace(entitled_gpu_us=event.gpus * (at - since))
@@ -641,7 +615,7 @@ def on_nodes(
             until = tranche.ended_at or at
             if since < until:
                 name = tranche.plan.id
-                _move_late(state, _Late(name, turn.node, gpus, since, until, not turn.now[0]), stays)
+                move_late(state, LateNews(name, turn.node, gpus, since, until, not turn.now[0]), stays)
 
 
 def _turn(
@@ -693,7 +667,7 @@ def _keep_back_more(
             _keep_back(state, node, at, state.kept.get(node, NOTHING_KEPT)[-1].gpus + change)
 
 
-class _Late(NamedTuple):
+class LateNews(NamedTuple):
     """For this tranche the node was out, or `healthy`, in `[since, until)`: not what was believed."""
 
     tranche: TrancheId
@@ -704,13 +678,13 @@ class _Late(NamedTuple):
     healthy: bool
 
 
-def _move_late(state: State, late: _Late, stays: list[Stay]) -> None:
+def move_late(state: State, late: LateNews, stays: list[Stay]) -> None:
     """Move what a node was in the past between undeliverable and the rest, each piece in the period it belongs to.
 
     What was kept back of the node was undeliverable either way. `stays` are of who is there now.
     """
     steps = state.kept.get(late.node, NOTHING_KEPT)
-    starts = _starts(state, late.tranche)
+    starts = starts_known(state, late.tranche)
     for start, end in zip(starts, [*starts[1:], late.until], strict=True):
         # Older than what is kept: it counts from there.
         from_, to = max(start, late.since, steps[0].at), min(end, late.until)
@@ -743,7 +717,7 @@ def held_on(held: Held, placements: Placements, node: NodeIndex) -> list[tuple[G
     return held_by_node(held, placements, {node}).get(node, [])
 
 
-EVENTS: tuple[type[Event], ...] = (PriceSegmentStarted, PeriodClosed)
+EVENTS: tuple[type[Event], ...] = (PriceSegmentStarted, PeriodClosed, energy.ReadingsAccepted)
 
 
 def check(
@@ -754,8 +728,9 @@ def check(
         now = settled_book(book, at)
         if min(now.used, now.lent, now.undeliverable, now.gpus - now.used - now.lent - now.undeliverable) < 0:
             yield f"tranche {tranche}: {now.used} used + {now.lent} lent + {now.undeliverable} out of {now.gpus}"
-        if min(now.used_gpu_us, now.lent_gpu_us, now.idle_gpu_us, now.undeliverable_gpu_us) < 0:
+        if min(now.used_gpu_us, now.lent_gpu_us, now.idle_gpu_us, now.undeliverable_gpu_us, now.waiting) < 0:
             yield f"tranche {tranche}: used + lent + idle + undeliverable is not entitled without one below zero"
+    yield from energy.check_stays(state.energy, placements)
     rates: dict[Key, int] = {}
     for gang in placements.gangs.values():
         if gang.phase in HOLDING and gang.started_at:

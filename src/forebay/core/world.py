@@ -21,7 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, get_args
 
-from forebay.core import claims, money, permissions, supply, usage
+from forebay.core import claims, learned, money, permissions, supply, usage
 from forebay.core.claims import (
     acceptance,
     amendments,
@@ -221,7 +221,7 @@ class World:
         self._made_desk: schedule.Desk | None = None
         self._calendar: Calendar | None = None
         self._claim_dues = claims.dues(state.claims)
-        self._money_dues = money.dues(state.money)
+        self._money_dues = money.dues_of_books(self._books())
         #: What `next_wake` found, kept until the next event; and of it what is not about a gang, kept until the next
         #: event that is not: those are rare. None where it has to be found anew.
         self._due_next: int | None = None
@@ -279,7 +279,7 @@ class World:
                 return self._outcome(not_own)
         # Work is most of what is ever asked: it is looked up, all else is searched for.
         about_work = WORK.get(kind)
-        answer = self._decide(command, desk) if about_work is None else about_work(desk, command)
+        answer = self._decide(asked, desk) if about_work is None else about_work(desk, command)
         if not isinstance(answer, Refusal):
             if calendar.touched or calendar.signed:
                 self._share(calendar, effective.since_when(command, at), at)
@@ -305,10 +305,14 @@ class World:
             return refuse_name(command.name, "name")
         return Refusal("not_open", "this journal has not begun: open it first")
 
-    def _decide(self, command: Command, desk: schedule.Desk) -> Answer | Refusal:
+    def _decide(self, asked: Asked, desk: schedule.Desk) -> Answer | Refusal:
+        command = asked.command
         if isinstance(command, (gangs.SubmitGang, gangs.SubmitArray)):
             return self._submit(command, desk)
         state, emit, at = self.state, desk.emit, desk.at
+        about_money = money.DECIDED_MONEY.get(type(command))
+        if about_money is not None:
+            return about_money(self._books(), command, asked.by, at, emit)
         beside = dealings.decide_dealing(state.claims, state.supply, command, at, emit)
         if beside is not None:
             return beside
@@ -366,12 +370,6 @@ class World:
                 return amendments.amend(state.claims, state.supply, self.calendar, command, since, at, emit)
             case claims.SignContract():
                 return self._sign(command, desk)
-            case money.ApplyPriceList():
-                return money.apply_prices(state.money, command, at, emit)
-            case money.CloseBillingPeriod():
-                return money.close(self._books(), command.reason, at, emit)
-            case money.RecordReceipt() | money.AllocateReceipt() | money.ReverseReceipt():
-                return money.decide_receipt(state.money, state.claims, command, at, emit)
         raise AssertionError(f"{type(command).__name__} may be asked and is not decided")
 
     def _sign(self, command: claims.SignContract, desk: schedule.Desk) -> Answer | Refusal:
@@ -512,7 +510,7 @@ class World:
         return placing.first_due(self.placed, self.state.placements)
 
     def _due_money(self) -> Due | None:
-        return first_meant(self._money_dues, lambda due: money.meant(self.state.money, due))
+        return first_meant(self._money_dues, lambda due: money.meant_by_books(self._books(), due))
 
     def _wake_supply(self, due: Due, at: int) -> None:
         outlook = self.calendar.outlook(SiteId(due.what))
@@ -554,10 +552,7 @@ class World:
 
     def _wake_money(self, due: Due, at: int) -> None:
         self._money_dues.pop()
-        if due.what == "prices":
-            self._emit(usage.PriceSegmentStarted(due.stamp), at)
-        else:
-            money.close(self._books(), "", at, lambda event: self._emit(event, at))
+        money.wake_books(self._books(), due, at, lambda event: self._emit(event, at))
 
     # 3. Who goes short is recorded and what came is bound; then whatever can be placed now is placed.
 
@@ -595,9 +590,11 @@ class World:
         state = self.state
         self._due_beside = None
         turns = supply.apply(state.supply, event, at)
-        downtimes.note_nodes(state.usage.downtimes, state.supply, event, turns, at)
-        if turns:
-            usage.on_nodes(state.usage, self._held, state.placements, state.claims, state.supply, turns, at)
+        if type(event) is blocks.MilestoneReached:
+            money.note_demands(self._books(), self._money_dues, event)
+        learned.books_follow_supply(
+            state.usage, self._held, state.placements, state.claims, state.supply, event, turns, at
+        )
         if self._calendar is not None:
             self._calendar.follow(event)
         if self._placed is not None:
@@ -608,6 +605,7 @@ class World:
         self._due_beside = None
         before = usage.in_service(state.claims, event)
         claims.apply(state.claims, state.supply, self._claim_dues, event, at)
+        money.note_demands(self._books(), self._money_dues, event)
         if self._calendar is not None:
             self._calendar.follow(event)
         usage.on_tranche(state.usage, held, state.placements, state.claims, state.supply, before, event, at)
@@ -617,8 +615,8 @@ class World:
     def _apply_gang(self, event: placing.GangEvent, at: int) -> None:
         state, placed = self.state, self._placed
         placements, supplied, kind = state.placements, state.supply, type(event)
-        if kind in usage.METERED:
-            usage.meter_gang(state.usage, placements, state.claims, supplied, event, at)
+        if kind in learned.METERED:
+            learned.books_follow_gang(state.usage, placements, state.claims, supplied, event, at)
         placing.RECORDED[kind](placements, self._held, supplied, event, at, state.seq)
         if placed is not None:
             placing.reindex(placed, placements, supplied, event)
@@ -636,14 +634,14 @@ class World:
     def _apply_usage(self, event: Event, at: int) -> None:
         state = self.state
         self._due_beside = None
-        usage.apply(state.usage, event, at)
-        money.apply(state.money, self._money_dues, event, at)
+        usage.record_use(state.usage, state.placements, state.supply, event, at)
+        money.apply(state.money, self._money_dues, event, at, state.seq)
         if isinstance(event, usage.PeriodClosed):
             ended.drop_ended(state.placements)
 
     def _apply_money(self, event: Event, at: int) -> None:
         self._due_beside = None
-        money.apply(self.state.money, self._money_dues, event, at)
+        money.apply(self.state.money, self._money_dues, event, at, self.state.seq)
 
     def _apply_own(self, event: Event, at: int) -> None:
         self._due_beside = None

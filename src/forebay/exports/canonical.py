@@ -14,15 +14,15 @@ from dataclasses import MISSING, fields
 from enum import Enum
 from typing import Any
 
-from forebay.core.money import InvoiceIssued
+from forebay.core.money import CreditNoteIssued, InvoiceIssued
 
 
-def invoice_bytes(issued: InvoiceIssued) -> bytes:
-    """The invoice as canonical JSON."""
+def invoice_bytes(issued: InvoiceIssued | CreditNoteIssued) -> bytes:
+    """The invoice, or the credit note, as canonical JSON."""
     return json.dumps(_plain(issued, {}), ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
 
 
-def invoice_digest(issued: InvoiceIssued) -> str:
+def invoice_digest(issued: InvoiceIssued | CreditNoteIssued) -> str:
     """SHA-256 of the canonical bytes, in hex."""
     return hashlib.sha256(invoice_bytes(issued)).hexdigest()
 

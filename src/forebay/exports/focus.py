@@ -3,19 +3,21 @@
 Pure: from events to rows of texts, one invoice at a time. Every number is an integer until it is written; "" is null.
 
 A line for a tranche becomes up to three rows: a Purchase that bills it, and the use that bears its cost, what was
-used and what was paid unused. So the sum of BilledCost over an invoice is its total, and that of EffectiveCost too.
+used and what was paid unused. So the sum of BilledCost over an invoice is its total, and that of EffectiveCost too,
+save what is paid ahead and drawn: that is billed, and its cost is borne by the fees that draw on it.
 """
 
 from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
 from forebay.core import claims, money, supply, units, usage
-from forebay.core.ids import ContractId, Event, SiteId, SkuId
+from forebay.core.ids import ContractId, Event, InvoiceId, SiteId, SkuId
+from forebay.core.money.prepaid import AHEAD_KINDS
 from forebay.core.placements.gang import Tier
 from forebay.exports.focus_columns import COLUMNS, PLACES, FocusDataset, Type
 
@@ -30,6 +32,10 @@ CATEGORIES = {
     "lending_share": "Credit",
     "service_credit": "Credit",
     "rounding": "Adjustment",
+    "prepayment": "Adjustment",
+    "deposit": "Adjustment",
+    "prepayment_drawn": "Credit",
+    "tax": "Tax",
 }
 _EPOCH = datetime.datetime(1970, 1, 1)  # noqa: DTZ001 - UTC throughout, and written with a Z
 _QUANTITY = 10 ** PLACES[Type.QUANTITY]
@@ -54,15 +60,33 @@ class Billed(NamedTuple):
     closed: usage.PeriodClosed
 
 
-def billed(events: Iterable[tuple[int, Event]]) -> Iterator[Billed]:
-    """Invoices in the order of their issue, from events with their times of record."""
+class Credited(NamedTuple):
+    """A credit note, and when it was issued."""
+
+    note: money.CreditNoteIssued
+    issued_at: int
+
+
+def billed(
+    events: Iterable[tuple[int, Event]], replaced: Collection[InvoiceId] = ()
+) -> Iterator[Billed | Credited]:
+    """Invoices and credit notes in the order of their issue, from events with their times of record. `replaced` are
+    void invoices in whose place there are others: those rest on the same close.
+    """
     closed: usage.PeriodClosed | None = None
+    closes: dict[InvoiceId, usage.PeriodClosed] = {}
     for at, event in events:
         if isinstance(event, usage.PeriodClosed):
             closed = event
+        elif isinstance(event, money.CreditNoteIssued):
+            yield Credited(event, at)
         elif isinstance(event, money.InvoiceIssued):
-            assert closed is not None, f"invoice {event.invoice} was issued before any period closed"
-            yield Billed(event, at, closed)
+            # What is paid ahead is asked for within a period.
+            own = closed or usage.PeriodClosed(event.start, event.end, (), ())
+            known = closes.get(event.replaces, own)
+            if event.invoice in replaced:
+                closes[event.invoice] = known
+            yield Billed(event, at, known)
 
 
 def decimal(value: int, places: int) -> str:
@@ -103,13 +127,13 @@ def detail_id(invoice: money.InvoiceIssued, place: int) -> str:
 
 # Cost and Usage
 
-_BLANK = {column.name: "" for column in COLUMNS[FocusDataset.COST_AND_USAGE]}
+BLANK_COST = {column.name: "" for column in COLUMNS[FocusDataset.COST_AND_USAGE]}
 
 
 def cost_and_usage(bill: Billed, known: Lookups) -> Iterator[Row]:
     """Rows of one invoice, line by line."""
     invoice = bill.invoice
-    frame = _BLANK | {
+    frame = BLANK_COST | {
         "BilledCost": "0",
         "BillingAccountId": invoice.tenant,
         "BillingAccountName": invoice.tenant,
@@ -137,6 +161,7 @@ def cost_and_usage(bill: Billed, known: Lookups) -> Iterator[Row]:
             "x_Clause": line.clause,
             "x_ContractId": line.contract,
             "x_ContractVersion": str(line.contract_version),
+            "x_EnergySource": line.energy_source.value,
             "x_InvoiceLine": str(place),
             "x_Kind": line.kind,
             "x_PriceList": str(line.price_version or ""),
@@ -165,6 +190,9 @@ def cost_and_usage(bill: Billed, known: Lookups) -> Iterator[Row]:
                 "ContractedCost": amount,
                 "ListCost": amount,
             }
+            if line.kind in AHEAD_KINDS:
+                # The fees that draw on it bear the cost.
+                rest |= {"EffectiveCost": "0"}
             yield list((shared | first | rest | {"x_EnergyKwh": ""}).values())
 
 
@@ -172,6 +200,8 @@ def _corrects(bill: Billed, line: money.Line) -> bool:
     """Whether a line is about an earlier period than its invoice."""
     if line.source_tranche >= 0:
         return bill.closed.tranches[line.source_tranche].period_start != bill.closed.start
+    if line.kind in money.LATE_LINES:
+        return line.end <= bill.invoice.start
     return line.source_line >= 0 and bill.closed.lines[line.source_line].period_start != bill.closed.start
 
 

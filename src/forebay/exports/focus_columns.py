@@ -106,7 +106,8 @@ x_ClaimId text? the tranche that the line is about
 x_Clause text? where the price stands
 x_ContractId text? the contract
 x_ContractVersion text? its version
-x_EnergyKwh quantity? energy behind the line, from the SKU's profile, on its first row
+x_EnergyKwh quantity? energy behind the line, on its first row
+x_EnergySource text where the energy is known from: profile, metered or mixed
 x_InvoiceLine text place of the line in its invoice, from 1
 x_Kind text kind of the line
 x_PriceList text? version of the price list; null for a contract's own price

@@ -1,12 +1,12 @@
-"""What is still to be delivered and paid under signed tranches, year by year? At the prices that are stated."""
+"""What is still to be delivered and paid under signed tranches, by year or by month? At stated prices."""
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from forebay.core import claims, units
+from forebay.core import claims, timeline, units
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
@@ -21,15 +21,46 @@ class YearLeft(NamedTuple):
     least_micros: int
 
 
+class MonthLeft(NamedTuple):
+    """What is left of a tranche in one calendar month, UTC: where the month begins, and as `YearLeft`."""
+
+    start: int
+    gpu_us: int
+    fee_micros: int
+    least_micros: int
+
+
+class _Sum(NamedTuple):
+    """What is left from an instant to the end of its year or month."""
+
+    since: int
+    gpu_us: int
+    fee_micros: int
+    least_micros: int
+
+
 def years_left(plan: claims.TranchePlan, gpus_per_unit: int, since: int) -> Iterator[YearLeft]:
     """What is left of a tranche from an instant on, each year rounded once; an index as it stands in the plan."""
+    for found in _left(plan, gpus_per_unit, since, lambda at: _beginning(_year(at) + 1)):
+        yield YearLeft(_year(found.since), found.gpu_us, found.fee_micros, found.least_micros)
+
+
+def months_left(plan: claims.TranchePlan, gpus_per_unit: int, since: int) -> Iterator[MonthLeft]:
+    """The same by month, each month rounded once: months of a year may differ from it by a micro-unit each."""
+    for found in _left(plan, gpus_per_unit, since, timeline.month_end):
+        start = timeline.month_start(found.since)
+        yield MonthLeft(start, found.gpu_us, found.fee_micros, found.least_micros)
+
+
+def _left(
+    plan: claims.TranchePlan, gpus_per_unit: int, since: int, end_of: Callable[[int], int]
+) -> Iterator[_Sum]:
     parts = plan.deliveries or (claims.Delivery(plan.start_at, plan.count),)
     first = claims.PriceStep(plan.start_at, plan.price_micros_per_gpu_hour, plan.index, plan.take_or_pay_ppm)
     steps = (first, *plan.price_steps)
     begin = max(since, plan.start_at)
     while begin < plan.end_at:
-        year = (_EPOCH + datetime.timedelta(microseconds=begin)).year
-        until = min(plan.end_at, _beginning(year + 1))
+        until = min(plan.end_at, end_of(begin))
         gpu_us = fee = least = 0
         for part in parts:
             for place, step in enumerate(steps):
@@ -39,11 +70,15 @@ def years_left(plan: claims.TranchePlan, gpus_per_unit: int, since: int) -> Iter
                 gpu_us += time_us
                 fee += time_us * step.price_micros_per_gpu_hour
                 least += time_us * step.price_micros_per_gpu_hour * step.take_or_pay_ppm
-        yield YearLeft(
-            year, gpu_us, units.divide_half_even(fee, units.HOUR_US),
+        yield _Sum(
+            begin, gpu_us, units.divide_half_even(fee, units.HOUR_US),
             units.divide_half_even(least, units.HOUR_US * claims.PPM),
         )  # fmt: skip
         begin = until
+
+
+def _year(at: int) -> int:
+    return (_EPOCH + datetime.timedelta(microseconds=at)).year
 
 
 def _beginning(year: int) -> int:

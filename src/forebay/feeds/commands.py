@@ -27,6 +27,7 @@ from forebay.feeds import (
     reading,
     stored,
     successions,
+    taxed,
     tenancy,
     terms,
     tree,
@@ -322,9 +323,21 @@ def _contract(document: reading.Document, setting: Setting) -> Wanted:
         shortfall=terms.agreed_place(body.shortfall),
         # 0 is at its signature: the same text again changes nothing.
         effective_at=0 if body.effective == "now" else _instant(body.effective, body.zone, ("effective",)),
-        zone=body.zone or "",
+        zone=body.zone or "", commitment=_commitment(body.commitment),
+        energy=terms.agreed_energy(body.energy),
     )  # fmt: skip
     return Wanted(document, claims.SignContract(plan, opening=_opening(body)), body.id, {})
+
+
+def _commitment(entry: terms.CommitmentEntry | None) -> claims.commitments.Commitment | None:
+    start_at = _instant(entry.start, "UTC", ("commitment", "start")) if entry is not None else 0
+    return terms.agreed_minimum(entry, start_at)
+
+
+def _taxes(document: reading.Document, setting: Setting) -> Wanted:
+    body: taxed.TaxesDocument = document.body
+    command = taxed.taxes_of(body, lambda text, path: _instant(text, body.zone, path))
+    return Wanted(document, command, body.account, {"account": ("account",)})
 
 
 def _opening(body: kinds.ContractDocument) -> claims.Opening | None:
@@ -517,7 +530,7 @@ def _right(entry: kinds.RightEntry, zone: str | None, place: int) -> claims.righ
         entry.price_per_gpu_hour, notice_s, when(entry.opens, "opens"), when(entry.expires, "expires"),
         entry.term, entry.waiver, when(entry.measured, "measured"), entry.ends_order,
         _day_notice(by_days, ("rights", place, "notice")) if by_days else None, entry.first_ends_rest,
-        entry.unsold,
+        entry.unsold, entry.premium, entry.exercise_fee,
     )  # fmt: skip
 
 
@@ -731,6 +744,7 @@ _MAKERS: dict[str, Callable[[reading.Document, Setting], Wanted]] = {
     "PriceIndex": _index,
     "Overlay": _overlay,
     "Contract": _contract,
+    "Taxes": _taxes,
     "Campaign": _campaign,
     "Projects": _projects,
     "Notice": _notice,
@@ -757,6 +771,7 @@ _SPELLINGS = {
     "cap_total_micros": "cap_total", "expected_at": "expected",
     "floor_micros_per_gpu_hour": "floor_price", "gpus_max": "gpus", "user_gpus_max": "gpus_per_user",
     "gang_gpus_max": "gang_gpus", "walltime_s_max": "walltime", "gpu_s": "gpu_hours", "begins_at": "begins",
+    "from_at": "start",
 }  # fmt: skip
 _STEP = re.compile(r"([^.\[\]]+)|\[([0-9]+)\]")
 

@@ -55,6 +55,8 @@ _WORDS: dict[type, tuple[str, tuple[str, ...]]] = {
     money.PriceList: ("price list", ("version",)),
     money.Price: ("price", ("tier", "sku")),
     claims.PublishIndex: ("index", ("index",)),
+    money.ApplyTaxes: ("taxes of", ("account",)),
+    money.TaxRate: ("rate", ("jurisdiction", "from_at")),
     claims.IndexValue: ("value", ("published_at",)),
     gang.Policy: ("policy", ()),
     gang.Spec: ("gang", ("id",)),

@@ -14,7 +14,7 @@ from forebay.core import claims
 from forebay.core.placements import gang
 from forebay.core.placements.estimates import Estimates
 from forebay.core.supply import blocks
-from forebay.feeds import divided, failing, forms, maintained, plant_kinds, stored, tenancy, terms
+from forebay.feeds import divided, failing, forms, maintained, plant_kinds, stored, taxed, tenancy, terms
 from forebay.feeds.gang_parts import AfterEntry, ChoiceEntry, ProgramEntry
 
 
@@ -462,6 +462,10 @@ class RightEntry(DocumentPart, kw_only=True, frozen=True):
     #: What a backstop counts as unsold: what no tranche is promised and no hold, call or extension may take, or
     #: whatever no tranche is promised.
     unsold: claims.rights.Unsold = claims.rights.Unsold.AVAILABLE
+    #: What its holder pays for having it.
+    premium: forms.Amount = 0
+    #: What its holder pays each time that it is used.
+    exercise_fee: forms.Amount = 0
 
 
 class ClauseEntry(DocumentPart, kw_only=True, frozen=True):
@@ -515,6 +519,10 @@ class ContractDocument(DocumentPart, kw_only=True, frozen=True):
     payments: terms.PaymentsEntry | None = None
     #: The place of each tranche that does not say otherwise when there is too little; left out where it is silent.
     shortfall: terms.ShortfallEntry | None = None
+    #: The least that is paid for use in each so many months; left out for no such minimum.
+    commitment: terms.CommitmentEntry | None = None
+    #: How energy is billed; left out where it is in the price of a GPU-hour.
+    energy: terms.EnergyEntry | None = None
 
 
 class IndexValueEntry(DocumentPart, kw_only=True, frozen=True):
@@ -735,6 +743,7 @@ KINDS: dict[str, type[msgspec.Struct]] = {
     "PriceIndex": PriceIndexDocument,
     "Overlay": OverlayDocument,
     "Contract": ContractDocument,
+    "Taxes": taxed.TaxesDocument,
     "Campaign": maintained.CampaignDocument,
     "Projects": ProjectsDocument,
     "Notice": NoticeDocument,

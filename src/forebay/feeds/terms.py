@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import msgspec
 
-from forebay.core import claims
-from forebay.core.claims import maintenance, payments, remedies, service_levels, serving, workdays
+from forebay.core import claims, ids
+from forebay.core.claims import (
+    commitments,
+    maintenance,
+    payments,
+    remedies,
+    service_levels,
+    serving,
+    workdays,
+)
 from forebay.feeds import forms
 
 
@@ -99,6 +107,32 @@ class RemediesEntry(TermPart, kw_only=True, frozen=True):
     cap_month: forms.Amount = 0
     #: The most that all come to; left out for no cap.
     cap_total: forms.Amount = 0
+
+
+class CommitmentEntry(TermPart, kw_only=True, frozen=True):
+    """The least that is paid for use in each period of so many calendar months (UTC). Nothing rolls over."""
+
+    #: How much in each period.
+    amount: forms.Amount
+    #: How many months a period has.
+    months: forms.Few
+    #: The first instant of the first month, in UTC.
+    start: forms.When
+    #: How many periods there are.
+    periods: forms.Few = 1
+
+
+class EnergyEntry(TermPart, kw_only=True, frozen=True):
+    """Energy of what is used, billed as it is metered."""
+
+    #: What a megawatt-hour costs.
+    price_per_mwh: forms.Price
+    #: Power usage effectiveness of the site: so much is billed for what the racks draw.
+    pue: forms.Measure = 1_000_000
+    #: The index that the price follows; left out for a fixed tariff.
+    index: forms.Name = ""
+    #: The value of the index at which the price is as stated.
+    base: forms.Measure = 0
 
 
 class ShortfallEntry(TermPart, kw_only=True, frozen=True):
@@ -307,6 +341,22 @@ def agreed_place(entry: ShortfallEntry | None) -> serving.ShortfallTerms | None:
     if entry is None:
         return None
     return serving.ShortfallTerms(entry.served, tuple(entry.before), tuple(entry.after))
+
+
+def agreed_minimum(entry: CommitmentEntry | None, start_at: int) -> commitments.Commitment | None:
+    """The least that is paid."""
+    if entry is None:
+        return None
+    return commitments.Commitment(entry.amount, entry.months, start_at, entry.periods)
+
+
+def agreed_energy(entry: EnergyEntry | None) -> claims.energy_terms.EnergyTerms | None:
+    """How energy is billed."""
+    if entry is None:
+        return None
+    return claims.energy_terms.EnergyTerms(
+        entry.price_per_mwh, entry.pue, ids.IndexId(entry.index), entry.base
+    )
 
 
 def agreed_remedies(entry: RemediesEntry | None) -> remedies.Remedies | None:

@@ -26,7 +26,7 @@ from forebay.server.calls import Call
 #: Kinds of documents that each role may apply.
 KINDS_FOR = {
     ids.Role.OPERATOR: frozenset(kinds.KINDS),
-    ids.Role.FINANCE: frozenset({"PriceList", "PriceIndex", "Contract", "Overlay", "Notice"}),
+    ids.Role.FINANCE: frozenset({"PriceList", "PriceIndex", "Contract", "Overlay", "Notice", "Taxes"}),
     ids.Role.TENANT: frozenset({"Gang", "Projects"}),
 }
 FILES_MAX = 200

@@ -24,7 +24,7 @@ import msgspec
 from forebay.core import ids
 
 #: Roles that a token may have. Edges and the clock are parts of forebay itself.
-ROLES = (ids.Role.OPERATOR, ids.Role.FINANCE, ids.Role.TENANT)
+ROLES = (ids.Role.OPERATOR, ids.Role.FINANCE, ids.Role.TENANT, ids.Role.METER)
 PREFIX = "forebay_"
 
 

@@ -6,9 +6,9 @@ import datetime
 from collections.abc import Sequence
 
 from forebay.core import money, timeline, units
-from forebay.core.ids import NodeIndex, Principal
+from forebay.core.ids import NodeIndex, Principal, RackId
 from forebay.core.money import LossKind
-from forebay.core.supply.plant import node_name
+from forebay.core.supply.plant import node_name, node_named
 from forebay.core.world import World
 from forebay.server import amounts, availability_bodies, sight
 
@@ -28,12 +28,13 @@ def availabilities(
     ]
     if tranche and not names:
         return None
-    start = _month_start(month) if month else timeline.month_start(at)
+    start = month_begins(month) if month else timeline.month_start(at)
     told = money.months_delivered(books, names, start, at)
     return {"month": timeline.text(start)[:7], "items": [_body(world, each) for each in told]}
 
 
-def _month_start(month: str) -> int:
+def month_begins(month: str) -> int:
+    """The first instant of a month as people write it (2026-11)."""
     moment = datetime.datetime.strptime(month, "%Y-%m").replace(tzinfo=datetime.UTC)
     return timeline.instant(moment)
 
@@ -66,6 +67,9 @@ def _body(world: World, known: money.MonthDelivered) -> availability_bodies.Avai
         "credit_percent": units.decimal_text(due.credit.share_ppm * 100),
         "credit": amounts.exact(due.credit.micros, currency),
         "credited": known.given,
+        "given": amounts.exact(known.posted_micros, currency),
+        "open": amounts.exact(known.open_micros, currency),
+        "claim_until": amounts.when(known.claim_until_at) if known.claim_until_at else None,
         "incidents": [_incident(world, each) for each in found.losses],
     }
 
@@ -92,3 +96,46 @@ def _incident(world: World, loss: money.Loss) -> availability_bodies.IncidentBod
         "counted": loss.counted.value,
         "decided": loss.decided,
     }
+
+
+def exclusions(world: World, principal: Principal) -> list[tuple[str, availability_bodies.ExclusionBody]]:
+    """Loss that was called a tenant's own, in the order in which it was decided; a tenant sees its own."""
+    tranches = world.state.claims.tranches
+    return [
+        (each.id, _exclusion(world, each))
+        for each in world.state.money.exclusions.known.values()
+        if sight.owns(principal, tranches[each.tranche].tenant)
+    ]
+
+
+def _exclusion(world: World, each: money.Exclusion) -> availability_bodies.ExclusionBody:
+    numbers = (number for first, count in each.nodes for number in range(first, first + count))
+    return {
+        "id": each.id,
+        "tranche": each.tranche,
+        "start": amounts.when(each.start_at),
+        "end": amounts.when(each.end_at),
+        "nodes": [node_name(world.state.supply, NodeIndex(number)) for number in numbers],
+        "reason": each.reason,
+        "evidence": each.evidence,
+        "decided_by": each.decided_by,
+        "decided_at": amounts.when(each.decided_at),
+        "withdrawn_at": amounts.when(each.withdrawn_at) if each.withdrawn_at else None,
+        "withdrawn_for": each.withdrawn_for,
+        "withdrawn_by": each.withdrawn_by,
+    }
+
+
+def runs_named(world: World, names: Sequence[str]) -> tuple[tuple[int, int], ...] | str:
+    """The nodes of these names of nodes and racks, as runs; the name that there is not."""
+    found = []
+    for name in names:
+        rack = world.state.supply.racks.get(RackId(name))
+        node = node_named(world.state.supply, name)
+        if rack is not None:
+            found.append((rack.first_node, rack.nodes))
+        elif node is not None:
+            found.append((int(node), 1))
+        else:
+            return name
+    return tuple(found)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from forebay.core import claims, money, units, usage
 from forebay.core.ids import InvoiceId, Principal, SkuId, TenantId
+from forebay.core.money.receivables import Item
 from forebay.core.placements.gang import Tier
 from forebay.core.world import World
+from forebay.loop import codec, ports
 from forebay.server import amounts, bodies, sight
 
 
@@ -108,6 +110,7 @@ def price_list_body(state: money.State, version: int, segment: int) -> bodies.Pr
 
 def invoices(world: World, principal: Principal) -> list[tuple[str, bodies.InvoiceSummary]]:
     """Invoices by number, without their lines."""
+    own = world.state.money
     return [
         (
             number,
@@ -119,25 +122,62 @@ def invoices(world: World, principal: Principal) -> list[tuple[str, bodies.Invoi
                 "charges": amounts.minor(each.charges_minor, each.currency),
                 "credits": amounts.minor(each.credits_minor, each.currency),
                 "total": amounts.minor(each.total_minor, each.currency),
-                "lines": len(each.lines),
+                "lines": each.lines,
+                "due_at": amounts.when(own.receivables.billed[each.tenant, each.invoice].due_at),
+                "open": amounts.exact(open_micros(own, each), each.currency),
+                "state": _state(own, each),
             },
         )
-        for number, each in sorted(world.state.money.invoices.items())
+        for number, each in sorted(own.invoices.items())
         if sight.owns(principal, each.tenant)
     ]
 
 
-def issued(world: World, principal: Principal, number: str) -> money.InvoiceIssued | None:
-    """One invoice as it was recorded."""
+def open_micros(own: money.State, head: money.InvoiceHead) -> int:
+    """What is not paid of an invoice."""
+    return own.receivables.open.get(Item(head.tenant, head.currency, head.invoice), 0)
+
+
+def _state(own: money.State, head: money.InvoiceHead) -> str:
+    if head.invoice in own.credits.voided:
+        return "void"
+    if open_micros(own, head):
+        return "open"
+    return "credited" if own.credits.invoices.get(head.invoice) == head.total_minor else "paid"
+
+
+def head(world: World, principal: Principal, number: str) -> money.InvoiceHead | None:
+    """What is known of an invoice without its record."""
     found = world.state.money.invoices.get(InvoiceId(number))
     return found if found is not None and sight.owns(principal, found.tenant) else None
 
 
-def invoice(world: World, principal: Principal, number: str) -> bodies.InvoiceBody | None:
-    """One invoice as it was issued; its digest, which takes longer, is left to the caller."""
-    found = issued(world, principal, number)
-    if found is None:
-        return None
+def first_seq(world: World, head: money.InvoiceHead) -> int:
+    """The record by which the lines of an invoice were billed first: another one's, where that became void."""
+    known = world.state.money.invoices
+    while head.replaces:
+        head = known[head.replaces]
+    return head.seq
+
+
+def beside(world: World, head: money.InvoiceHead) -> tuple[int, str]:
+    """When an invoice is due, and why it is void ("" where it is not)."""
+    own = world.state.money
+    void = own.credits.voided.get(head.invoice)
+    return own.receivables.billed[head.tenant, head.invoice].due_at, void.reason if void is not None else ""
+
+
+def issued(journal: ports.Journal, known: codec.Codec, seq: int) -> money.InvoiceIssued:
+    """The invoice that a record issued, whole. Raises `ports.JournalError`. Never call it from the loop."""
+    stored = next(journal.read(after=seq - 1, limit=1), None)
+    event = None if stored is None else known.decode(codec.envelope(stored))
+    if not isinstance(event, money.InvoiceIssued):
+        raise ports.JournalError(f"record {seq} issued an invoice, and does not read as one")
+    return event
+
+
+def invoice(found: money.InvoiceIssued, due_at: int, void: str = "") -> bodies.InvoiceBody:
+    """One invoice as it was issued, and why it is `void`; its digest, which takes longer, is left to the caller."""
     return {
         "id": found.invoice,
         "seller": found.seller,
@@ -161,8 +201,10 @@ def invoice(world: World, principal: Principal, number: str) -> bodies.InvoiceBo
             }
             for each in found.brought_forward
         ],
-        "due_at": amounts.when(world.state.money.receivables.billed[found.tenant, found.invoice].due_at),
+        "due_at": amounts.when(due_at),
         "digest": "",
+        "void": void,
+        "replaces": found.replaces,
     }
 
 
@@ -184,6 +226,7 @@ def line_body(line: money.Line, n: int, currency: str) -> bodies.InvoiceLine:
         "gpu_us": line.gpu_us,
         "gpu_hours": amounts.gpu_hour_text(line.gpu_us),
         "energy_kwh": amounts.kilowatt_hours(line.energy_uj),
+        "energy_source": line.energy_source.value,
         "price_per_gpu_hour": amounts.exact(line.price_micros_per_gpu_hour, currency),
         "exact": amounts.exact(line.amount_micros, currency),
         "amount": amounts.minor(line.amount_minor, currency),

@@ -479,6 +479,8 @@ class InvoiceLine(TypedDict):
     gpu_us: int
     gpu_hours: str
     energy_kwh: str
+    #: Where the energy is known from: profile (of the SKU), metered (by readings), or mixed.
+    energy_source: str
     price_per_gpu_hour: Money
     exact: Money
     amount: Money
@@ -497,6 +499,11 @@ class InvoiceSummary(TypedDict):
     total: Money
     #: Number of lines.
     lines: int
+    #: By when it is to be paid, and how much of it is not.
+    due_at: str
+    open: Money
+    #: "open", "paid", "credited" (whole) or "void".
+    state: str
 
 
 class InvoicePage(TypedDict):
@@ -540,6 +547,10 @@ class InvoiceBody(TypedDict):
     due_at: str
     #: SHA-256 of its canonical bytes.
     digest: str
+    #: Why it is void; "" where it is not.
+    void: str
+    #: The void invoice that it is in the place of; "" for none.
+    replaces: str
 
 
 class PlacementShare(TypedDict):
@@ -575,6 +586,8 @@ class LineExplanation(TypedDict):
     gpu_us: int
     gpu_hours: str
     placements: list[PlacementShare]
+    #: Facts behind a line that rests on no placements: dates, acceptances, relief and stretches of lateness.
+    basis: list[str]
 
 
 class PeriodClosedBody(TypedDict):

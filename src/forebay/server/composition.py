@@ -1,6 +1,7 @@
 """What is a running forebay made of? A journal, the World folded from it, the loop, a follower, an engine, tokens.
 
     STATE/journal.sqlite   the journal: all that is known
+    STATE/readings.sqlite  readings of meters; what money needs of them is in the journal
     STATE/snapshots/       to start faster; may be deleted
     STATE/engine/          what the local engine keeps of its gangs: logs, checkpoints, outcomes
     STATE/tokens.json      who may ask (see `auth`); operator.token is for the command line
@@ -25,15 +26,19 @@ from forebay.core.world import OpenWorld, World
 from forebay.engines import limits, retention
 from forebay.engines.local import LocalEngine
 from forebay.feeds import commands, reading
+from forebay.journals.readings import SqliteReadings
 from forebay.journals.sqlite import SqliteJournal
 from forebay.loop import ports
 from forebay.loop.clocks import SystemClock, read_clock
 from forebay.loop.follower import Follower
 from forebay.loop.inbox import LoopError
 from forebay.loop.loop import Loop
+from forebay.loop.readings import ReadingsStore
 from forebay.loop.replay import Replay
 from forebay.server import auth, binder, forecasting
+from forebay.server.metering import Metering
 from forebay.server.tail import Tail
+from forebay.server.tellings import Tellings
 
 #: Who opens a journal and applies the shipped catalogue.
 FOREBAY = ids.Principal("forebay", ids.Role.OPERATOR)
@@ -89,11 +94,14 @@ class Forebay:
         permissions: Permissions | None = None,
         machine: type[World] = World,
         binds: bool = False,
+        readings: ReadingsStore | None = None,
     ) -> None:
         self.journal = journal
         self.tokens = tokens
         self.clock = clock or SystemClock()
         self.logs = logs
+        #: Where readings come in; in memory where no store is given.
+        self.metering = Metering(readings or SqliteReadings(":memory:"), self.clock)
         self.work_folder = work_folder
         self.permissions = permissions or Permissions()
         #: The World's name, once it has started.
@@ -101,6 +109,7 @@ class Forebay:
         self.replay = Replay(machine, snapshots)
         self.follower = Follower(self.replay, journal)
         self.tail = Tail(journal.head()[0])
+        self.tellings = Tellings(journal, self.replay.codec)
         self._loop: Loop[World] | None = None
         self._names: dict[int, str] = {}
         self._started = self._closed = False
@@ -125,6 +134,7 @@ class Forebay:
             if not self.world:
                 self.world = world or "forebay"
                 self._begin(self.world)
+            self.metering.settle(self.loop, FOREBAY)
             self.forecaster.start()
             self.binder.start()
         except LoopError as error:
@@ -145,6 +155,7 @@ class Forebay:
             self.loop.stop()
             self._thread.join()
             self.follower.stop()
+        self.metering.store.close()
         self.journal.close()
 
     def node_name(self, node: int) -> str:
@@ -223,6 +234,11 @@ def open_state(
     except ValueError as error:
         raise StartError(str(error)) from None
     journal = SqliteJournal(state / "journal.sqlite")
+    try:
+        readings = SqliteReadings(state / "readings.sqlite")
+    except ports.JournalError:
+        journal.close()
+        raise
     engine_state = state / "engine"
     engines: list[LocalEngine] = []
 
@@ -239,11 +255,12 @@ def open_state(
         forebay = Forebay(
             journal, tokens, engine, clock=clock, snapshots=state / "snapshots",
             work_folder=lambda gang_id: str(engine_state / "gangs" / gang_id / "home"), permissions=permissions,
-            binds=binds,
+            binds=binds, readings=readings,
         )  # fmt: skip
     except BaseException:
         for one in engines:
             one.close()
+        readings.close()
         journal.close()
         raise
     try:

@@ -7,17 +7,18 @@ however they are grouped. Reads the journal from its first record: never call it
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from forebay.core import money, units, usage
-from forebay.core.ids import Principal
+from forebay.core.ids import InvoiceId, Principal
+from forebay.core.world import World
 from forebay.loop import codec, ports
 from forebay.server import amounts, sight
 from forebay.server.cost_bodies import CostBody, CostsBody
 from forebay.server.focusing import month_of
-from forebay.server.retelling import Piece, Retelling
+from forebay.server.retelling import HEARD, Piece, Retelling
 
 #: What costs may be grouped by.
 GROUPS = ("tenant", "contract", "claim", "class", "site", "sku", "project", "user", "month")
@@ -34,6 +35,10 @@ class CostPart(NamedTuple):
     unused_us: int = 0
     lent_us: int = 0
     unused_micros: int = 0
+
+
+#: Kinds of events that costs are told from.
+_HEARD = HEARD | {money.InvoiceIssued.__name__, money.CreditNoteIssued.__name__}
 
 
 @dataclass(slots=True)
@@ -59,15 +64,27 @@ def costs_of(
     by: tuple[str, ...],
     period: str = "",
     tenant: str = "",
+    uncounted: Collection[InvoiceId] = (),
 ) -> CostsBody:
-    """Costs of what a principal may see. Raises `ports.JournalError`."""
+    """Costs of what a principal may see, without invoices that do not count. Raises `ports.JournalError`."""
     sums: dict[tuple[Group, str], _Sum] = {}
     told = Retelling()
     for stored in journal.read():
         envelope = codec.envelope(stored)
+        if envelope.kind not in _HEARD:
+            continue
         event = known.decode(envelope)
         told.apply(event, envelope.at, envelope.seq)
-        if not isinstance(event, money.InvoiceIssued) or not sight.owns(principal, event.tenant):
+        if not isinstance(event, money.InvoiceIssued | money.CreditNoteIssued):
+            continue
+        if not sight.owns(principal, event.tenant) or event.invoice in uncounted:
+            continue
+        if isinstance(event, money.CreditNoteIssued):
+            if tenant in ("", event.tenant) and period in ("", month_of(envelope.at)):
+                for credited in event.lines:
+                    group = tuple(_named(name, told, event, credited, "") for name in by)
+                    less = CostPart("", -units.minor_to_micros(credited.amount_minor, event.currency))
+                    sums.setdefault((group, event.currency), _Sum()).add(less)
             continue
         if tenant not in ("", event.tenant) or period not in ("", month_of(event.start)):
             continue
@@ -91,7 +108,27 @@ def _dearest(item: tuple[tuple[Group, str], _Sum]) -> tuple[str, int, Group]:
     return currency, -each.micros, group
 
 
-def _named(name: str, told: Retelling, invoice: money.InvoiceIssued, line: money.Line, gang: str) -> str:
+def uncounted_now(world: World) -> frozenset[InvoiceId]:
+    """Invoices that do not count: what is void, unless another is in its place that is not, and that other."""
+    own = world.state.money
+    instead = {head.replaces: head.invoice for head in own.invoices.values() if head.replaces}
+
+    def counts(name: InvoiceId) -> bool:
+        """Whether the last of a chain is not void: then its first tells what it is for."""
+        while name in instead:
+            name = instead[name]
+        return name not in own.credits.voided
+
+    return frozenset(name for name, head in own.invoices.items() if head.replaces or not counts(name))
+
+
+def _named(
+    name: str,
+    told: Retelling,
+    invoice: money.InvoiceIssued | money.CreditNoteIssued,
+    line: money.Line | money.CreditedLine,
+    gang: str,
+) -> str:
     match name:
         case "tenant":
             return invoice.tenant

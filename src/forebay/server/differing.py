@@ -130,6 +130,9 @@ def _recorded_plan(world: World, command: ids.Command) -> Any:
         case claims.PublishIndex():
             values = state.claims.indices.get(command.index)
             return claims.PublishIndex(command.index, values) if values else None
+        case money.ApplyTaxes():
+            rates = state.money.taxes.get(command.account)
+            return None if rates is None else money.ApplyTaxes(command.account, rates)
         case gang.ApplyPolicy():
             return state.placements.policy if state.placements.policy.version else None
         case claims.ApplyPromisePolicy():

@@ -7,9 +7,9 @@ happens in between.
 from __future__ import annotations
 
 from forebay.core import money
-from forebay.core.ids import Asked, InvoiceId, Principal, Refusal, Role
+from forebay.core.ids import Asked, Principal, Role
 from forebay.core.world import World
-from forebay.server import amounts, bills, bodies
+from forebay.server import amounts, bills, bodies, sight
 from forebay.server.draft_bodies import DraftInvoice, DraftsBody
 
 #: Who closes the copy: a tenant may see its draft, and close nothing.
@@ -22,15 +22,15 @@ def drafts(world: World, principal: Principal, account: str, at: int) -> DraftsB
     at = max(at, copy.now)
     copy.wake(at)
     start, ends = copy.state.usage.period_start, copy.state.money.period_end
-    answer = copy.handle(Asked(money.CloseBillingPeriod("draft"), _CLOSING), at).answer
+    outcome = copy.handle(Asked(money.CloseBillingPeriod("draft"), _CLOSING), at)
     # Refused is only what would be empty: a period that begins at this very instant.
-    numbers: list[InvoiceId] = [] if isinstance(answer, Refusal) else answer["invoices"]
-    seen = [bills.invoice(copy, principal, number) for number in numbers]
+    issued = [event for event in outcome.events if isinstance(event, money.InvoiceIssued)]
+    seen = [each for each in issued if sight.owns(principal, each.tenant) and account in ("", each.tenant)]
     return {
         "at": amounts.when(at),
         "start": amounts.when(start),
         "ends": amounts.when(ends),
-        "items": [_draft(each) for each in seen if each is not None and account in ("", each["tenant"])],
+        "items": [_draft(bills.invoice(each, each.due_at)) for each in seen],
     }
 
 

@@ -27,7 +27,7 @@ async def show_costs(call: Caller, by: str = "tenant", period: str = "", tenant:
         if each not in costs.GROUPS or groups.count(each) > 1:
             told = f"by: {each!r} is not one of {', '.join(costs.GROUPS)}, each once"
             raise problems.Failure("bad_parameter", told, errors=[{"pointer": "/by", "detail": told}])
-    await call.glance(lambda world: world.seq)
+    uncounted = await call.glance(costs.uncounted_now)
     try:
         body = await asyncio.to_thread(
             costs.costs_of,
@@ -37,6 +37,7 @@ async def show_costs(call: Caller, by: str = "tenant", period: str = "", tenant:
             groups,
             period,
             tenant,
+            uncounted,
         )
     except ports.JournalError as error:
         raise problems.Failure("unavailable", f"the journal cannot be read: {error}") from None
@@ -78,16 +79,18 @@ async def export_focus(call: Caller, dataset: str, period: str = "", tenant: str
 
 @address(router, "GET", "/v1/exports/close/{table}", BOOKS, str)
 async def export_close(call: Caller, table: str, period: str = "") -> Response:
-    """A table of the pack for a closed month as CSV: `entries` for the ERP, `revenue`, or `obligations`."""
+    """A table of the pack for a closed month as CSV: `entries`, `balances`, `revenue`, `obligations`, `expected`."""
     focusing.check_month(period)
     if table not in packs.HEADERS:
         raise problems.Failure(
             "not_found", f"there is no table {table}; there are {', '.join(packs.HEADERS)}"
         )
-    left, now = await call.read(lambda world: (packs.signed_now(world), world.now))
+    left, now, void = await call.read(
+        lambda world: (packs.signed_now(world), world.now, frozenset(world.state.money.credits.voided))
+    )
     try:
         made = await asyncio.to_thread(
-            packs.pack_table, call.forebay.journal, call.forebay.replay.codec, table, period, left, now
+            packs.pack_table, call.forebay.journal, call.forebay.replay.codec, table, period, left, now, void
         )
     except ports.JournalError as error:
         raise problems.Failure("unavailable", f"the journal cannot be read: {error}") from None

@@ -14,13 +14,13 @@ from typing import NamedTuple
 from forebay.core import money, units
 from forebay.core.ids import ContractId, Event, InvoiceId, Principal
 from forebay.core.world import World
-from forebay.exports import focus, focus_contracts
+from forebay.exports import focus, focus_contracts, focus_credits
 from forebay.exports.focus_columns import FocusDataset
 from forebay.loop import codec, ports
 from forebay.server import problems, sight
 
 _MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
-_KINDS = frozenset({"PeriodClosed", "InvoiceIssued"})
+_KINDS = frozenset({"PeriodClosed", "InvoiceIssued", "CreditNoteIssued"})
 
 
 class Selection(NamedTuple):
@@ -32,6 +32,9 @@ class Selection(NamedTuple):
     invoices: frozenset[InvoiceId]
     #: Rows of the datasets that are made at once, from what the World says now.
     ready: list[focus.Row]
+    notes: frozenset[str] = frozenset()
+    #: Void invoices in whose place there are others.
+    replaced: frozenset[InvoiceId] = frozenset()
 
 
 def select(world: World, principal: Principal, dataset: FocusDataset, period: str, tenant: str) -> Selection:
@@ -51,13 +54,21 @@ def select(world: World, principal: Principal, dataset: FocusDataset, period: st
         if sight.owns(principal, issued.tenant)
         and tenant in ("", issued.tenant)
         and period in ("", month_of(issued.start))
+        and issued.invoice not in state.money.credits.voided
     ]
+    notes = frozenset(
+        note.note
+        for note in state.money.credits.notes.values()
+        if sight.owns(principal, note.tenant)
+        and tenant in ("", note.tenant)
+        and period in ("", month_of(note.at))
+    )
     ready: list[focus.Row] = []
     if dataset is FocusDataset.CONTRACT_COMMITMENT:
         ready = list(focus_contracts.contract_commitments(state.claims, state.supply, contracts))
     elif dataset is FocusDataset.BILLING_PERIOD:
         ready = _periods(world, found, contracts, period)
-    elif not found:
+    elif not found and not notes:
         told = (
             f"no invoice is issued for a period that began in {period}"
             if period
@@ -71,7 +82,9 @@ def select(world: World, principal: Principal, dataset: FocusDataset, period: st
         dict(state.supply.sites), dict(state.supply.skus), dict(state.claims.versions),
         dict(state.money.price_lists), dict(state.money.held_since),
     )  # fmt: skip
-    return Selection(dataset, known, frozenset(issued.invoice for issued in found), ready)
+    replaced = frozenset(head.replaces for head in state.money.invoices.values() if head.replaces)
+    invoices = frozenset(issued.invoice for issued in found)
+    return Selection(dataset, known, invoices, ready, notes, replaced)
 
 
 def check_month(period: str, field: str = "period") -> None:
@@ -87,7 +100,7 @@ def month_of(at: int) -> str:
 
 
 def _periods(
-    world: World, found: list[money.InvoiceIssued], contracts: set[ContractId], period: str
+    world: World, found: list[money.InvoiceHead], contracts: set[ContractId], period: str
 ) -> list[focus.Row]:
     """Closed periods that were billed, and the open one, of each seller."""
     state = world.state
@@ -108,15 +121,22 @@ def rows(journal: ports.Journal, known: codec.Codec, chosen: Selection) -> Itera
     yield from chosen.ready
     if chosen.dataset not in (FocusDataset.COST_AND_USAGE, FocusDataset.INVOICE_DETAIL):
         return
-    left = set(chosen.invoices)
-    made = focus.cost_and_usage if chosen.dataset is FocusDataset.COST_AND_USAGE else focus.invoice_detail
-    for bill in focus.billed(_events(journal, known)):
-        if bill.invoice.invoice in left:
-            left.discard(bill.invoice.invoice)
-            yield from made(bill, chosen.known)
+    left: set[str] = {*chosen.invoices, *chosen.notes}
+    costs = chosen.dataset is FocusDataset.COST_AND_USAGE
+    for bill in focus.billed(_events(journal, known), chosen.replaced):
         if not left:
             return
-    raise ports.JournalError(f"invoice {min(left)} is not in the journal")
+        if isinstance(bill, focus.Credited):
+            if bill.note.note in left:
+                left.discard(bill.note.note)
+                yield from (
+                    focus_credits.cost_rows(bill, chosen.known) if costs else focus_credits.detail_rows(bill)
+                )
+        elif bill.invoice.invoice in left:
+            left.discard(bill.invoice.invoice)
+            yield from (focus.cost_and_usage if costs else focus.invoice_detail)(bill, chosen.known)
+    if left:
+        raise ports.JournalError(f"{min(left)} is not in the journal")
 
 
 def _events(journal: ports.Journal, known: codec.Codec) -> Iterator[tuple[int, Event]]:

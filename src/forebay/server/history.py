@@ -16,6 +16,7 @@ from forebay.core.placements.index import each_node
 from forebay.loop import codec, ports
 from forebay.server import amounts, bills, bodies, views
 from forebay.server.retelling import Closing, Piece, Retelling
+from forebay.server.tellings import Tellings
 
 
 def records(journal: ports.Journal, after: int, limit: int) -> list[bodies.RecordBody]:
@@ -44,20 +45,14 @@ def _record(stored: ports.Stored) -> bodies.RecordBody:
 
 
 def explain_line(
-    journal: ports.Journal, known: codec.Codec, number: str, n: int, principal: Principal
+    tellings: Tellings, head: money.InvoiceHead, until: int, n: int, principal: Principal
 ) -> bodies.LineExplanation:
-    """What line `n` (from 1) of an invoice rests on. Raises LookupError, `ports.JournalError`.
+    """What line `n` (from 1) of an invoice rests on; `until` is `bills.first_seq`. Raises LookupError,
+    `ports.JournalError`.
 
-    The caller has seen to it that the principal may see the invoice.
+    The caller has seen to it that the principal may see the invoice, and that it has such a line.
     """
-    told = Retelling()
-    for stored in journal.read():
-        envelope = codec.envelope(stored)
-        event = known.decode(envelope)
-        told.apply(event, envelope.at, envelope.seq)
-        if isinstance(event, money.InvoiceIssued) and event.invoice == number:
-            return _explained(told, event, envelope.seq, n, principal)
-    raise LookupError(f"invoice {number} is not in the journal")
+    return tellings.about(head, until, lambda told, issued: _explained(told, issued, head.seq, n, principal))
 
 
 def _explained(
@@ -95,6 +90,9 @@ def _explained(
         "gpu_us": gpu_us,
         "gpu_hours": amounts.gpu_hour_text(gpu_us),
         "placements": shares,
+        "basis": money.late_facts(told.claims, told.supply, line, closing.event.end)
+        if line.kind in money.LATE_LINES
+        else [],
     }
 
 

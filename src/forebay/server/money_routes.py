@@ -70,38 +70,51 @@ async def show_drafts(call: Caller, account: str = "") -> Response:
 @address(router, "GET", "/v1/invoices/{number}/canonical", EVERYBODY, draft_bodies.CanonicalInvoice)
 async def show_canonical_invoice(call: Caller, number: str) -> Response:
     """One invoice as canonical JSON: the same bytes for ever. Its SHA-256 is the ETag."""
-    issued = await call.read(lambda world: bills.issued(world, call.principal, number))
-    if issued is None:
-        raise call.missing("invoice", number)
-    data = await asyncio.to_thread(canonical.invoice_bytes, issued)
+    head = await _head(call, number)
+    data = await asyncio.to_thread(lambda: canonical.invoice_bytes(_issued(call, head)))
     return Response(data, 200, {"ETag": f'"{hashlib.sha256(data).hexdigest()}"'}, "application/json")
 
 
 @address(router, "GET", "/v1/invoices/{number}", EVERYBODY, bodies.InvoiceBody)
 async def show_invoice(call: Caller, number: str) -> Response:
     """One invoice as it was issued."""
-    shown, issued = await call.read(
-        lambda world: (
-            bills.invoice(world, call.principal, number),
-            bills.issued(world, call.principal, number),
-        )
-    )
-    if shown is None or issued is None:
+    head = await _head(call, number)
+    due_at, void = await call.read(lambda world: bills.beside(world, head))
+
+    def read() -> bodies.InvoiceBody:
+        issued = _issued(call, head)
+        return bills.invoice(issued, due_at, void) | {"digest": canonical.invoice_digest(issued)}
+
+    return call.tagged(await asyncio.to_thread(read))
+
+
+async def _head(call: Caller, number: str) -> money.InvoiceHead:
+    """What is known of an invoice. Raises `problems.Failure`: not_found."""
+    head = await call.read(lambda world: bills.head(world, call.principal, number))
+    if head is None:
         raise call.missing("invoice", number)
-    shown["digest"] = await asyncio.to_thread(canonical.invoice_digest, issued)
-    return call.tagged(shown)
+    return head
+
+
+def _issued(call: Caller, head: money.InvoiceHead) -> money.InvoiceIssued:
+    return bills.issued(call.forebay.journal, call.forebay.replay.codec, head.seq)
 
 
 @address(router, "GET", "/v1/invoices/{number}/lines/{n}/explain", EVERYBODY, bodies.LineExplanation)
 async def show_line_explanation(call: Caller, number: str, n: int) -> Response:
     """What a line rests on: contract, clause, price list, and the placements behind it, summing to it exactly."""
-    issued = await call.read(lambda world: bills.issued(world, call.principal, number))
-    if issued is None or not 1 <= n <= len(issued.lines):
+    return call.answer(await explained_line(call, number, n))
+
+
+async def explained_line(call: Caller, number: str, n: int) -> bodies.LineExplanation:
+    """What line `n` of an invoice, from 1, rests on. Raises `problems.Failure`: not_found, unavailable."""
+    head = await _head(call, number)
+    if not 1 <= n <= head.lines:
         raise call.missing("line", f"{n} of invoice {number}")
+    until = await call.read(lambda world: bills.first_seq(world, head))
     try:
-        told = await asyncio.to_thread(
-            history.explain_line, call.forebay.journal, call.forebay.replay.codec, number, n, call.principal
+        return await asyncio.to_thread(
+            history.explain_line, call.forebay.tellings, head, until, n, call.principal
         )
     except LookupError as error:
         raise problems.Failure("unavailable", f"the journal cannot be read that far: {error}") from None
-    return call.answer(told)

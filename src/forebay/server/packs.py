@@ -1,4 +1,4 @@
-"""What finance takes over when a month is closed: journal entries, revenue by contract, and what is still to come.
+"""What finance takes over when a month is closed: entries, balances, revenue by contract, what is to come.
 
 Entries and revenue are read from the journal; what is still to come is what is signed now. Never call `pack_table`
 from the loop.
@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from forebay.core import claims, money, units
+from forebay.core.ids import InvoiceId
+from forebay.core.money.prepaid import AHEAD_KINDS
 from forebay.core.world import World
 from forebay.exports import obligations
 from forebay.exports.focus import decimal, micros, written_time
@@ -45,6 +47,17 @@ HEADERS = {
         "Billed",
     ),
     "obligations": ("Contract", "Tenant", "Tranche", "Currency", "Year", "GpuHours", "Fees", "LeastFees"),
+    "expected": (
+        "Contract",
+        "Tenant",
+        "Tranche",
+        "Currency",
+        "Month",
+        "GpuHours",
+        "Fees",
+        "LeastFees",
+    ),
+    "balances": ("Account", "Currency", "Opening", "Debit", "Credit", "Closing"),
 }
 Cells = tuple[str, ...]
 
@@ -70,9 +83,10 @@ def signed_now(world: World) -> list[LeftOf]:
 
 
 def pack_table(
-    journal: ports.Journal, known: codec.Codec, name: str, period: str, left: list[LeftOf], now: int
-) -> bytes:
-    """One table as CSV (RFC 4180, UTF-8). Raises `ports.JournalError`."""
+    journal: ports.Journal, known: codec.Codec, name: str, period: str, left: list[LeftOf], now: int,
+    void: Collection[InvoiceId] = (),
+) -> bytes:  # fmt: skip
+    """One table as CSV (RFC 4180, UTF-8); `void` are invoices that became void. Raises `ports.JournalError`."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(HEADERS[name])
@@ -80,7 +94,11 @@ def pack_table(
         case "entries":
             writer.writerows(_entries(journal, known, period))
         case "revenue":
-            writer.writerows(_revenue(journal, known, period))
+            writer.writerows(_revenue(journal, known, period, void))
+        case "balances":
+            writer.writerows(_balances(journal, known, period))
+        case "expected":
+            writer.writerows(_expected(left, now))
         case _:
             writer.writerows(_obligations(left, now))
     return text.getvalue().encode()
@@ -99,28 +117,62 @@ def _entries(journal: ports.Journal, known: codec.Codec, period: str) -> Iterato
             )  # fmt: skip
 
 
-def _revenue(journal: ports.Journal, known: codec.Codec, period: str) -> Iterator[Cells]:
-    """Lines of the invoices of a month, summed by contract, kind, class, site and SKU."""
+_REVENUE = frozenset(
+    kind.__name__ for kind in (money.InvoiceIssued, money.CreditNoteIssued, money.InvoiceVoided)
+)
+
+
+def _revenue(
+    journal: ports.Journal, known: codec.Codec, period: str, void: Collection[InvoiceId]
+) -> Iterator[Cells]:
+    """Lines of the invoices of a month, less what was credited in it and what became void, summed by contract, kind,
+    class, site and SKU. An invoice in the place of another counts where that became void.
+    """
     sums: dict[Cells, list[int]] = {}
+    became: dict[InvoiceId, money.InvoiceIssued] = {}
+
+    def add(issued: money.InvoiceIssued, sign: int) -> None:
+        for line in issued.lines:
+            if line.kind in AHEAD_KINDS:
+                # Owed to the customer, or paid by what was: no revenue.
+                continue
+            own = sums.setdefault(_mark(issued, line, line.kind), [0, 0, 0])
+            own[0] += sign * line.gpu_us
+            own[1] += sign * line.amount_micros
+            own[2] += sign * units.minor_to_micros(line.amount_minor, issued.currency)
+
     for stored in journal.read():
         envelope = codec.envelope(stored)
-        if envelope.kind != money.InvoiceIssued.__name__:
+        if envelope.kind not in _REVENUE:
             continue
-        issued = known.decode(envelope)
-        assert isinstance(issued, money.InvoiceIssued), "its kind says so"
-        if period not in ("", month_of(issued.start)):
+        event = known.decode(envelope)
+        if isinstance(event, money.InvoiceIssued):
+            if event.invoice in void:
+                became[event.invoice] = event
+            if period in ("", month_of(envelope.at if event.replaces else event.start)):
+                add(event, 1)
+        elif period not in ("", month_of(envelope.at)):
             continue
-        for line in issued.lines:
-            mark: Cells = (
-                line.contract, issued.tenant, line.kind, str(line.tier or ""), line.site, line.sku, issued.currency,
-            )  # fmt: skip
-            own = sums.setdefault(mark, [0, 0, 0])
-            own[0] += line.gpu_us
-            own[1] += line.amount_micros
-            own[2] += units.minor_to_micros(line.amount_minor, issued.currency)
+        elif isinstance(event, money.InvoiceVoided):
+            add(became[event.invoice], -1)
+        else:
+            assert isinstance(event, money.CreditNoteIssued), "its kind says so"
+            for line in event.lines:
+                if line.kind in AHEAD_KINDS:
+                    continue
+                credited = units.minor_to_micros(line.amount_minor, event.currency)
+                own = sums.setdefault(_mark(event, line, "credit_note"), [0, 0, 0])
+                own[1] -= credited
+                own[2] -= credited
     for mark, (gpu_us, exact, billed) in sorted(sums.items()):
         hours = units.divide_half_even(gpu_us * 10**6, units.HOUR_US)
         yield (*mark, decimal(hours, 6), micros(exact), micros(billed))
+
+
+def _mark(
+    event: money.InvoiceIssued | money.CreditNoteIssued, line: money.Line | money.CreditedLine, kind: str
+) -> Cells:
+    return line.contract, event.tenant, kind, str(line.tier or ""), line.site, line.sku, event.currency
 
 
 def _obligations(left: list[LeftOf], now: int) -> Iterator[Cells]:
@@ -131,3 +183,36 @@ def _obligations(left: list[LeftOf], now: int) -> Iterator[Cells]:
                 tranche.contract, tranche.tenant, tranche.plan.id, currency, str(year.year), decimal(hours, 6),
                 micros(year.fee_micros), micros(year.least_micros),
             )  # fmt: skip
+
+
+def _expected(left: list[LeftOf], now: int) -> Iterator[Cells]:
+    for tranche, currency, gpus in left:
+        for month in obligations.months_left(tranche.plan, gpus, now):
+            hours = units.divide_half_even(month.gpu_us * 10**6, units.HOUR_US)
+            yield (
+                tranche.contract, tranche.tenant, tranche.plan.id, currency, month_of(month.start),
+                decimal(hours, 6), micros(month.fee_micros), micros(month.least_micros),
+            )  # fmt: skip
+
+
+def _balances(journal: ports.Journal, known: codec.Codec, period: str) -> Iterator[Cells]:
+    """Each account over a month, as known now: opening + debits - credits = closing, which is the trial balance at
+    the end of the month. Debits are positive. Without a month, from the first posting to the last.
+    """
+    sums: dict[tuple[str, str], list[int]] = {}
+    for _, _, posted in ledgers.postings(journal, known):
+        month = month_of(posted.effective_at)
+        # Months of one form compare as text.
+        if period and month > period:
+            continue
+        for entry in posted.entries:
+            own = sums.setdefault((entry.account, posted.currency), [0, 0, 0])
+            if period and month < period:
+                own[0] += entry.amount_micros
+            elif entry.amount_micros > 0:
+                own[1] += entry.amount_micros
+            else:
+                own[2] -= entry.amount_micros
+    for (account, currency), (opening, debit, credit) in sorted(sums.items()):
+        closing = opening + debit - credit
+        yield account, currency, micros(opening), micros(debit), micros(credit), micros(closing)

@@ -9,7 +9,6 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from forebay.core import ids, supply
-from forebay.core.world import World, key_scope
 from forebay.feeds import quantities
 from forebay.server import bodies, problems, views
 from forebay.server.calls import EVERYBODY, LIMIT_DEFAULT, LIMIT_MAX, OPERATOR, Call, Caller, address
@@ -105,39 +104,21 @@ async def posted_about_node(call: Call, name: str) -> tuple[ids.NodeIndex, bodie
 
 async def _report(call: Call, name: str, *, healthy: bool) -> Response:
     node, posted = await posted_about_node(call, name)
+    # Without a time it is seen to be so now, and no fact of the past where it was known.
+    since = 0
     if posted.effective_at:
         try:
             since = quantities.instant_us(posted.effective_at)
         except quantities.Malformed as error:
             errors: list[problems.ProblemError] = [{"pointer": "/effective_at", "detail": str(error)}]
             raise problems.Failure("bad_body", str(error), errors=errors) from None
-        return await decide_about_node(
-            call, name, supply.ReportNodeHealth(node, healthy, posted.reason, since)
-        )
-    command = supply.ReportNodeHealth(node, healthy, posted.reason, call.forebay.clock.now())
-    return await decide_about_node(call, name, command, again=lambda world: _answered(world, call, node))
+    return await decide_about_node(call, name, supply.ReportNodeHealth(node, healthy, posted.reason, since))
 
 
-async def decide_about_node(
-    call: Call,
-    name: str,
-    command: ids.Command,
-    again: views.Ask[ids.Answer | None] | None = None,
-) -> Response:
-    """Have it decided. `again` finds what the same request answered before, where its command would differ."""
+async def decide_about_node(call: Call, name: str, command: ids.Command) -> Response:
+    """Have it decided."""
     answer = await call.submit(command)
-    if isinstance(answer, ids.Refusal) and answer.code == "key_reused" and again is not None:
-        # "Now" was another instant when this key was first used; it is the same request all the same.
-        answer = await call.glance(again) or answer
     if isinstance(answer, ids.Refusal):
         raise problems.refused(answer, call.principal)
     told: bodies.NodeAnswer = {"node": name, "changed": bool(answer["changed"])}
     return call.answer(told)
-
-
-def _answered(world: World, call: Call, node: int) -> ids.Answer | None:
-    """What this key answered before, if that was about the same node and of the same kind."""
-    known = world.state.keys.get((key_scope(call.principal), call.key()))
-    if known is None or known.answer.get("node") != node or "changed" not in known.answer:
-        return None
-    return known.answer

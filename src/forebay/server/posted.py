@@ -31,6 +31,14 @@ def instant_of(text: str, field: str, code: str = "bad_body", zone: str = "UTC")
         raise wrong(field, str(error), code) from None
 
 
+def micros_of(text: str, field: str) -> int:
+    """An amount of money in micro-units. Raises `problems.Failure`."""
+    try:
+        return quantities.amount_micros(text)
+    except quantities.Malformed as error:
+        raise wrong(field, str(error)) from None
+
+
 def refuse_long(text: str, field: str) -> None:
     """Free words are few. Raises `problems.Failure`."""
     if len(text) > WORDS_MAX:

@@ -22,6 +22,8 @@ class AgedInvoice(TypedDict):
     #: "not_due", "1_30", "31_60", "61_90" or "over_90".
     bucket: str
     open: Money
+    #: What of it may be kept back in a dispute: it is not late, whatever the bucket says of the rest.
+    disputed: Money
 
 
 class AgedAccount(TypedDict):
@@ -33,6 +35,8 @@ class AgedAccount(TypedDict):
     late_31_60: Money
     late_61_90: Money
     late_over_90: Money
+    #: What may be kept back in disputes, and is in no bucket.
+    disputed: Money
     #: All that is open; the balance of `receivable:ACCOUNT`.
     open: Money
     #: Money that came and is not allocated; the balance of `on_account:ACCOUNT`, as a positive amount.

@@ -6,8 +6,16 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from forebay.core import ids, money
-from forebay.feeds import quantities
-from forebay.server import amounts, bodies, ledger_routes, posted, receivable_bodies, receivables
+from forebay.server import (
+    amounts,
+    bodies,
+    ledger_routes,
+    payable_bodies,
+    payables,
+    posted,
+    receivable_bodies,
+    receivables,
+)
 from forebay.server.calls import BOOKS, EVERYBODY, LIMIT_DEFAULT, Call, Caller, address
 
 router = APIRouter()
@@ -26,14 +34,24 @@ async def show_receivables(call: Caller, account: str = "", at: str = "", known:
         told = await call.read(lambda world: receivables.aged_now(world, call.principal, account, now))
         return call.answer(told)
     billing = await call.glance(lambda world: world.state.money.receivables.billed.copy())
+    contested = await call.glance(lambda world: world.state.money.disputes.fork())
     told = await ledger_routes.told_by_journal(
         call,
         lambda: receivables.aged_then(
-            call.forebay.journal, call.forebay.replay.codec, billing, call.principal, account, then or now,
-            known_at,
+            call.forebay.journal, call.forebay.replay.codec, billing, contested, call.principal, account,
+            then or now, known_at,
         ),
     )  # fmt: skip
     return call.answer(told)
+
+
+@address(router, "GET", "/v1/payables/{contract}", BOOKS, payable_bodies.PayablesBody)
+async def show_payables(call: Caller, contract: str, period: str = "") -> Response:
+    """What a month of a contract comes to in which we are the customer, by what both sides know; this month, or
+    `period` (2026-11).
+    """
+    now = call.forebay.clock.now()
+    return call.answer(await call.read(lambda world: payables.payables(world, contract, period, now)))
 
 
 @address(router, "GET", "/v1/receipts", EVERYBODY, receivable_bodies.ReceiptPage)
@@ -52,7 +70,7 @@ async def post_receipt(call: Caller) -> Response:
     given = await call.posted(receivable_bodies.PostedReceipt)
     posted.refuse_long(given.reference, "reference")
     command = money.RecordReceipt(
-        ids.TenantId(given.account), given.currency, _amount(given.amount, "amount"),
+        ids.TenantId(given.account), given.currency, posted.micros_of(given.amount, "amount"),
         posted.instant_of(given.received, "received"), given.reference.strip(), _allocations(given.allocate),
     )  # fmt: skip
     return _told(call, await call.decided(command))
@@ -79,16 +97,9 @@ async def post_reversal(call: Caller, receipt: str) -> Response:
     return _told(call, await call.decided(money.ReverseReceipt(receipt, given.reason)))
 
 
-def _amount(text: str, field: str) -> int:
-    try:
-        return quantities.amount_micros(text)
-    except quantities.Malformed as error:
-        raise posted.wrong(field, str(error)) from None
-
-
 def _allocations(given: list[receivable_bodies.PostedReceiptPart]) -> tuple[money.Allocation, ...]:
     return tuple(
-        money.Allocation(each.invoice, _amount(each.amount, f"allocate/{place}/amount"))
+        money.Allocation(each.invoice, posted.micros_of(each.amount, f"allocate/{place}/amount"))
         for place, each in enumerate(given)
     )
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from forebay.core import ids
-from forebay.core.money import receivables
+from forebay.core import ids, timeline
+from forebay.core.money import disputes, receivables
 from forebay.core.world import World
 from forebay.loop import codec, ports
 from forebay.server import amounts, ledgers, sight
@@ -22,12 +22,14 @@ Open = dict[receivables.Item, int]
 def aged_now(world: World, principal: ids.Principal, account: str, at: int) -> ReceivablesBody:
     """What is open now, aged until `at`."""
     own = world.state.money
-    return _body(own.receivables.open, own.balances, own.receivables.billed, principal, account, at, 0)
+    return _body(
+        own.receivables.open, own.balances, own.receivables.billed, own.disputes, principal, account, at, 0
+    )
 
 
 def aged_then(
-    journal: ports.Journal, known: codec.Codec, billing: Billing, principal: ids.Principal, account: str,
-    at: int, known_at: int,
+    journal: ports.Journal, known: codec.Codec, billing: Billing, contested: disputes.Disputes,
+    principal: ids.Principal, account: str, at: int, known_at: int,
 ) -> ReceivablesBody:  # fmt: skip
     """What was open at an instant, as far as it was `known_at` another (0 for all)."""
     opened: Open = {}
@@ -38,12 +40,12 @@ def aged_then(
             for entry in posted.entries:
                 mark = (entry.account, posted.currency)
                 balances[mark] = balances.get(mark, 0) + entry.amount_micros
-    return _body(opened, balances, billing, principal, account, at, known_at)
+    return _body(opened, balances, billing, contested, principal, account, at, known_at)
 
 
 def _body(
-    opened: Open, balances: Mapping[tuple[str, str], int], billing: Billing, principal: ids.Principal,
-    account: str, at: int, known_at: int,
+    opened: Open, balances: Mapping[tuple[str, str], int], billing: Billing, contested: disputes.Disputes,
+    principal: ids.Principal, account: str, at: int, known_at: int,
 ) -> ReceivablesBody:  # fmt: skip
     def seen(name: str) -> bool:
         return sight.owns(principal, ids.TenantId(name)) and account in ("", name)
@@ -57,7 +59,10 @@ def _body(
         due_at = billed.due_at if billed is not None else at
         bucket = receivables.bucket(due_at, at)
         aged = sums.setdefault((item.account, item.currency), {})
-        aged[bucket] = aged.get(bucket, 0) + micros
+        withheld = disputes.withheld_at(contested, item.invoice, at, known_at or timeline.INSTANT_MAX)
+        disputed = max(0, min(micros, withheld))
+        aged[bucket] = aged.get(bucket, 0) + micros - disputed
+        aged["disputed"] = aged.get("disputed", 0) + disputed
         invoices.append(
             {
                 "account": item.account,
@@ -66,6 +71,7 @@ def _body(
                 "days_late": receivables.days_late(due_at, at),
                 "bucket": bucket,
                 "open": amounts.exact(micros, item.currency),
+                "disputed": amounts.exact(disputed, item.currency),
             }
         )
     for ledger_account, currency in balances:
@@ -93,6 +99,7 @@ def _account(
         "late_31_60": late[2],
         "late_61_90": late[3],
         "late_over_90": late[4],
+        "disputed": amounts.exact(aged.get("disputed", 0), currency),
         "open": amounts.exact(open_micros, currency),
         "on_account": amounts.exact(on_account, currency),
         "net": amounts.exact(open_micros - on_account, currency),

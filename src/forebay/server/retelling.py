@@ -13,13 +13,24 @@ from typing import NamedTuple
 
 from forebay.core import claims, money, supply, usage
 from forebay.core.ids import Event, NodeIndex, SiteId, TrancheId
+from forebay.core.meters import Key, Span
 from forebay.core.placements import gang as gangs
+from forebay.core.placements import unheard
 from forebay.core.placements.gang import Run, Spec
-from forebay.core.placements.index import each_node, gpus_of
+from forebay.core.placements.index import each_node
 from forebay.core.placements.substitutes import as_choice
 from forebay.core.timeline import Dues
-from forebay.core.usage import Key, Span
 from forebay.core.world import WorldOpened
+
+#: Kinds of events that the telling is made of; it is deaf to all others.
+HEARD = frozenset(
+    kind.__name__
+    for kind in (
+        *supply.EVENTS, *claims.EVENTS, money.PriceListApplied, WorldOpened, usage.PriceSegmentStarted,
+        usage.PeriodClosed, gangs.GangSubmitted, gangs.GangPlaced, gangs.GangStarted, gangs.GangEnded,
+        gangs.NodesReturned, gangs.ReclaimOverdue, unheard.GangStartLearned,
+    )
+)  # fmt: skip
 
 
 class Piece(NamedTuple):
@@ -84,17 +95,18 @@ class _Placement:
 
     def piece(self, gpu_us: int, lent: bool, start: int, end: int) -> Piece:
         spec = self.spec
-        return Piece(
-            spec.id, self.generation, spec.tenant, self.runs, gpus_of(self.runs), lent, start, end, gpu_us
-        )
+        return Piece(spec.id, self.generation, spec.tenant, self.runs, spec.gpus, lent, start, end, gpu_us)
 
 
 class Retelling:
     """Give it every event in order; `closing` is the last close of a period."""
 
     closing: Closing
+    #: Its record; 0 before the first.
+    closed_seq: int
 
     def __init__(self) -> None:
+        self.closed_seq = 0
         self.supply = supply.State()
         self.claims = claims.State()
         #: Price lists only, and since when each held.
@@ -104,6 +116,8 @@ class Retelling:
         #: Placements that may still change a sum; the latest generation of each gang, and ones that ended lately.
         self._placements: list[_Placement] = []
         self._latest: dict[str, _Placement] = {}
+        #: Placements that were over before anybody said that they had started.
+        self._unheard: dict[str, _Placement] = {}
         #: (gang, tranche) where it holds nodes beyond its right: in that book they are neither used nor lent.
         self._overdue: set[tuple[str, TrancheId]] = set()
         #: Since when the book of a live tranche counts what it counts now.
@@ -154,8 +168,17 @@ class Retelling:
                 now = self._latest[event.gang]
                 if now.since:
                     now.until = max(event.effective_at, self._spans[0].start)
+                elif event.ending is not gangs.Ending.UNSTARTABLE:
+                    self._unheard[event.gang] = now
                 if not event.returns_at:
+                    self._held_idle(now, event.effective_at, at)
                     self._free(now, at)
+            case unheard.GangStartLearned():
+                now = self._unheard.pop(event.gang)
+                now.since = max(event.effective_at, self._spans[0].start)
+                now.until = max(event.ended_at, self._spans[0].start)
+                if all(each is not now for each in self._placements):
+                    self._placements.append(now)
             case gangs.NodesReturned():
                 self._free(self._latest[event.gang], at)
             case gangs.ReclaimOverdue():
@@ -177,6 +200,13 @@ class Retelling:
             made.rate = usage.gpus_in_service(self.claims.tranches[made.tranche], event.runs)
         self._latest[event.gang] = made
         self._placements.append(made)
+
+    def _held_idle(self, placement: _Placement, ended_at: int, at: int) -> None:
+        """What it held since its end is idle, and no longer its own, as far as the period is open."""
+        if placement.rate:
+            since = max(ended_at, placement.rate_since, self._spans[-1].period_start)
+            placement.set_rate(placement.rate, at)
+            placement.rate_us -= placement.rate * max(0, at - since)
 
     def _free(self, placement: _Placement, at: int) -> None:
         placement.set_rate(0, at)
@@ -286,7 +316,7 @@ class Retelling:
             del self._spans[: -usage.SPANS_MAX]
 
     def _close(self, event: usage.PeriodClosed, seq: int) -> None:
-        self.closing = Closing(seq, event, books=self._cut)
+        self.closing, self.closed_seq = Closing(seq, event, books=self._cut), seq
         for placement in self._placements:
             self._count(placement, event.end)
         self._placements = [each for each in self._placements if not each.freed_at]

@@ -210,6 +210,27 @@ class PaymentsBody(TypedDict):
     refund: Money | None
 
 
+class CommitmentBody(TypedDict):
+    """The least that is paid for use in each period of so many calendar months (UTC)."""
+
+    amount: Money
+    months: int
+    #: When the first begins, and how many there are.
+    start: str
+    periods: int
+
+
+class EnergyBody(TypedDict):
+    """Energy of what is used, billed as it is metered."""
+
+    price_per_mwh: Money
+    #: So much is billed for what the racks draw, parts per million.
+    pue_ppm: int
+    #: The index that the price follows, and the value at which it is as stated; "" for a fixed tariff.
+    index: str
+    base: str
+
+
 class TermsBody(TypedDict):
     """The terms of a contract, by the version that holds at an instant."""
 
@@ -220,6 +241,8 @@ class TermsBody(TypedDict):
     currency: str
     tranches: list[TrancheTerms]
     remedies: RemediesBody | None
+    commitment: CommitmentBody | None
+    energy: EnergyBody | None
 
 
 # Where a tranche is.

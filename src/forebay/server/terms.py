@@ -29,6 +29,8 @@ def terms_body(world: World, plan: claims.ContractPlan, at: int) -> term_bodies.
         "currency": plan.currency,
         "tranches": [_tranche(world, plan, each, at) for each in agreed if each is not None],
         "remedies": None if plan.remedies is None else _remedies(plan.remedies, plan.currency),
+        "energy": None if plan.energy is None else _energy(plan.energy, plan.currency),
+        "commitment": None if plan.commitment is None else _commitment(plan.commitment, plan.currency),
     }
 
 
@@ -159,6 +161,24 @@ def _remedies(agreed: claims.remedies.Remedies, currency: str) -> term_bodies.Re
         "settlement": agreed.settlement.value,
         "cap_month": _some(agreed.cap_month_micros, currency),
         "cap_total": _some(agreed.cap_total_micros, currency),
+    }
+
+
+def _energy(agreed: claims.energy_terms.EnergyTerms, currency: str) -> term_bodies.EnergyBody:
+    return {
+        "price_per_mwh": amounts.exact(agreed.price_micros_per_mwh, currency),
+        "pue_ppm": agreed.pue_ppm,
+        "index": agreed.index,
+        "base": units.decimal_text(agreed.base_micros) if agreed.index else "",
+    }
+
+
+def _commitment(agreed: claims.commitments.Commitment, currency: str) -> term_bodies.CommitmentBody:
+    return {
+        "amount": amounts.exact(agreed.micros, currency),
+        "months": agreed.months,
+        "start": amounts.when(agreed.start_at),
+        "periods": agreed.periods,
     }
 
 

@@ -327,9 +327,7 @@ class _Run:
             report.waits = self.waits.waits
         report.span_us = end - self.begin
         self._money(state.money)
-        report.work_watt_us = sum(
-            line.energy_uj for invoice in state.money.invoices.values() for line in invoice.lines
-        )
+        report.work_watt_us = sum(invoice.energy_uj for invoice in state.money.invoices.values())
         report.gpu_us = metered_us(twin.world)
         if seen is not None:
             report.work_watt_us, report.gpu_us = seen.metered_uj, seen.metered_gpu_us
@@ -354,5 +352,5 @@ class _Run:
 def metered_us(world: World) -> int:
     """GPU-microseconds so far: those invoiced, and those of the open period."""
     state = world.state
-    invoiced = sum(line.gpu_us for invoice in state.money.invoices.values() for line in invoice.lines)
+    invoiced = sum(invoice.gpu_us for invoice in state.money.invoices.values())
     return invoiced + sum(line.gpu_us for line in usage.lines(state.usage, state.supply, world.now))

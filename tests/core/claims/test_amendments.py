@@ -414,7 +414,7 @@ def test_late_news_is_billed_at_the_price_of_its_time(days: int) -> None:
     driver.recover(0, ago_s=(days - 19) * 86_400)
     driver.until(month_start(day(62)))
     lost = {}
-    for issued in driver.world.state.money.invoices.values():
+    for issued in driver.issued():
         for line in issued.lines:
             hours = 32 * 24 * (line.end - line.start) // DAY_US - line.gpu_us // 3_600_000_000
             lost[line.kind, line.price_micros_per_gpu_hour, line.start] = (
@@ -464,7 +464,7 @@ def test_what_others_signed_is_not_touched() -> None:
     amended(driver, tranches=(promise("t1", 1, price_micros_per_gpu_hour=MICROS),), effective_at=day(5))
     assert driver.world.calendar.tranches(STOCK) == before == ["t1", "theirs"]
     driver.until(month_start(day(32)))
-    lines = [line for issued in driver.world.state.money.invoices.values() for line in issued.lines]
+    lines = [line for issued in driver.issued() for line in issued.lines]
     told = [(line.claim, line.start, line.amount_minor) for line in lines if line.claim != "elsewhere"]
     assert told == [
         ("t1", T0, 5 * 24 * 32 * 200), ("t1", day(5), 26 * 24 * 32 * 100), ("theirs", T0, 31 * 24 * 32 * 200),
@@ -555,7 +555,7 @@ def test_a_contract_that_ran_already_is_amended_and_billed_at_the_price_of_each_
     why(driver, "opened_already", SignContract(text(driver, effective_at=day(7)), opening=other))
     assert driver.ask(SignContract(text(driver, effective_at=day(7)), opening=opening), FINANCE)["signed"]
     driver.until(day(32))
-    (issued,) = driver.world.state.money.invoices.values()
+    (issued,) = driver.issued()
     told = [
         ((line.start - T0) // DAY_US, line.price_micros_per_gpu_hour, line.gpu_us) for line in issued.lines
     ]

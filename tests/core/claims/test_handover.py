@@ -446,11 +446,11 @@ def test_by_hand() -> None:
     ]
     (risk,) = claims.quotes.risks(driver.world.state.claims, driver.world.state.supply, driver.at)
     assert risk.cost == claims.shortfall.Cost(44_544 * MICROS, 3_040 * MICROS, False, 0)
-    invoices = driver.world.state.money.invoices.values()
+    invoices = driver.issued()
     january = [line for invoice in invoices for line in invoice.lines if line.claim == "t1"]
-    assert [(line.start, line.gpu_us, line.amount_minor) for line in january] == [
-        (day(25), 6 * 24 * RACK_HOUR_US, 9_216_00)
-    ]
+    assert [(line.kind, line.start, line.gpu_us, line.amount_minor) for line in january] == [
+        ("dedicated", day(25), 6 * 24 * RACK_HOUR_US, 9_216_00), ("late_damages", day(15), 0, -3_040_00),
+    ]  # fmt: skip
     first_hour = units.gpu_time_cost_micros(RACK_HOUR_US, plan.price_micros_per_gpu_hour)
     assert first_hour == 64 * MICROS
     driver.ask(market.held_up(5, 8, received_at=day(9)))

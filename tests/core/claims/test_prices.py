@@ -39,7 +39,7 @@ def publish(driver: Driver, *values: IndexValue, index: IndexId = POWER) -> dict
 
 
 def bills(driver: Driver) -> list[money.Line]:
-    return [line for each in driver.world.state.money.invoices.values() for line in each.lines]
+    return [line for each in driver.issued() for line in each.lines]
 
 
 # Steps

@@ -426,7 +426,7 @@ def test_since_when_something_is_missing() -> None:
 
 def test_a_layer_that_comes_back_in_parts() -> None:
     told = (short("t1", 8, 1, 3), short("t1", 4, 3, 5), short("t1", 6, 5, 6))
-    assert shortfall._layers(told) == [
+    assert shortfall.late_layers(told) == [
         (day(1), day(3), 4), (day(1), day(6), 4), (day(5), day(6), 2),
     ]  # fmt: skip
 

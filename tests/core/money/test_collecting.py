@@ -191,7 +191,7 @@ def test_the_worked_example_of_the_how_to() -> None:
     signed = plant.contract("c1", "acme", plant.tranche("t1", 1, unit=claims.Unit.NODE), payments=terms)
     driver = plant.plant(signed)
     driver.until(utc(2026, 2, 1))
-    (invoice,) = driver.world.state.money.invoices.values()
+    (invoice,) = driver.issued()
     assert (invoice.total_minor, invoice.due_at) == (11_904_00, utc(2026, 3, 3))
     driver.until(utc(2026, 2, 12))
     first = receipt(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tests.core.placements.reference import Job, Plant
+from tests.core.placements.reference import Job, Plant, Reserving
 from tests.core.placements.shared_reference import Ran, half
 
 
@@ -81,6 +81,10 @@ class OfTenants(Plant):
             for name in present
             if total
         }
+
+
+class OfTenantsReserving(OfTenants, Reserving):
+    """The same with a reservation for everybody who waits."""
 
 
 def tenant(job: Job) -> str:

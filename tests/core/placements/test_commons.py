@@ -19,7 +19,7 @@ from forebay.core.placements.projects import ApplyProjects, Project, ProjectsPla
 from tests.core import plant
 from tests.core.commons_machine import CommonsMachine
 from tests.core.placements.reference import Job
-from tests.core.placements.tenants_reference import OfTenants
+from tests.core.placements.tenants_reference import OfTenants, OfTenantsReserving
 from tests.core.placements.test_ordering import COUNTS_ONLY, TOPOLOGY, built, starts, trace
 from tests.core.plant import OPERATOR, Driver, tenant
 
@@ -45,7 +45,8 @@ def both(jobs: list[Job], order: Order, shape: tuple[int, int], **terms: int) ->
     driver.policy(among=among(**terms, **SHARES))
     said = starts(driver, jobs, of_tenants=True)
     known: dict[str, Any] = {"half_life_s": 300, "weigh_s": 60, "age_s": 30} | terms
-    plain = OfTenants(2 * shape[1], *shape, order.value, 200, 3, shares=SHARES, **known)
+    kind = OfTenantsReserving if order is Order.CONSERVATIVE else OfTenants
+    plain = kind(2 * shape[1], *shape, order.value, 200, 3, shares=SHARES, **known)
     return [said, plain.run(jobs)]
 
 
@@ -54,7 +55,7 @@ def of_tenants(jobs: list[Job], seed: int) -> list[Job]:
     return [job._replace(name=f"{dice.choice(TENANTS)}.{job.name}") for job in jobs]
 
 
-@pytest.mark.parametrize("order", [Order.FIFO, Order.EASY, Order.OVERTAKE, Order.EASY_DEPTH])
+@pytest.mark.parametrize("order", list(Order))
 @pytest.mark.parametrize("shape", [COUNTS_ONLY, TOPOLOGY])
 @pytest.mark.parametrize("seed", [1, 2])
 def test_start_times_equal_the_references(order: Order, shape: tuple[int, int], seed: int) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from forebay.core import ids, supply
 from forebay.core.placements import conservative, projects
-from forebay.core.placements.gang import Ending, Order, Policy, Tier
+from forebay.core.placements.conservative import Reservation
+from forebay.core.placements.gang import Ending, Order, Policy, Run, Tier
 from forebay.core.units import SECOND_US
 from tests.core import plant
+from tests.core.placements.racks import TWO_RACKS, made
 from tests.core.placements.test_ordering import COUNTS_ONLY, built
 from tests.core.plant import T0, Driver
 
@@ -78,6 +83,18 @@ def test_what_waits_for_a_repair_has_none() -> None:
     assert reserved(driver) == {}
 
 
+def test_what_waits_for_a_repair_has_none_where_nodes_change_hands_too() -> None:
+    """Eight nodes, of which one is out for good, and a tranche of another takes a rack for ten days."""
+    day = 86_400 * SECOND_US
+    own = plant.tranche(count=1, start_at=T0 + day, end_at=T0 + 11 * day)
+    policy = Policy(order=Order.CONSERVATIVE)
+    driver = plant.plant(plant.contract("c1", "acme", own), plant.contract("c2", "bravo"), policy=policy)
+    driver.fail(7)
+    driver.submit("all", 64, tenant="bravo")
+    assert driver.phase("all") == "pending"
+    assert reserved(driver) == {}
+
+
 def test_who_is_like_one_that_does_not_fit_is_not_asked_again_and_others_go_by() -> None:
     driver = built(*COUNTS_ONLY, Order.CONSERVATIVE)
     driver.run("long", 12, walltime_s=1000)
@@ -128,3 +145,47 @@ def test_who_lost_a_node_is_planned_for_in_front_and_who_is_short_goes_by() -> N
     driver.submit("small", 2, walltime_s=10)
     assert driver.phases("fails", "small") == ["pending", "placed"]
     assert reserved(driver)["fails"] == 530
+
+
+@settings(max_examples=40, derandomize=True, database=None, deadline=None)
+@given(
+    held=st.lists(
+        st.tuples(st.integers(0, 30), st.integers(1, 12), st.integers(0, 7), st.sampled_from([0xFF, 0xF, 0x30, 1])),
+        max_size=14,
+    ),
+    moves=st.lists(st.tuples(st.integers(0, 40), st.integers(1, 15)), min_size=1, max_size=8),
+)  # fmt: skip
+def test_a_window_is_what_is_held_in_it(
+    held: list[tuple[int, int, int, int]], moves: list[tuple[int, int]]
+) -> None:
+    """Wherever it goes, and whatever is entered on the way; and nobody finds more free sooner than it says."""
+    sku = ids.SkuId("gb")
+    entered = [
+        Reservation(start, start + length, ids.GangId(f"g{number}"), sku, (Run(node, 1, mask),))
+        for number, (start, length, node, mask) in enumerate(held)
+    ]
+
+    def by_hand(start: int, end: int) -> list[int]:
+        masks = [0xFF] * 8
+        for each in entered[: number + 1]:
+            for node, _, mask in each.runs if each.start < end and each.end > start else ():
+                masks[node] &= ~mask
+        return masks
+
+    window = conservative._Window(made(TWO_RACKS), {sku: 1}, 0, 1)
+    number = -1
+    for number, each in enumerate(entered):
+        window.enter(each)
+        start, length = moves[number % len(moves)]
+        window.move(start, start + length)
+        assert window.index.free == by_hand(start, start + length)
+        whole = window.index.free.count(0xFF)
+        for more in range(3):
+            after = window.after(more)
+            enough = [
+                at for at in sorted({other.end for other in entered[: number + 1] if other.end > start})
+                if by_hand(at, at + length).count(0xFF) >= whole + more
+            ]  # fmt: skip
+            if more and enough:
+                assert after is not None
+                assert after <= enough[0]

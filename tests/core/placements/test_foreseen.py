@@ -87,6 +87,8 @@ def test_numbers_say_what_an_index_says(
             if isinstance(schedule.find(desk, gang), Misfit):
                 told = foreseen.foreseen_start(desk, gang)
                 assert told == schedule.expected_start(desk, gang), gang.spec
+                # Counted end by end, as other ends than those by limits are.
+                assert foreseen.foreseen_start(desk, gang, desk.derived.ends.each) == told
         for gang in driver.live()[:3]:
             if gang.phase is Phase.PLACED and round_ is asked:
                 driver.start(gang.spec.id)
@@ -100,6 +102,7 @@ def test_numbers_say_what_an_index_says(
         (8, Level.NODE, 130),
         (16, Level.SITE, 130),
         (32, Level.RACK, 130),
+        (28, Level.RACK, 130),
         (12, Level.ROW, 130),
     ],
 )
@@ -112,6 +115,7 @@ def test_who_ends_first_gives_its_place(gpus: int, within: Level, start_s: int) 
     at = foreseen.foreseen_start(desk, driver.gang("waits"))
     assert at is not None
     assert at == schedule.expected_start(desk, driver.gang("waits"))
+    assert foreseen.foreseen_start(desk, driver.gang("waits"), desk.derived.ends.each) == at
     assert (at - driver.at) // 1_000_000 == start_s
 
 
@@ -133,7 +137,9 @@ def test_a_site_without_such_nodes_is_passed_over() -> None:
     driver.run("a", 64)
     driver.submit("b", 8, sites=(ids.SiteId("south"), ids.SiteId("north")))
     desk = driver.world._desk(driver.at)
-    assert foreseen.foreseen_start(desk, driver.gang("b")) == schedule.expected_start(desk, driver.gang("b"))
+    told = foreseen.foreseen_start(desk, driver.gang("b"))
+    assert told == schedule.expected_start(desk, driver.gang("b"))
+    assert foreseen.foreseen_start(desk, driver.gang("b"), desk.derived.ends.each) == told
 
 
 def test_power_on_the_way_up_is_not_there_for_nodes_that_another_draws_on() -> None:
@@ -148,4 +154,21 @@ def test_power_on_the_way_up_is_not_there_for_nodes_that_another_draws_on() -> N
     for number in range(5):
         gang = driver.gang(f"waits{number}")
         if gang.phase is Phase.PENDING:
-            assert foreseen.foreseen_start(desk, gang) == schedule.expected_start(desk, gang)
+            told = foreseen.foreseen_start(desk, gang)
+            assert told == schedule.expected_start(desk, gang)
+            assert foreseen.foreseen_start(desk, gang, desk.derived.ends.each) == told
+
+
+def test_ends_after_nodes_change_hands_are_not_counted() -> None:
+    """All is held for five hours; after 72 minutes two nodes pass to a tranche, and come back after its term."""
+    own = plant.tranche("t1", 2, unit=claims.Unit.NODE, start_at=plant.T0 + DAY_US // 20)
+    driver = plant.plant(plant.contract("c1", "acme"), priced=True)
+    driver.handle(claims.SignContract(plant.contract("c5", "acme", own)))
+    for number in range(8):
+        driver.submit(f"a{number}", 8, walltime_s=5 * 3600)
+    driver.submit("waits", 16)
+    desk, gang = driver.world._desk(driver.at), driver.gang("waits")
+    assert gang.phase is Phase.PENDING
+    told = foreseen.foreseen_start(desk, gang)
+    assert told == schedule.expected_start(desk, gang)
+    assert foreseen.foreseen_start(desk, gang, desk.derived.ends.each) == told

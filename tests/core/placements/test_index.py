@@ -6,7 +6,7 @@ from forebay.core.placements import gang as gangs
 from forebay.core.placements import index as indexes
 from forebay.core.placements import search
 from forebay.core.placements.gang import Level, Run
-from forebay.core.placements.index import POOL
+from forebay.core.placements.index import POOL, PoolKey
 from tests.core import plant
 from tests.core.placements.racks import TWO_RACKS, found, made, want
 
@@ -134,3 +134,27 @@ def test_the_most_that_a_pool_may_hold_is_what_its_numbers_say() -> None:
         assert not isinstance(runs, search.Misfit)
         index.take(runs, 0)
     assert index.most(key._replace(owner="nobody")) == 0
+
+
+def test_a_scratch_copy_leaves_the_index_as_it_is() -> None:
+    index = made(TWO_RACKS)
+    index.set_owner([(4, 2)], "t1")
+    index.take([Run(0, 2, 0xFF), Run(4, 1, 0xF)], 1)
+    before, load_w, reserved_w = index.copy(), index.load_w.copy(), index.reserved_w.copy()
+    scratch = index.scratch()
+    theirs = PoolKey("t1", *index.plant.pool_key[1])
+    assert scratch.pools.get(theirs) is index.pools[theirs]
+    scratch.release([Run(0, 2, 0xFF), Run(4, 1, 0xF)], 1)
+    scratch.take([Run(3, 1, 0xFF)], 1)
+    scratch.set_usable(6, False)
+    assert found(scratch, 16) == [(0, 8), (1, 8)]
+    assert scratch.pools.get(theirs) is not index.pools[theirs]
+    assert scratch.buckets() == scratch.copy().buckets() == scratch.scratch().buckets()
+    assert scratch.pools.get(PoolKey("t2", *index.plant.pool_key[1])) is None
+    assert (index.buckets(), index.free, index.usable) == (before.buckets(), before.free, before.usable)
+    assert (index.load_w, index.reserved_w) == (load_w, reserved_w)
+    scratch.set_usable(6, True)
+    scratch.release([Run(3, 1, 0xFF)], 1)
+    scratch.take([Run(0, 2, 0xFF), Run(4, 1, 0xF)], 1)
+    assert (scratch.free, scratch.load_w, scratch.reserved_w) == (before.free, load_w, reserved_w)
+    assert all(scratch.pools[key].by_free == pool.by_free for key, pool in index.pools.items())

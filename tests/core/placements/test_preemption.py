@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
 
 from forebay.core import ids
-from forebay.core.placements.gang import Ending, Level, Order, Tier
+from forebay.core.placements.gang import Ending, GangPlaced, Level, Order, Phase, Tier
 from forebay.core.placements.projects import ApplyProjects, PlaceTaken, PriorityClass, Victim
 from forebay.core.units import SECOND_US
 from tests.core import plant
+from tests.core.placements.preemption_reference import Preempting
+from tests.core.placements.reference import Job
+from tests.core.placements.test_ordering import COUNTS_ONLY, TOPOLOGY, built, trace
 from tests.core.placements.test_projects import plan, project
 from tests.core.plant import Driver
 
@@ -148,3 +152,91 @@ def test_who_is_over_a_cap_takes_from_nobody() -> None:
     run(made, "c", 8, "high", project="capped")
     made.submit("d", 8, project="capped", priority="high")
     assert made.count(PlaceTaken) == 0
+
+
+# Beside a slow and plain program.
+
+
+def beside(jobs: list[Job], shape: tuple[int, int], seed: int) -> tuple[Any, Any]:
+    """Starts and places taken: the World's, and the reference's. Whoever is asked to leave is gone at once."""
+    dice = random.Random(seed)
+    classes = {each.name: each.behind_s for each in CLASSES}
+    jobs = [job._replace(project="lab", priority=dice.choice([*classes, "low"])) for job in jobs]
+    checkpoints = {job.name: dice.choice((0, 0, 10, 60)) for job in jobs}
+    made = built(*shape, Order.FIFO)
+    made.ask(ApplyProjects(plan(LAB, priorities=CLASSES)))
+    plain = Preempting(
+        2 * shape[1],
+        *shape,
+        "fifo",
+        behind_s=classes,
+        preempts=frozenset({"high", "mid"}),
+        checkpoint_s=checkpoints,
+    )
+    plain.run(jobs)
+    return _lived(made, jobs, checkpoints), (plain.began, plain.taken)
+
+
+def _lived(made: Driver, jobs: list[Job], checkpoints: dict[str, int]) -> Any:
+    origin, ends, coming = made.at, dict[str, int](), list(jobs)
+    began: list[tuple[int, str]] = []
+    durations = {job.name: job.duration_s for job in jobs}
+
+    def look(now: int) -> None:
+        """Start who is placed; who is asked to leave is gone, one after the other, each with what follows from it."""
+        for gang in sorted(made.live(), key=lambda each: each.order):
+            if gang.phase is Phase.PLACED:
+                made.start(gang.spec.id)
+                ends[gang.spec.id] = now + durations[gang.spec.id]
+        for name in sorted(gang.spec.id for gang in made.live() if gang.phase is Phase.STOPPING):
+            if made.phase(name) == "stopping":
+                ends.pop(name, None)
+                made.end(name, Ending.STOPPED)
+                look(now)
+
+    while coming or ends:
+        now = min([*(job.submit_s for job in coming[:1]), *ends.values()])
+        made.until(origin + now * SECOND_US)
+        for name in sorted(name for name, end in ends.items() if end == now):
+            if ends.get(name) == now:
+                del ends[name]
+                made.end(name)
+                look(now)
+        while coming and coming[0].submit_s == now:
+            job = coming.pop(0)
+            made.submit(
+                job.name, job.gpus, walltime_s=job.walltime_s, project=job.project, priority=job.priority,
+                checkpoint_s=checkpoints[job.name],
+            )  # fmt: skip
+            look(now)
+    taken = []
+    for at, event in made.events:
+        second = (at - origin) // SECOND_US
+        if isinstance(event, GangPlaced):
+            began.append((second, event.gang))
+        elif isinstance(event, PlaceTaken):
+            taken.append((second, event.gang, tuple(sorted(each.gang for each in event.victims))))
+    return began, taken
+
+
+@pytest.mark.parametrize("shape", [COUNTS_ONLY, TOPOLOGY])
+@pytest.mark.parametrize("gap_s", [20, 120])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_who_leaves_for_whom_equals_the_reference(shape: tuple[int, int], gap_s: int, seed: int) -> None:
+    said, plain = beside(trace(seed, 50, 2 * shape[0] * shape[1], gap_s), shape, seed)
+    assert said == plain
+    assert plain[1], "nobody takes a place: the test says nothing"
+
+
+def test_who_fits_now_and_waits_for_its_turn_takes_nobodys_place() -> None:
+    """One node is free, and kept for who is first: of two that would fit there the second would take another's place,
+    go in front, and start on the free one, for nothing.
+    """
+    made = driver(order=Order.FIFO)
+    run(made, "holds", 48, "high")
+    run(made, "cheap", 8)
+    made.submit("large", 24, project="lab", priority="high")
+    for name in ("one", "two"):
+        made.submit(name, 8, project="lab", priority="high")
+    assert made.count(PlaceTaken) == 0
+    assert made.phases("cheap", "large", "one", "two") == ["running", "pending", "pending", "pending"]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from forebay.core.ids import SkuId
 from forebay.core.placements import foreseen, schedule, sought
-from forebay.core.placements.gang import Level, Phase, Tier
+from forebay.core.placements.gang import Level, Phase, SubmitGang, Tier
+from forebay.core.placements.sought import Bound
 from forebay.core.placements.substitutes import RackChoice
 from forebay.core.timeline import INSTANT_MAX
 from tests.core import plant
@@ -32,29 +35,48 @@ HALLS = (
     kind=st.sampled_from(["plain", "slices", "spot"]),
 )
 def test_halves_find_what_a_walk_finds(running: list[tuple[int, int]], gpus: int, kind: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sought, "MORE", 1)
+        held_against_a_walk(running, gpus, kind)
+
+
+def held_against_a_walk(running: list[tuple[int, int]], gpus: int, kind: str) -> None:
     driver = plant.plant(sites=(plant.site("north", FEEDS, HALLS),), priced=True)
     for number, (size, minutes) in enumerate(running):
         driver.submit(f"g{number}", size, walltime_s=60 * minutes)
         if driver.gang(f"g{number}").phase is Phase.PENDING:
             driver.cancel(f"g{number}")
+    terms: dict[str, Any] = {"within": Level.HALL}
     if kind == "spot":
-        driver.submit("waits", gpus, tier=Tier.SPOT)
+        terms = {"tier": Tier.SPOT}
     elif kind == "slices":
-        driver.submit("waits", gpus, slice_gpus=8)
-    else:
-        driver.submit("waits", gpus, within=Level.HALL)
-    gang, desk = driver.gang("waits"), driver.world._desk(driver.at)
-    if gang.phase is not Phase.PENDING:
+        terms = {"slice_gpus": 8}
+    driver.handle(SubmitGang(plant.spec("waits", gpus, **terms)))
+    desk = driver.world._desk(driver.at)
+    if "waits" not in desk.state.gangs or driver.gang("waits").phase is not Phase.PENDING:
         return
+    gang = driver.gang("waits")
     slow = schedule.expected_start(desk, gang)
     assert foreseen.foreseen_start(desk, gang) == slow
     ends = desk.derived.ends
     before = ends.turn_at
-    assert sought.first_instant(desk, gang, ends.each(), 0, before) == slow
+    assert sought.first_instant(desk, gang, ends.each(), Bound(0), before) == slow
     if slow is not None:
-        # A bound that is met is looked at; before it nothing is.
-        assert sought.first_instant(desk, gang, ends.each(), slow, before) == slow
-        assert sought.first_instant(desk, gang, ends.each(), 0, slow) is None
+        # A bound that is met is looked at, whoever is said to be over by then; before it nothing is.
+        by_then = [end for end in ends.each() if end.at <= slow]
+        for over in ([], by_then[:2], by_then):
+            for nodes in (True, False):
+                assert sought.first_instant(desk, gang, ends.each(), Bound(slow, over, nodes), before) == slow
+        # One that is not met is gone on from.
+        for sooner in sorted({end.at for end in by_then if end.at < slow})[-3:]:
+            over = [end for end in by_then if end.at <= sooner][::2]
+            for nodes in (True, False):
+                assert (
+                    sought.first_instant(desk, gang, ends.each(), Bound(sooner, over, nodes), before) == slow
+                )
+        assert sought.first_instant(desk, gang, ends.each(), Bound(slow), before) == slow
+        assert sought.first_instant(desk, gang, ends.each(), Bound(0), slow) is None
+        assert sought.first_instant(desk, gang, ends.each(), Bound(slow), slow) is None
 
 
 @pytest.mark.parametrize("place", range(1, 9))
@@ -66,7 +88,7 @@ def test_wherever_it_is(place: int) -> None:
     driver.submit("waits", 8 * place)
     gang, desk = driver.gang("waits"), driver.world._desk(driver.at)
     assert foreseen.foreseen_start(desk, gang) is not None
-    found = sought.first_instant(desk, gang, desk.derived.ends.each(), 0, INSTANT_MAX)
+    found = sought.first_instant(desk, gang, desk.derived.ends.each(), Bound(0), INSTANT_MAX)
     assert found is not None
     assert found == schedule.expected_start(desk, gang)
     assert (found - driver.at) // 1_000_000 == 100 * place + 30

@@ -22,11 +22,20 @@ from tests.core.placements import lenders, racks
     kind=st.sampled_from(lenders.KINDS),
     out=st.sampled_from([-1, -1, -1, 0, 3, 7]),
     restart=st.sampled_from([0, 5]),
+    at_once=st.sampled_from([1, 2, 512]),
 )
 def test_the_least_work_is_lost(
-    arrivals: list[lenders.Arrival], kind: tuple[str, dict[str, Any]], out: int, restart: int
+    arrivals: list[lenders.Arrival], kind: tuple[str, dict[str, Any]], out: int, restart: int, at_once: int
 ) -> None:
     """Exact for whole racks and within one node; elsewhere it fits, and is no dearer than measured."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(victims, "AT_ONCE", at_once)
+        held_against_all_sets(arrivals, kind, out, restart)
+
+
+def held_against_all_sets(
+    arrivals: list[lenders.Arrival], kind: tuple[str, dict[str, Any]], out: int, restart: int
+) -> None:
     small = lenders.made(arrivals, out, restart)
     name, terms = kind
     want = lenders.wanted(**terms)
@@ -166,7 +175,16 @@ def test_nobody_is_chosen_where_nobody_owns_anything() -> None:
 
 @pytest.mark.parametrize(
     "bounds",
-    [{}, {"FREE_NODES_MAX": 1}, {"GROUPS_MAX": 1}, {"RACKS_MAX": 1}, {"LAST_MAX": 1}, {"SETS_NODES_MAX": 0}],
+    [
+        {},
+        {"FREE_NODES_MAX": 1},
+        {"GROUPS_MAX": 1},
+        {"RACKS_MAX": 1},
+        {"LAST_MAX": 1},
+        {"SETS_NODES_MAX": 0},
+        {"AT_ONCE": 1},
+        {"AT_ONCE": 2},
+    ],
     ids=str,
 )
 def test_whoever_is_chosen_is_enough_however_little_is_looked_at(
@@ -188,8 +206,12 @@ def test_whoever_is_chosen_is_enough_however_little_is_looked_at(
     assert found > 100
 
 
-def test_a_rack_that_costs_more_than_is_needed_is_not_looked_into() -> None:
+@pytest.mark.parametrize("at_once", [1, 3, 512])
+def test_a_rack_that_costs_more_than_is_needed_is_not_looked_into(
+    at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of many racks of two gangs each the two cheapest, also long after their shares were counted."""
+    monkeypatch.setattr(victims, "AT_ONCE", at_once)
     index = racks.made([("h1", "f", 3)] * 40, gpus_per_node=4)
     index.set_owner([(0, 120)], lenders.OWNER)
     book = LoanBook()

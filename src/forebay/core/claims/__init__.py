@@ -6,15 +6,15 @@ what holds of that always; `calendar` what is there, promised and left; `rights`
 `refusals` what has to be offered to somebody else first; `acceptance` and `handover` whether what was delivered is
 accepted; `relief` and `lateness` which dates count, and how late it is; `service_levels`, `maintenance` and
 `remedies` what follows from a tranche's further terms, `outages` what of an outage is downtime; `payments` what a
-contract says of payment and `falling_due` when that is, `clauses` whether it all holds together; `nomination` where
-a tranche may be that leaves a choice, `fitting` whether it fits there, `choosing` which place it takes, and
-`renomination` puts it elsewhere; `signing` takes a contract on, `amendments` a new version of one (`regrants`: of
-its rights), which `versions` records and `inforce` follows, and `cutover` one that runs already, as its `opening`
-states it; `prices` says what a GPU-hour costs, and why; `binding` gives tranches racks, and `rebinding` takes a
-better binding that was worked out elsewhere; `shortfall` says who goes short where more is promised than there will
-be, `serving` what contracts say of that, `ranking` what follows and `contradicting` whether it can be, `overdrawn`
-which rights may take more than that; `quotes` answers questions before anything is signed, and `below` those about
-one hall, row, feed or loop.
+contract says of payment, `commitments` of the least that is paid, and `falling_due` when that is, `clauses` whether
+it all holds together; `nomination` where a tranche may be that leaves a choice, `fitting` whether it fits there,
+`choosing` which place it takes, and `renomination` puts it elsewhere; `signing` takes a contract on, `amendments` a
+new version of one (`regrants`: of its rights), which `versions` records and `inforce` follows, and `cutover` one that
+runs already, as its `opening` states it; `prices` says what a GPU-hour costs, and why, `energy` what a megawatt-hour
+does by its `energy_terms`; `binding` gives tranches racks, and `rebinding` takes a better binding that was worked out
+elsewhere; `shortfall` says who goes short where more is promised than there will be, `serving` what contracts say of
+that, `ranking` what follows and `contradicting` whether it can be, `overdrawn` which rights may take more than that;
+`quotes` answers questions before anything is signed, and `below` those about one hall, row, feed or loop.
 
 `parties` says who we are, and `overlays` what that and our private terms change; `dealings` who decides about what
 depends on our side. `rented` is what we have from others, `renting`, `receiving`, `coming` and `deliveries` how it
@@ -34,10 +34,13 @@ from forebay.core.claims import (
     choosing,
     clauses,
     coming,
+    commitments,
     contracts,
     contradicting,
     cutover,
     deliveries,
+    energy,
+    energy_terms,
     entitlements,
     exercise,
     falling_due,
@@ -233,6 +236,7 @@ __all__ = [
     "clauses",
     "coming",
     "commitment",
+    "commitments",
     "contract_at",
     "contract_for",
     "contract_of_use",
@@ -243,6 +247,8 @@ __all__ = [
     "deliveries_due",
     "due",
     "dues",
+    "energy",
+    "energy_terms",
     "entitlements",
     "exercise",
     "falling_due",

@@ -22,6 +22,7 @@ from forebay.core.claims import (
     contracts,
     contradicting,
     cutover,
+    energy,
     exercise,
     fitting,
     inforce,
@@ -158,6 +159,7 @@ def decide(
     no = no or (changed if isinstance(changed, Refusal) else None)
     no = no or lateness.refuse_relief(plan.relief, "relief") or contradicting.refuse_shortfall(state, plan)
     no = no or clauses.refuse_remedies(plan) or clauses.refuse_payments(supplied, plan, theirs=theirs)
+    no = no or energy.refuse_energy(plan.energy, state.indices)
     choice = choosing.Choice(plan, ())
     if no is None and command.hold:
         no = signing.refuse_hold(replace(command, opening=None), hold)

@@ -6,7 +6,7 @@ A contradiction is refused with both clauses named: nobody has to guess which on
 from __future__ import annotations
 
 from forebay.core import supply
-from forebay.core.claims import contracts, falling_due, terms
+from forebay.core.claims import commitments, contracts, falling_due, terms
 from forebay.core.claims.maintenance import Maintenance
 from forebay.core.claims.payments import MilestonePayment, PaymentTerms
 from forebay.core.claims.remedies import Remedy
@@ -197,14 +197,16 @@ def refuse_remedies(plan: ContractPlan) -> Refusal | None:
 
 
 def refuse_payments(supplied: supply.State, plan: ContractPlan, *, theirs: bool = False) -> Refusal | None:
-    """What is wrong with the terms of payment. Refuses, in this order: bad_payments (a term out of range); for each
-    milestone payment unknown_site, unknown_milestone, bad_payments (a share and an amount, or neither); bad_payments
-    (shares over 100 %); unknown_tranche and bad_payments (the order of drawdown); bad_payments (more is prepaid than
-    all fees come to). `theirs`: milestones are those of the seller, and not known here.
+    """What is wrong with the terms of payment. Refuses, in this order: bad_commitment (`commitments`); bad_payments
+    (a term out of range); for each milestone payment unknown_site, unknown_milestone, bad_payments (a share and an
+    amount, or neither); bad_payments (shares over 100 %); unknown_tranche and bad_payments (the order of drawdown);
+    bad_payments (more is prepaid than all fees come to). `theirs`: milestones are those of the seller, and not known
+    here.
     """
     agreed = plan.payments
-    if agreed is None:
-        return None
+    no = commitments.refuse_commitment(plan.commitment)
+    if no is not None or agreed is None:
+        return no
     no = _refuse_amounts(agreed)
     for place, paid in enumerate(agreed.milestones):
         no = no or _refuse_milestone(None if theirs else supplied, paid, f"payments.milestones[{place}]")

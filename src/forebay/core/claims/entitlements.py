@@ -161,7 +161,7 @@ def entitlements(book: Book, supplied: supply.State, at: int) -> Entitlements:
     plan, late = book.plan, []
     found: list[Entitled] = []
     for tranche in book.tranches:
-        end_at = _end(book, tranche)
+        end_at = entitled_until(book, tranche)
         each = contracts.nodes_each(tranche, supplied)
         per_node = supplied.skus[tranche.sku].gpus_per_node
         parts, reliefs, earlier = book.handed[tranche.id]
@@ -188,7 +188,7 @@ def entitlements(book: Book, supplied: supply.State, at: int) -> Entitlements:
     )  # fmt: skip
 
 
-def _end(book: Book, tranche: TranchePlan) -> int:
+def entitled_until(book: Book, tranche: TranchePlan) -> int:
     """When an entitlement ends: with the term, or by the notice of a termination."""
     ended = [
         right.used_at

@@ -92,6 +92,9 @@ def _refuse_quantities(right: RightPlan, caps: set[str], where: str) -> Refusal 
             return Refusal("bad_quantity", f"right {right.id}: duration out of range", where)
     if not 0 <= right.price_micros_per_gpu_hour <= terms.PRICE_MICROS_MAX:
         return Refusal("bad_price", f"right {right.id}: price out of range", f"{where}.price")
+    for name, micros in (("premium", right.premium_micros), ("exercise_fee", right.exercise_fee_micros)):
+        if not 0 <= micros <= terms.PRICE_MICROS_MAX * 1000:
+            return Refusal("bad_price", f"right {right.id}: {name} out of range", f"{where}.{name}")
     if right.cap and right.cap not in caps:
         told = f"right {right.id} draws on {right.cap}, which is not a cap here"
         return Refusal("unknown_cap", told, f"{where}.cap")

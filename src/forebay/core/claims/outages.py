@@ -42,7 +42,7 @@ def downtime(
     """
     grace_us = level.replacement_s * SECOND_US
     down = [Interval(each.start + grace_us, each.end) for each in failures]
-    return [left for each in down if each.start < each.end for left in _without(each, excused)]
+    return [left for each in down if each.start < each.end for left in stretches_without(each, excused)]
 
 
 def availability(
@@ -70,7 +70,7 @@ def _meet(one: Interval, other: Interval) -> Interval:
     return Interval(max(one.start, other.start), min(one.end, other.end))
 
 
-def _without(whole: Interval, excused: Iterable[Interval]) -> Iterator[Interval]:
+def stretches_without(whole: Interval, excused: Iterable[Interval]) -> Iterator[Interval]:
     """A stretch without what is excused of it."""
     cuts = sorted(_meet(whole, each) for each in excused if whole.overlaps(each))
     reached = itertools.accumulate((cut.end for cut in cuts), max, initial=whole.start)

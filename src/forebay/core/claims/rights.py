@@ -117,6 +117,9 @@ class RightPlan:
     first_ends_rest: bool = False
     #: A backstop: what counts as unsold, when it is measured and when it is put.
     unsold: Unsold = Unsold.AVAILABLE
+    #: What its holder pays for having it, and each time that it is used.
+    premium_micros: int = 0
+    exercise_fee_micros: int = 0
 
 
 # Commands
@@ -266,6 +269,8 @@ class Right(NamedTuple):
     to_come: tuple[DatedRight, ...] = ()
     #: From when on an amendment grants it no more; 0 for never.
     withdrawn_at: int = 0
+    #: What all uses of it cost its holder by its fee.
+    fees_micros: int = 0
 
 
 def holder(right: Right) -> Side:
@@ -349,6 +354,7 @@ def advanced(right: Right, event: RightEvent) -> Right:
                 deadline_at=0,
                 grace_until_at=0,
                 used_at=event.effective_at,
+                fees_micros=right.fees_micros + right.plan.exercise_fee_micros,
             )
         case RightWaived() | RightLapsed() if event.hold:
             # A refusal stands again before the next sale; this one may pass for a while.

@@ -438,7 +438,7 @@ def cost(tranche: Tranche, supplied: supply.State, shorts: tuple[Short, ...]) ->
     gpus_per_node = supplied.skus[plan.sku].gpus_per_node
     fees = damages = discount = 0
     longstop_at = 0
-    for start_at, end_at, nodes in _layers(shorts):
+    for start_at, end_at, nodes in late_layers(shorts):
         gpus = nodes * gpus_per_node
         fees += gpus * prices.exact_cost(plan, start_at, end_at)
         late = inforce.late_at(tranche, start_at)
@@ -461,7 +461,7 @@ def cost(tranche: Tranche, supplied: supply.State, shorts: tuple[Short, ...]) ->
     return Cost(fees_micros, damages_micros, capped, longstop_at, discount_micros)
 
 
-def _layers(shorts: tuple[Short, ...]) -> list[tuple[int, int, int]]:
+def late_layers(shorts: tuple[Short, ...]) -> list[tuple[int, int, int]]:
     """Shortfalls of one tranche as (start, end, nodes), each node missing throughout; who missed longest is served
     first."""
     changes = sorted(
@@ -500,7 +500,7 @@ def decided(state: State, tranche: Tranche, shorts: tuple[Short, ...]) -> Decide
 
 def missing_since(shorts: tuple[Short, ...], at: int) -> int | None:
     """Since when the node of a tranche is missing that is missing longest at an instant; None when none is."""
-    return min((start for start, end, _ in _layers(shorts) if start <= at < end), default=None)
+    return min((start for start, end, _ in late_layers(shorts) if start <= at < end), default=None)
 
 
 def reassess(

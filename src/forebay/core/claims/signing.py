@@ -16,6 +16,7 @@ from forebay.core.claims import (
     contracts,
     contradicting,
     cutover,
+    energy,
     exercise,
     fitting,
     handover,
@@ -157,7 +158,8 @@ def refuse_written(
     """
     no = _refuse_parties(plan) or _refuse_tranches(state, supplied, plan, at)
     no = no or contradicting.refuse_shortfall(state, plan, theirs=theirs)
-    return no or clauses.refuse_remedies(plan) or clauses.refuse_payments(supplied, plan, theirs=theirs)
+    no = no or clauses.refuse_remedies(plan) or clauses.refuse_payments(supplied, plan, theirs=theirs)
+    return no or energy.refuse_energy(plan.energy, state.indices)
 
 
 def refuse_hold(command: contracts.SignContract, hold: contracts.Hold | None) -> Refusal | None:

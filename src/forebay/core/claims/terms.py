@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from forebay.core.claims.commitments import Commitment
+from forebay.core.claims.energy_terms import EnergyTerms
 from forebay.core.claims.maintenance import Maintenance
 from forebay.core.claims.payments import PaymentTerms
 from forebay.core.claims.remedies import Remedies
@@ -251,6 +253,10 @@ class ContractPlan:
     zone: str = ""
     #: The place of each tranche that does not say otherwise when there is too little; None where it is silent.
     shortfall: ShortfallTerms | None = None
+    #: The least that is paid in each so many months; None for no such minimum.
+    commitment: Commitment | None = None
+    #: None where energy is in the price of a GPU-hour.
+    energy: EnergyTerms | None = None
 
 
 class Shorting(StrEnum):

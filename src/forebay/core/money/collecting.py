@@ -8,8 +8,10 @@ allocation that is made later, and a reversal, take effect when they are made.
 from __future__ import annotations
 
 from forebay.core import claims, supply
-from forebay.core.ids import Answer, Refusal, TenantId
-from forebay.core.money.ledger import Entry, TransactionPosted
+from forebay.core.ids import Answer, Principal, Refusal, TenantId
+from forebay.core.money.ledger import Entry
+from forebay.core.money.posting import post
+from forebay.core.money.rating import Books
 from forebay.core.money.receipts import (
     AllocateReceipt,
     Allocation,
@@ -32,9 +34,10 @@ RECEIPT_MICROS_MAX = 10**18
 
 
 def decide_receipt(
-    state: State, claimed: claims.State, command: ReceiptCommand, at: int, emit: supply.Emit
+    books: Books, command: ReceiptCommand, by: Principal, at: int, emit: supply.Emit
 ) -> Answer | Refusal:
     """Decide about one of the commands of this module."""
+    state, claimed = books.money, books.claims
     if isinstance(command, RecordReceipt):
         return _record(state, claimed, command, at, emit)
     if isinstance(command, AllocateReceipt):
@@ -46,7 +49,7 @@ def _record(
     state: State, claimed: claims.State, command: RecordReceipt, at: int, emit: supply.Emit
 ) -> Answer | Refusal:
     """Refuses: unknown_account, unknown_currency, bad_amount, empty_reference, future_receipt, reference_used, and
-    what `_refuse_allocations` does. The same receipt once more changes nothing.
+    what `refuse_allocations` does. The same receipt once more changes nothing.
     """
     own, account, currency = state.receivables, command.account, command.currency
     refusal = _refuse_receipt(claimed, command, at)
@@ -66,7 +69,7 @@ def _record(
             f"reference {command.reference} of {account} is {known}, another receipt: reverse that if it is wrong",
             "reference",
         )
-    refusal = _refuse_allocations(own, account, currency, command.amount_micros, command.allocations)
+    refusal = refuse_allocations(own, account, currency, command.amount_micros, command.allocations)
     if refusal is not None:
         return refusal
     receipt = f"RCT-{len(own.receipts) + 1:06d}"
@@ -77,7 +80,7 @@ def _record(
         )
     )
     entries = (Entry(CASH, amount_micros), Entry(f"on_account:{account}", -amount_micros))
-    _post(state, currency, received_at, entries, f"receipt {receipt}, reference {command.reference}", emit)
+    post(state, currency, received_at, entries, f"receipt {receipt}, reference {command.reference}", emit)
     _post_allocations(state, receipt, command.allocations, received_at, emit)
     return _answer(own, receipt, changed=True)
 
@@ -99,7 +102,7 @@ def _refuse_receipt(claimed: claims.State, command: RecordReceipt, at: int) -> R
 
 
 def _allocate(state: State, command: AllocateReceipt, at: int, emit: supply.Emit) -> Answer | Refusal:
-    """Refuses: unknown_receipt, receipt_reversed, nothing_allocated, and what `_refuse_allocations` does."""
+    """Refuses: unknown_receipt, receipt_reversed, nothing_allocated, and what `refuse_allocations` does."""
     own = state.receivables
     refusal = _refuse_unknown(own, command.receipt)
     if refusal is not None:
@@ -108,7 +111,7 @@ def _allocate(state: State, command: AllocateReceipt, at: int, emit: supply.Emit
         return Refusal("nothing_allocated", "name at least one invoice and an amount", "allocate")
     receipt = own.receipts[command.receipt]
     left_micros = receipt.unallocated_micros
-    refusal = _refuse_allocations(own, receipt.account, receipt.currency, left_micros, command.allocations)
+    refusal = refuse_allocations(own, receipt.account, receipt.currency, left_micros, command.allocations)
     if refusal is not None:
         return refusal
     emit(ReceiptAllocated(command.receipt, command.allocations))
@@ -134,7 +137,7 @@ def _reverse(state: State, command: ReverseReceipt, at: int, emit: supply.Emit) 
     emit(ReceiptReversed(command.receipt, command.reason))
     entries = (Entry(CASH, -receipt.amount_micros), *back)
     text = f"receipt {command.receipt} reversed: {command.reason}"
-    _post(state, receipt.currency, at, entries, text, emit)
+    post(state, receipt.currency, at, entries, text, emit)
     return _answer(own, command.receipt, changed=True)
 
 
@@ -147,9 +150,10 @@ def _refuse_unknown(own: Receivables, name: str) -> Refusal | None:
     return None
 
 
-def _refuse_allocations(
-    own: Receivables, account: TenantId, currency: str, left_micros: int, asked: tuple[Allocation, ...]
-) -> Refusal | None:
+def refuse_allocations(
+    own: Receivables, account: TenantId, currency: str, left_micros: int, asked: tuple[Allocation, ...],
+    source: str = "receipt",
+) -> Refusal | None:  # fmt: skip
     """Refuses for each in order: unknown_invoice, other_currency, bad_amount, over_allocated (more than is open of
     the invoice, or more than is left of the receipt).
     """
@@ -160,7 +164,7 @@ def _refuse_allocations(
         if billed is None:
             return Refusal("unknown_invoice", f"{account} has no invoice {each.invoice}", where)
         if billed.currency != currency:
-            told = f"invoice {each.invoice} is in {billed.currency}, the receipt in {currency}"
+            told = f"invoice {each.invoice} is in {billed.currency}, the {source} in {currency}"
             return Refusal("other_currency", told, where)
         wrong = _bad_amount(each.amount_micros, currency)
         if wrong:
@@ -171,7 +175,7 @@ def _refuse_allocations(
             told = f"of invoice {each.invoice} {decimal_text(open_micros)} {currency} is open"
             return Refusal("over_allocated", told, where)
         if sum(taken.values()) > left_micros:
-            told = f"of the receipt {decimal_text(left_micros)} {currency} is not allocated"
+            told = f"of the {source} {decimal_text(left_micros)} {currency} is not allocated"
             return Refusal("over_allocated", told, where)
     return None
 
@@ -198,13 +202,7 @@ def _post_allocations(
             Entry(f"receivable:{known.account}", -each.amount_micros, each.invoice),
         )
         text = f"receipt {receipt} pays {each.invoice}"
-        _post(state, known.currency, max(at, since), entries, text, emit)
-
-
-def _post(
-    state: State, currency: str, at: int, entries: tuple[Entry, ...], text: str, emit: supply.Emit
-) -> None:
-    emit(TransactionPosted(f"T{state.transactions + 1:06d}", currency, at, entries, text))
+        post(state, known.currency, max(at, since), entries, text, emit)
 
 
 def _answer(own: Receivables, name: str, changed: bool) -> Answer:

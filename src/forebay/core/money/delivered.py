@@ -2,8 +2,11 @@
 
 A *unit* (of the service level: node, rack, or the tranche) is due while its nodes are in service, and missing while
 fewer of its nodes are well than have to be. Missing time counts as one of these, the first that fits: within the time
-to replace the unit; relief that was granted to the tranche; maintenance that was agreed, where the unit would not be
-missing without it; or down. Only the last is missed: the rest is told with its reason, and who decided.
+to replace the unit; loss that the tenant caused, where the unit would not be missing without it; relief that was
+granted to the tranche; maintenance that was agreed, where the same holds; or down. Only the last is missed: the
+rest is told with its reason, and who decided.
+
+What was shed for want of power is missing, too, and nothing but relief excuses it.
 """
 
 from __future__ import annotations
@@ -18,11 +21,14 @@ from forebay.core.claims import inforce, maintenance, outages
 from forebay.core.claims.clauses import healthy_nodes, service_nodes
 from forebay.core.claims.service_levels import Availability, ServiceLevel, ServiceUnit
 from forebay.core.ids import NodeIndex, TrancheId
-from forebay.core.placements.downtimes import MAINTENANCE, Downtimes, Outage
+from forebay.core.money.exclusions import Exclusion, standing_of
+from forebay.core.placements.downtimes import CURTAILMENT, MAINTENANCE, Downtimes, Outage
 from forebay.core.supply.plant import rack_of
 from forebay.core.timeline import Interval
 from forebay.core.units import SECOND_US
 
+#: The cause of what the tenant did itself.
+BY_TENANT = "tenant"
 #: What is measured where a contract promises nothing: each node by itself.
 UNPROMISED = ServiceLevel(ServiceUnit.NODE, ())
 
@@ -31,6 +37,7 @@ class LossKind(StrEnum):
     """As what it counts that a unit was missing: only the last is missed."""
 
     REPLACEMENT = "replacement"
+    TENANT = "tenant"
     RELIEF = "relief"
     MAINTENANCE = "maintenance"
     DOWN = "down"
@@ -82,9 +89,15 @@ class UnitMonth(NamedTuple):
 
 
 def measured(
-    known: Downtimes, claimed: claims.State, supplied: supply.State, name: TrancheId, month: Interval, at: int
+    known: Downtimes,
+    claimed: claims.State,
+    supplied: supply.State,
+    name: TrancheId,
+    month: Interval,
+    at: int,
+    excluded: Sequence[Exclusion] = (),
 ) -> Delivered:
-    """What was delivered to a tranche in a month, as known `at` an instant."""
+    """What was delivered to a tranche in a month, as known `at` an instant; `excluded` is what its tenant caused."""
     tranche = claimed.tranches[name]
     plan = inforce.tranche_at(claimed, tranche, month.end - 1) or tranche.plan
     level = plan.service or UNPROMISED
@@ -97,7 +110,7 @@ def measured(
     ]
     due_us = 0
     losses: list[Loss] = []
-    for unit in units(known, supplied, level, name, span):
+    for unit in units(known, supplied, level, name, span, excluded):
         due_us += sum(each.end - each.start for each in unit.due)
         if unit.out:
             losses += _losses(level, unit, spare, pieces, reliefs)
@@ -105,7 +118,12 @@ def measured(
 
 
 def units(
-    known: Downtimes, supplied: supply.State, level: ServiceLevel, name: TrancheId, span: Interval
+    known: Downtimes,
+    supplied: supply.State,
+    level: ServiceLevel,
+    name: TrancheId,
+    span: Interval,
+    excluded: Sequence[Exclusion] = (),
 ) -> Iterator[UnitMonth]:
     """The units of a tranche that were due within a stretch of time, in order of their nodes."""
     found: dict[int, list[tuple[NodeIndex, Interval]]] = {}
@@ -124,15 +142,50 @@ def units(
         yield UnitMonth(
             min(node for node, _ in stints),
             tuple(outages.missing((due for _, due in stints), 0)),
-            tuple(sorted(itertools.chain(*(_out(known, node, due) for node, due in stints)))),
+            tuple(
+                sorted(
+                    part
+                    for node, due in stints
+                    for each in _out(known, name, node, due)
+                    for part in _by_whom(each, standing_of(excluded, node))
+                )
+            ),
         )
 
 
-def _out(known: Downtimes, node: NodeIndex, due: Interval) -> Iterator[Outage]:
-    """When a node of a tranche was out: not after it was of it, but since before, if it came so."""
-    for each in known.out.get(node, ()):
-        if each.start_at < due.end:
-            yield each._replace(end_at=min(each.end_at, due.end))
+def _out(known: Downtimes, name: TrancheId, node: NodeIndex, due: Interval) -> Iterator[Outage]:
+    """When a node of a tranche was out: not after it was of it, but since before, if it came so. And when it was well
+    but its work had given up its power.
+    """
+    out = [each for each in known.out.get(node, ()) if each.start_at < due.end]
+    yield from (each._replace(end_at=min(each.end_at, due.end)) for each in out)
+    for each in known.curtailed.get((name, node), ()):
+        if max(each.start_at, due.start) < min(each.end_at, due.end):
+            whole = Interval(max(each.start_at, due.start), min(each.end_at, due.end))
+            for part in outages.stretches_without(
+                whole, (Interval(other.start_at, other.end_at) for other in out)
+            ):
+                yield each._replace(start_at=part.start, end_at=part.end)
+
+
+def _by_whom(out: Outage, excluded: Iterable[Exclusion]) -> Iterator[Outage]:
+    """The parts of an outage, with those that the tenant caused told as such; of several decisions the first."""
+    left = [out]
+    for each in excluded:
+        rest = []
+        for part in left:
+            inside = part._replace(
+                start_at=max(part.start_at, each.start_at), end_at=min(part.end_at, each.end_at)
+            )
+            if inside.start_at >= inside.end_at:
+                rest.append(part)
+                continue
+            told = f"{each.id}: {each.reason}; decided by {each.decided_by} ({each.evidence})"
+            yield inside._replace(cause=BY_TENANT, reason=told)
+            around = (part._replace(end_at=inside.start_at), part._replace(start_at=inside.end_at))
+            rest += [side for side in around if side.start_at < side.end_at]
+        left = rest
+    yield from left
 
 
 def _maintenance(
@@ -198,11 +251,15 @@ def _counted(
     start: int, replaced_at: int, relief: str, spare: int, here: Sequence[Outage],
     works: Iterable[maintenance.MaintenancePiece],
 ) -> tuple[LossKind, str]:  # fmt: skip
-    if start < replaced_at:
+    # Nothing is replaced where there is no power for it.
+    failed_too = sum(each.cause != CURTAILMENT for each in here) > spare
+    if start < replaced_at and failed_too:
         return LossKind.REPLACEMENT, "within the time to replace a unit"
+    if sum(each.cause != BY_TENANT for each in here) <= spare:
+        return LossKind.TENANT, next(each.reason for each in here if each.cause == BY_TENANT)
     if relief:
         return LossKind.RELIEF, relief
-    failed = sum(each.cause != MAINTENANCE for each in here)
+    failed = sum(each.cause not in (MAINTENANCE, BY_TENANT) for each in here)
     if failed > spare:
         return LossKind.DOWN, ""
     # Work on a node that was not its own when it began was never told.

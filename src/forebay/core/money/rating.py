@@ -10,6 +10,7 @@ from forebay.core.books import TrancheBook
 from forebay.core.claims import prices as pricing
 from forebay.core.ids import TrancheId
 from forebay.core.money.invoices import Line
+from forebay.core.money.pieces import Pieces, pieces_of
 from forebay.core.money.rates import price
 from forebay.core.money.state import State
 from forebay.core.placements.gang import Tier
@@ -28,9 +29,10 @@ class Books(NamedTuple):
 def rated_lines(books: Books, closed: usage.PeriodClosed) -> Iterator[tuple[claims.ContractPlan, Line]]:
     """Every line of the period with the contract it is billed under."""
     unused = unused_paid(books.claims, books.usage, closed.tranches, told=True)
+    pieces = pieces_of(closed)
     for place, tranche in enumerate(closed.tranches):
         if tranche.entitled_gpu_us or tranche.undeliverable_gpu_us or unused[place]:
-            yield _tranche_line(books, closed, place, tranche, unused[place])
+            yield _tranche_line(books, closed, place, tranche, unused[place], pieces)
     for place, metered in enumerate(closed.lines):
         if metered.tier is Tier.DEDICATED:
             continue
@@ -61,7 +63,7 @@ def unused_paid(
 def _piece(claimed: claims.State, used: usage.State, line: usage.TrancheLine, sign: int) -> pricing.Stretch:
     """All that the books know of what a line is about, with the line (1), without it (-1), or as they are (0)."""
     known = used.closed.get((line.tranche, line.since or line.period_start), TrancheBook(0, 0))
-    deliverable = known.entitled_gpu_us - known.undeliverable_gpu_us
+    deliverable = known.entitled_gpu_us - known.lost_gpu_us
     deliverable += sign * (line.entitled_gpu_us - line.undeliverable_gpu_us)
     share_ppm = _stated(claimed, line).take_or_pay_ppm
     return pricing.Stretch(deliverable, known.used_gpu_us + sign * line.used_gpu_us, share_ppm)
@@ -70,20 +72,6 @@ def _piece(claimed: claims.State, used: usage.State, line: usage.TrancheLine, si
 def tranche_rate(claimed: claims.State, line: usage.TrancheLine) -> pricing.HourPrice:
     """What a GPU-hour of a line of a tranche costs, and why."""
     return pricing.rate(claimed.tranches[line.tranche].plan, _began(claimed, line), claimed.indices)
-
-
-def _energy_uj(closed: usage.PeriodClosed, line: usage.TrancheLine) -> int:
-    """Energy behind a line of a tranche: that of its period, shared by use where its price changed within."""
-    own = (used for used in closed.lines if used.tier is Tier.DEDICATED and used.claim == line.tranche)
-    energy_uj = sum(used.energy_uj for used in own if used.period_start == line.period_start)
-    pieces = [
-        each
-        for each in closed.tranches
-        if (each.tranche, each.period_start) == (line.tranche, line.period_start)
-    ]
-    used_us = sum(each.used_gpu_us for each in pieces) or 1
-    shares = [energy_uj * each.used_gpu_us // used_us for each in pieces[:-1]]
-    return (*shares, energy_uj - sum(shares))[pieces.index(line)]
 
 
 def _began(claimed: claims.State, line: usage.TrancheLine) -> int:
@@ -100,7 +88,12 @@ def _stated(claimed: claims.State, line: usage.TrancheLine) -> claims.PriceStep:
 
 
 def _tranche_line(
-    books: Books, closed: usage.PeriodClosed, place: int, line: usage.TrancheLine, unused_us: int
+    books: Books,
+    closed: usage.PeriodClosed,
+    place: int,
+    line: usage.TrancheLine,
+    unused_us: int,
+    pieces: Pieces,
 ) -> tuple[claims.ContractPlan, Line]:
     """Take-or-pay: what was deliverable is paid, used or not, up to its share; what was not deliverable is not."""
     tranche, began_at = books.claims.tranches[line.tranche], _began(books.claims, line)
@@ -124,15 +117,13 @@ def _tranche_line(
         # A tranche that was signed after its term began is entitled from then on, one that ran already when it was
         # taken in from the cutover on, one that is accepted from the start of billing on, one that was ended until
         # then.
-        cuts = (
-            each.since for each in closed.tranches if each.tranche == line.tranche and each.since > began_at
-        )
+        cuts = (since for since in pieces.cuts[line.tranche] if since > began_at)
         end = min(closed.end, tranche.ended_at or closed.end, *cuts)
         start = began_at
         billed_at = min((at for _, _, at in tranche.billed), default=tranche.started_at)
         if billed_at > tranche.started_at:
             start = max(start, billed_at)
-    energy_uj = _energy_uj(closed, line)
+    energy_uj, source = pieces.energy_of(line)
     amount_micros = gpu_time_cost_micros(billed_us, rate)
     return contract, Line(
         "correction" if late else "dedicated", contract.id, contract.version,
@@ -140,7 +131,7 @@ def _tranche_line(
         tranche.plan.site, 0, start, end, source_tranche=place, gpu_us=billed_us, energy_uj=energy_uj,
         price_micros_per_gpu_hour=rate, amount_micros=amount_micros,
         amount_minor=micros_to_minor(amount_micros, contract.currency),
-        text=_corrected(closed, line.period_start, text),
+        text=_corrected(closed, line.period_start, text), energy_source=source,
     )  # fmt: skip
 
 
@@ -162,7 +153,7 @@ def _tranche_text(
         return f"{hours(abs(billed_us))} GPU-h were {word}{share},"
     told = (
         f"{gpus} GPUs dedicated: {hours(line.entitled_gpu_us)} GPU-h entitled - "
-        f"{hours(line.undeliverable_gpu_us)} undeliverable = "
+        f"{hours(line.undeliverable_gpu_us)} undeliverable{_curtailed(line)} = "
     )
     if share_ppm == claims.PPM:
         return f"{told}{hours(billed_us)} GPU-h"
@@ -170,6 +161,10 @@ def _tranche_text(
         f"{told}{hours(line.entitled_gpu_us - line.undeliverable_gpu_us)} GPU-h; {hours(line.used_gpu_us)} used + "
         f"{hours(unused_us)} unused{share} = {hours(billed_us)} GPU-h"
     )
+
+
+def _curtailed(line: usage.TrancheLine) -> str:
+    return f" ({hours(line.curtailed_gpu_us)} of it curtailed)" if line.curtailed_gpu_us else ""
 
 
 def _use_line(
@@ -188,7 +183,7 @@ def _use_line(
         f"price list {version}: {line.tier} {line.sku}", TrancheId(""), line.tier, line.sku, line.site, version,
         start, end, source_line=place, gpu_us=line.gpu_us, energy_uj=line.energy_uj, price_micros_per_gpu_hour=rate,
         amount_micros=amount_micros, amount_minor=micros_to_minor(amount_micros, contract.currency),
-        text=_corrected(closed, line.period_start, text),
+        text=_corrected(closed, line.period_start, text), energy_source=line.energy_source,
     )  # fmt: skip
 
 

@@ -100,11 +100,13 @@ def post_items(opened: dict[Item, int], posted: TransactionPosted) -> None:
                 opened.pop(item, None)
 
 
-def bill(state: Receivables, event: InvoiceIssued | BalancesOpened) -> None:
-    """Learn when an invoice is due."""
+def bill(state: Receivables, event: InvoiceIssued | BalancesOpened, at: int) -> None:
+    """Learn when an invoice is due; one that is in the place of another is owed since it was issued."""
     if isinstance(event, InvoiceIssued):
         due_at = event.due_at or event.end + NET_DEFAULT_US
-        state.billed[event.tenant, event.invoice] = Owed(event.currency, event.end - 1, due_at)
+        state.billed[event.tenant, event.invoice] = Owed(
+            event.currency, at if event.replaces else event.end - 1, due_at
+        )
         return
     for each in event.balances:
         if each.account.startswith(_OWED):

@@ -95,8 +95,8 @@ class LoanBook:
     """All borrowers of one tranche."""
 
     __slots__ = (
-        "_ages", "_changed", "_least", "_least_at", "_restart_us", "_shares_from", "leaving", "racks", "shares",
-        "spanned", "staying",
+        "_ages", "_changed", "_least", "_least_at", "_least_of", "_restart_us", "_shares_from", "leaving",
+        "racks", "shares", "spanned", "staying",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -118,6 +118,8 @@ class LoanBook:
         #: racks of which that is to be worked out anew.
         self._least: list[tuple[int, int]] = []
         self._least_at = 0
+        #: By rack, what stands there.
+        self._least_of: dict[int, int] = {}
         self._changed: set[int] = set()
 
     def enter(self, borrower: Borrower) -> None:
@@ -211,11 +213,24 @@ class LoanBook:
             self._changed.update(self.racks)
         self._least_at = at
         if self._changed:
-            changed = self._changed
-            self._least = [entry for entry in self._least if entry[1] not in changed]
-            self._least += [(self.least(rack, at), rack) for rack in changed if rack in self.racks]
-            self._least.sort()
-            changed.clear()
+            known, least_of = self._least, self._least_of
+            gone = sorted((least_of.pop(rack), rack) for rack in self._changed if rack in least_of)
+            come = []
+            for rack in self._changed:
+                if rack in self.racks:
+                    least = least_of[rack] = self.least(rack, at)
+                    come.append((least, rack))
+            self._changed.clear()
+            # In pieces: what is between two that are gone stays as it is.
+            pieces, first = list[tuple[int, int]](), 0
+            for entry in gone:
+                place = bisect_left(known, entry, first)
+                pieces += known[first:place]
+                first = place + 1
+            pieces += known[first:]
+            pieces += sorted(come)
+            pieces.sort()
+            self._least = pieces
         return self._least
 
     def youngest_first(self, at: int) -> Iterator[Borrower]:

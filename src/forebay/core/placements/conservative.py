@@ -5,7 +5,8 @@ as the gang may take, beside all that holds GPUs and all who come before it. Who
 kept from one pass to the next: after an end that came early everybody moves up, in order, and after a restart the
 plan is the same.
 
-It costs about n squared for n that wait, times the instants at which something ends: it is slow, for queues of tens.
+It costs about n squared for n that wait, times the instants at which enough may be free: it is slow, for queues of
+tens.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from forebay.core.ids import GangId, NodeIndex, SkuId, TenantId, TrancheId
-from forebay.core.placements import estimates, limits, substitutes, upcoming
+from forebay.core.placements import estimates, limits, promises, substitutes, upcoming
 from forebay.core.placements.ends import free_at
 from forebay.core.placements.gang import Gang, Run, Tier
 from forebay.core.placements.index import Index, gpus_of
@@ -144,11 +145,12 @@ class _Window:
     what comes into it is taken, what falls out of it is free, and nothing else is touched.
     """
 
-    __slots__ = ("_begun", "_ends", "_gone", "_held", "_starts", "_watts", "index")
+    __slots__ = ("_begun", "_ends", "_gone", "_held", "_starts", "_watts", "end", "index", "start")
 
-    def __init__(self, index: Index, watts: dict[SkuId, int]) -> None:
-        """`index` has nothing taken that is going to be entered."""
+    def __init__(self, index: Index, watts: dict[SkuId, int], start: int, end: int) -> None:
+        """`index` has nothing taken but what is going to be found so."""
         self.index = index
+        self.start, self.end = start, end
         self._watts = watts
         #: Node -> what is held of it, one mask for each that holds.
         self._held: dict[int, list[int]] = {}
@@ -160,41 +162,86 @@ class _Window:
 
     def copy(self) -> _Window:
         """One that moves by itself."""
-        twin = _Window(self.index.copy(), self._watts)
+        twin = _Window(self.index.copy(), self._watts, self.start, self.end)
         twin._held = {node: masks.copy() for node, masks in self._held.items()}
         twin._starts, twin._ends = self._starts, self._ends
         twin._begun, twin._gone = self._begun, self._gone
         return twin
 
-    def enter(self, held: Reservation, end: int) -> None:
-        """Something is held that ends after the window's start; the window's end is `end`."""
+    def find_taken(self, held: Reservation) -> None:
+        """Something is held now, and taken in the index already; nobody else holds any of it."""
         number = len(self._starts)
         insort(self._starts, (held.start, number, held))
         insort(self._ends, (held.end, number, held))
-        if held.start < end:
-            self._begun += 1
+        self._begun += 1
+        for first, count, mask in held.runs:
+            for node in range(first, first + count):
+                self._held.setdefault(node, []).append(mask)
+
+    def enter(self, held: Reservation) -> None:
+        """Something is held."""
+        number = len(self._starts)
+        insort(self._starts, (held.start, number, held))
+        insort(self._ends, (held.end, number, held))
+        begun, gone = held.start < self.end, held.end <= self.start
+        self._begun += begun
+        self._gone += gone
+        if begun and not gone:
             self._take(held)
 
     def move(self, start: int, end: int) -> None:
-        """Be `[start, end)`."""
-        starts, ends = self._starts, self._ends
+        """Be `[start, end)`. What is in neither the one nor the other is not touched, though it is passed."""
+        starts, ends, from_, until = self._starts, self._ends, self.start, self.end
         while self._begun < len(starts) and starts[self._begun][0] < end:
-            self._take(starts[self._begun][2])
+            held = starts[self._begun][2]
+            if held.end > start:
+                self._take(held)
             self._begun += 1
         while self._gone < len(ends) and ends[self._gone][0] <= start:
-            self._release(ends[self._gone][2])
+            held = ends[self._gone][2]
+            if held.start < until:
+                self._release(held)
             self._gone += 1
         while self._gone and ends[self._gone - 1][0] > start:
             self._gone -= 1
-            self._take(ends[self._gone][2])
+            held = ends[self._gone][2]
+            if held.start < end:
+                self._take(held)
         while self._begun and starts[self._begun - 1][0] >= end:
             self._begun -= 1
-            self._release(starts[self._begun][2])
+            held = starts[self._begun][2]
+            if held.end > from_:
+                self._release(held)
+        self.start, self.end = start, end
+
+    def after(self, nodes: int) -> int | None:
+        """The first instant after the start by which so many nodes more may be wholly free, or for 0 any GPU; None
+        where they never are. Whatever comes into the window meanwhile only takes.
+        """
+        known, left = self._held, dict[int, int]()
+        for number in range(self._gone, len(self._ends)):
+            at, _, held = self._ends[number]
+            if held.start >= self.end:
+                continue
+            if not nodes:
+                return at
+            for first, count, _ in held.runs:
+                for node in range(first, first + count):
+                    others = left[node] = (left.get(node) or len(known[node])) - 1
+                    if not others:
+                        nodes -= 1
+            if nodes <= 0:
+                return at
+        return None
 
     def _take(self, held: Reservation) -> None:
         known, watts = self._held, self._watts[held.sku]
         for run in held.runs:
             first, count, mask = run
+            if count == 1 and first not in known:
+                known[first] = [mask]
+                self.index.take((run,), watts)
+                continue
             if known.keys().isdisjoint(range(first, first + count)):
                 for node in range(first, first + count):
                     known[node] = [mask]
@@ -212,6 +259,10 @@ class _Window:
         known, watts = self._held, self._watts[held.sku]
         for run in held.runs:
             first, count, mask = run
+            if count == 1 and len(known[first]) == 1:
+                del known[first]
+                self.index.release((run,), watts)
+                continue
             if all(len(known[node]) == 1 for node in range(first, first + count)):
                 for node in range(first, first + count):
                     del known[node]
@@ -271,15 +322,14 @@ class _Plan:
         #: Who asks for what -> how long those before took at most, and the earliest that was found for them: whoever
         #: asks for the same, for as long or longer, beside them as well, does not fit sooner.
         self._sooner: dict[_Wish, list[tuple[int, int]]] = {}
-        #: Is at this instant, but while somebody looks for a place. None while nobody has to wait: who fits then is
-        #: found as under any other order.
+        #: Stays where somebody last looked for a place: the next is mostly near. None while nobody has to wait: who
+        #: fits then is found as under any other order.
         self._window: _Window | None = None
 
     def _prepare(self) -> _Window:
         """From here on who looks for a place looks ahead."""
         desk = self._desk
         self._turns = turns_of(desk)
-        vacant = desk.derived.index.copy()
         #: Instants after this one at which something ends, or passes to another owner, in order: nobody fits sooner
         #: who does not fit before.
         instants = {turn.at for turn in self._turns} | {step.at for step in self._limits}
@@ -290,17 +340,17 @@ class _Plan:
             instants.update((at for at, _ in self._back), upcoming.over_at(campaigns, desk.at))
         self._ends = sorted(at for at in instants if at > desk.at)
         there = holding(desk)
-        for gang in there:
-            vacant.release(gang.runs, desk.supplied.skus[gang.spec.sku].gpu_w)
-        window = _Window(vacant, {name: sku.gpu_w for name, sku in desk.supplied.skus.items()})
+        watts = {name: sku.gpu_w for name, sku in desk.supplied.skus.items()}
+        window = _Window(desk.derived.index.scratch(), watts, desk.at, desk.at + 1)
         for gang in there:
             # Who overstays may be gone at any moment.
             end = max(free_at(gang, desk.state.policy), desk.at + 1)
-            self._take(Reservation(desk.at, end, gang.spec.id, gang.spec.sku, gang.runs), window)
+            held = Reservation(desk.at, end, gang.spec.id, gang.spec.sku, gang.runs)
+            window.find_taken(held)
+            self._count(held)
         return window
 
-    def _take(self, held: Reservation, window: _Window) -> None:
-        window.enter(held, self._desk.at + 1)
+    def _count(self, held: Reservation) -> None:
         place = bisect_left(self._ends, held.end)
         if place == len(self._ends) or self._ends[place] != held.end:
             self._ends.insert(place, held.end)
@@ -354,7 +404,8 @@ class _Plan:
         if not found:
             return False
         at, choice, held, fit = min(found, key=lambda each: each[:2])
-        self._take(held, window)
+        window.enter(held)
+        self._count(held)
         if at == desk.at and not held_back:
             place(desk, gang, fit._replace(choice=choice))
             self.placed = True
@@ -381,7 +432,6 @@ class _Plan:
         # Who failed has hosts of its own.
         since = 0 if gang.front else max((at for away, at in known if away <= away_us), default=0)
         found = self._look(gang, window, max(since, desk.at)) if since < INSTANT_MAX else None
-        window.move(desk.at, desk.at + 1)
         if not gang.front:
             known.append((away_us, INSTANT_MAX if found is None else found[0].start))
         return found
@@ -392,6 +442,10 @@ class _Plan:
         steps = self._steps.setdefault(spec.sku, _Steps())
         away_us = away_s(spec) * SECOND_US
         turns, back = self._turns, self._back
+        #: Where nothing but ends changes what is free: how many wholly free nodes it takes, and of which pools.
+        plain = not (turns or back or self._limits or desk.state.campaigns or desk.state.holds)
+        whole = spec.gpus // desk.supplied.skus[spec.sku].gpus_per_node if spec.tier is not Tier.SPOT else 0
+        pools = promises.pools_of(desk, spec) if whole and plain else []
         at = since
         while True:
             # Where that is later, something ends then.
@@ -407,14 +461,21 @@ class _Plan:
                 turns = [turn for turn in turns if turn.at > at]
                 back = back[len(returned) :]
             window.move(at, at + away_us)
-            fit = self._found(gang, window.index, at)
+            lacks = whole - max((window.index.whole(pool) for pool in pools), default=whole)
+            fit = self._found(gang, window.index, at) if lacks <= 0 else None
             if fit is not None:
                 wiping_us = wiped_for_s(desk.state.policy, spec, fit.lender) * SECOND_US
                 return Reservation(at, at + away_us + wiping_us, spec.id, spec.sku, fit.runs), fit
-            following = bisect_right(ends, at)
-            if following == len(ends):
+            if plain:
+                following = window.after(max(lacks, 0))
+                if following is None:
+                    return None
+                at = following
+                continue
+            place = bisect_right(ends, at)
+            if place == len(ends):
                 return None
-            at = ends[following]
+            at = ends[place]
 
     def _gpus(self, sku: SkuId) -> int:
         extents = self._desk.derived.index.plant.extents

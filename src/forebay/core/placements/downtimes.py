@@ -16,7 +16,7 @@ from forebay.core.ids import Event, NodeIndex, TrancheId
 from forebay.core.placements import campaigns
 from forebay.core.supply.health import domains_of
 from forebay.core.supply.plant import rack_of
-from forebay.core.timeline import INSTANT_MAX
+from forebay.core.timeline import INSTANT_MAX, Interval
 from forebay.core.units import DAY_US
 
 #: What ended longer ago than this before the close of a period is forgotten.
@@ -26,6 +26,8 @@ K = TypeVar("K")
 V = TypeVar("V")
 #: The cause that may have been agreed.
 MAINTENANCE = "maintenance"
+#: The cause that nothing but relief excuses.
+CURTAILMENT = "curtailment"
 
 
 class Outage(NamedTuple):
@@ -64,10 +66,18 @@ class Downtimes:
     notices: dict[TrancheId, tuple[Notice, ...]] = field(default_factory=dict)
     #: When the maintenance windows of a tranche are open, as its campaigns say.
     windows: dict[TrancheId, tuple[tuple[int, int], ...]] = field(default_factory=dict)
+    #: When nodes of a tranche stood idle, for what ran there had given up its power.
+    curtailed: dict[tuple[TrancheId, NodeIndex], tuple[Outage, ...]] = field(default_factory=dict)
 
     def fork(self) -> Downtimes:
         """A copy whose containers are its own."""
-        return Downtimes(self.out.copy(), self.served.copy(), self.notices.copy(), self.windows.copy())
+        return Downtimes(
+            self.out.copy(),
+            self.served.copy(),
+            self.notices.copy(),
+            self.windows.copy(),
+            self.curtailed.copy(),
+        )
 
 
 def note_nodes(
@@ -116,6 +126,49 @@ def _cause(supplied: supply.State, node: NodeIndex) -> str:
     return next(out, "checks")
 
 
+def learn_stretch(
+    known: Downtimes, node: NodeIndex, since: int, until: int, reason: str, *, healthy: bool
+) -> None:
+    """A node was out, or well, in `[since, until)` after all."""
+    parts: list[Outage] = []
+    for each in known.out.get(node, ()):
+        before = each._replace(end_at=min(each.end_at, since))
+        after = each._replace(start_at=max(each.start_at, until))
+        parts += [part for part in (before, after) if part.start_at < part.end_at]
+    if not healthy:
+        parts.append(Outage(since, until, "node", reason))
+    known.out[node] = tuple(sorted(parts))
+    if not parts:
+        del known.out[node]
+
+
+def out_us(known: Downtimes, node: NodeIndex, span: Interval) -> int:
+    """For how long of a stretch of time a node was out, microseconds."""
+    return sum(
+        max(0, min(each.end_at, span.end) - max(each.start_at, span.start))
+        for each in known.out.get(node, ())
+    )
+
+
+def begin_curtailed(known: Downtimes, tranche: TrancheId, node: NodeIndex, since: int, reason: str) -> None:
+    """What ran on a node of a tranche has left it for want of power."""
+    before = known.curtailed.get((tranche, node), ())
+    if before and before[-1].end_at == INSTANT_MAX:
+        return
+    start_at = max(since, before[-1].end_at) if before else since
+    known.curtailed[tranche, node] = (*before, Outage(start_at, INSTANT_MAX, CURTAILMENT, reason))
+
+
+def end_curtailed(known: Downtimes, tranche: TrancheId, node: NodeIndex, at: int) -> None:
+    """Something runs there again, or wants to no more."""
+    before = known.curtailed.get((tranche, node), ())
+    if before and before[-1].end_at == INSTANT_MAX:
+        left = (before[-1]._replace(end_at=at),) if before[-1].start_at < at else ()
+        known.curtailed[tranche, node] = (*before[:-1], *left)
+        if not known.curtailed[tranche, node]:
+            del known.curtailed[tranche, node]
+
+
 def note_service(known: Downtimes, tranche: TrancheId, runs: Iterable[tuple[int, int]], at: int) -> None:
     """A tranche has these nodes in service from now on."""
     new = tuple(Stint(first, count, at, INSTANT_MAX) for first, count in runs)
@@ -157,6 +210,9 @@ def forget(known: Downtimes, closed_at: int) -> None:
     """What no month is asked for any more that is kept: at the close of a period."""
     oldest = closed_at - KEPT_US
     known.out = _without({key: tuple(e for e in was if e.end_at > oldest) for key, was in known.out.items()})
+    known.curtailed = _without(
+        {key: tuple(e for e in was if e.end_at > oldest) for key, was in known.curtailed.items()}
+    )
     known.served = _without(
         {key: tuple(e for e in was if e.end_at > oldest) for key, was in known.served.items()}
     )

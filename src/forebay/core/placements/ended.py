@@ -16,5 +16,7 @@ def drop_ended(state: State) -> None:
     for name, _ in gone:
         state.spent[name] = state.gangs.pop(name).generation
     chains.record_gone(state.chains, gone)
+    # What starts are learned of later lies in a period that is closed.
+    state.unheard = {}
     for name in list(state.spent)[: max(0, len(state.spent) - SPENT_MAX)]:
         del state.spent[name]

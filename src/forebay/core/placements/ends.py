@@ -27,6 +27,8 @@ _RUNNING, _STOPPING = Phase.RUNNING, Phase.STOPPING
 CHUNK = 512
 #: So much may have happened to gangs since somebody asked: beyond it the ends are made again when somebody asks.
 TOUCHED_MAX = 1 << 18
+#: So many ends may have changed since somebody asked when nodes come wholly free, before that is made again.
+VACANCIES_MAX = 1 << 14
 
 
 class End(NamedTuple):
@@ -72,11 +74,13 @@ class Ends:
         "_of",
         "current",
         "moved",
+        "moves",
         "outlooks",
         "pools",
         "powered",
         "touched",
         "turn_at",
+        "vacancies",
         "watched",
     )
 
@@ -91,6 +95,8 @@ class Ends:
         self.touched: dict[GangId, None] = {}
         #: Whether nodes, power or owners changed: then an index as it will be is none any more.
         self.moved = True
+        #: How often that was so when the ends were brought up to date.
+        self.moves = 0
         #: By lane and shape: the pools that it may be in.
         self.pools: dict[QueueRow, list[PoolKey]] = {}
         #: Whether there is power for everything, whatever runs: then numbers tell what fits.
@@ -99,6 +105,8 @@ class Ends:
         self.turn_at = 0
         #: By capacity (a tranche, or "" for the pool) and SKU: as it will be when its first is to start.
         self.outlooks: dict[tuple[TrancheId, SkuId], Foresight] = {}
+        #: What changed since somebody asked when nodes come wholly free; None where nobody did.
+        self.vacancies: list[MovedEnd] | None = None
 
     def note(self, event: Event) -> None:
         """Something happened to a gang, or somebody new waits."""
@@ -112,6 +120,7 @@ class Ends:
         self._chunks, self._of, self.watched = [[]], {}, False
         self.touched.clear()
         self.outlooks.clear()
+        self.vacancies = None
 
     def watch(self, ends: list[End]) -> None:
         """From here on the ends are kept up; these are all there are."""
@@ -131,7 +140,12 @@ class Ends:
         if now is not None:
             self._insert(now)
             self._of[gang] = now
-        return MovedEnd(was, now)
+        moved = MovedEnd(was, now)
+        if self.vacancies is not None:
+            self.vacancies.append(moved)
+            if len(self.vacancies) > VACANCIES_MAX:
+                self.vacancies = None
+        return moved
 
     def _place(self, end: End) -> int:
         """The chunk that an end belongs into."""

@@ -1,25 +1,32 @@
 """By when does a gang fit at the latest? As `schedule.expected_start` says, found by numbers where they tell.
 
-Theory of operation. Ends are gone through in order of time, without an index: each gives back nodes, and it is
-counted how many are wholly free then in each place that the gang may lie in. The first instant at which there are
-enough in one place is a lower bound: before it, nothing fits. Whether there is power for it then is asked of those
+Theory of operation. The first instant at which enough nodes are wholly free in one place that the gang may lie in is
+a lower bound: before it, nothing fits. `Vacancies` tell it for ends by limits, and from there on it is sought with an
+index (`sought`): mostly it is the answer.
+
+For other ends these are gone through in order of time, without an index: each gives back nodes, and it is
+counted how many are wholly free then in each place. Whether there is power for it then is asked of those
 nodes alone. A node that other work draws on now draws no more when the gang has it in its place, and levels carry
 less then, not more; so what is there now bears it, but for nodes that are idle now. Where these have power too, the
-bound is the answer. Else it is sought from there on with an index (`sought`). Where nodes change hands or come back
+bound is the answer. Else it is sought from there on. Where nodes change hands or come back
 before, where limits vary with time, and where there is heat to carry off, all that runs is gone through, end by end.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from heapq import heappop
 from typing import NamedTuple
 
 from forebay.core.placements import promises, schedule, search, sought
+from forebay.core.placements.easing import Easing
 from forebay.core.placements.ends import End
 from forebay.core.placements.gang import Gang, Level, Spec, Tier
-from forebay.core.placements.index import Index, Pool, PoolKey, bits
+from forebay.core.placements.index import Index, Plant, Pool, PoolKey, bits
 from forebay.core.placements.returning import expected_back
 from forebay.core.placements.schedule import Desk, FreeAt
+from forebay.core.placements.sought import Bound
+from forebay.core.placements.vacancies import place_near
 from forebay.core.timeline import INSTANT_MAX
 
 
@@ -38,14 +45,80 @@ def foreseen_start(
     kept = desk.derived.ends
     within = kept.each if ends is None else ends
     before = min([kept.turn_at, *(at for at, _ in expected_back(desk.supplied, desk.at))])
+    if ends is None:
+        bound = _bounded(desk, gang.spec)
+        at = None if bound is None else sought.first_instant(desk, gang, within(), bound, before)
+        return _in_time(desk, gang, at, before, free)
     found = _counted(desk, gang.spec, within, before)
     if found.sought:
-        at = sought.first_instant(desk, gang, within(), found.since, before)
+        at = sought.first_instant(desk, gang, within(), Bound(found.since), before)
     else:
         at = found.at
+    return _in_time(desk, gang, at, before, free)
+
+
+def _in_time(desk: Desk, gang: Gang, at: int | None, before: int, free: FreeAt | None) -> int | None:
+    """What was found `before` something else happens; what all that runs says where that was nothing."""
     if at is None and before < INSTANT_MAX:
         return schedule.expected_start(desk, gang, free)
     return None if at is None else max(at, desk.at)
+
+
+def _bounded(desk: Desk, spec: Spec) -> Bound | None:
+    """From when on there may be enough nodes in one place, and power for them on all levels that it is wholly below;
+    None where there never is.
+    """
+    if spec.slice_gpus or spec.skus or spec.tier is Tier.SPOT:
+        return Bound(0)
+    derived, best = desk.derived, None
+    for key in promises.pools_of(desk, spec):
+        pool = derived.index.pools.get(key)
+        if pool is None:
+            continue
+        nodes = spec.gpus // pool.gpus_per_node
+        if not nodes:
+            # It takes a part of a node.
+            return Bound(0)
+        near = spec.within if spec.gpus > pool.gpus_per_node else Level.SITE
+        best = _sooner(desk, spec, key, near, nodes, best)
+    return best
+
+
+def _sooner(
+    desk: Desk, spec: Spec, key: PoolKey, near: Level, nodes: int, best: Bound | None
+) -> Bound | None:
+    """The same for one pool, where that is sooner than the best so far."""
+    index, ends, vacancies = desk.derived.index, desk.derived.ends, desk.derived.vacancies
+    vacancies.bring_up_to_date(ends, index)
+    watts = spec.gpus * desk.supplied.skus[spec.sku].gpu_w
+    easing = Easing(index, ends, vacancies, key, watts)
+    # Where there are enough now anyway, they need not be in order.
+    now = near is Level.SITE and index.pools[key].whole >= nodes
+    bounds = [(0, -1)] if now else vacancies.bounds(key, near, nodes)
+    while bounds and (best is None or bounds[0][0] < best.at):
+        at, place = heappop(bounds)
+        eased = [easing.of(level) for level in _above(index.plant, near, key, place)]
+        instants = [each.at for each in eased if each.at is not None]
+        later = max(at, *instants) if instants else at
+        if len(instants) == len(eased) and (best is None or later < best.at):
+            over = {end.gang: end for each in eased for end in each.over}
+            if near is Level.SITE and not now:
+                # That is all that end by then.
+                over.clear()
+            elif not now:
+                over.update((end.gang, end) for end in vacancies.over(key, near, place, later))
+            best = Bound(later, list(over.values()), not now)
+    return best
+
+
+def _above(plant: Plant, near: Level, key: PoolKey, place: int) -> list[int]:
+    """The electrical levels that all racks of a place are below."""
+    if near is Level.SITE:
+        roots = plant.extents[key.sku, key.site].roots
+        return list(roots) if len(roots) == 1 else []
+    racks = 1 << place if near is Level.RACK else plant.group_racks[place]
+    some = (racks & -racks).bit_length() - 1
+    return [level for level in plant.rack_path[some] if not racks & ~plant.level_racks[level]]
 
 
 class _Told(NamedTuple):
@@ -137,16 +210,7 @@ class _Count:
 
     def _place(self, node: int) -> int:
         """Where a node is, as the gang has to lie in one: its rack, the number of its row or hall, or the site."""
-        near, plant = self._near, self._index.plant
-        if near is Level.SITE:
-            return -1
-        rack = plant.rack_of_node[node]
-        if near is Level.RACK:
-            return rack
-        row, hall, *block = plant.groups_of_rack[rack]
-        if near is Level.BLOCK:
-            return (*block, row)[0]
-        return row if near is Level.ROW else hall
+        return place_near(self._index.plant, self._near, node)
 
     def _racks(self, place: int) -> int:
         """The racks of a place, as bits."""

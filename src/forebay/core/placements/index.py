@@ -17,7 +17,7 @@ reserved on every level above it: work on the pool sees each limit less that, wo
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from forebay.core import supply
 from forebay.core.ids import LoopId, SiteId, SkuId
@@ -97,6 +97,28 @@ class Pool:
             whole_in[group] = whole_in.get(group, 0) + by
 
 
+class _Pools(dict["PoolKey", Pool]):
+    """Those of another index, each copied when something is about to change in it."""
+
+    __slots__ = ("_others",)
+
+    def __init__(self, others: dict[PoolKey, Pool]) -> None:
+        self._others = others
+
+    def __missing__(self, key: PoolKey) -> Pool:
+        # Whoever reads asks with `get`.
+        found = self[key] = self._others[key].copy()
+        return found
+
+    def get(self, key: PoolKey, default: Any = None) -> Any:
+        """For reading only."""
+        return dict.get(self, key) or self._others.get(key, default)
+
+    def items(self) -> Any:
+        """All of them, for reading only."""
+        return {key: self.get(key) for key in self._others}.items()
+
+
 class Extent:
     """The most GPUs of one SKU at one site that stand together, healthy or not, free or not."""
 
@@ -144,6 +166,7 @@ class Plant:
         "rack_nodes",
         "rack_of_node",
         "rack_path",
+        "racks_of_group",
         "tails", )  # fmt: skip
 
     def __init__(self) -> None:
@@ -185,6 +208,7 @@ class Plant:
         self.group_name: list[str] = []
         self.group_racks: list[int] = []
         self.groups_of_rack: list[tuple[int, ...]] = []
+        self.racks_of_group: list[list[int]] = []
         self.groups_at: dict[tuple[Level, SiteId], list[int]] = {}
         self.extents: dict[tuple[SkuId, SiteId], Extent] = {}
         #: What levels can ever carry, as it was asked for (`carrying`); until the plant grows.
@@ -285,6 +309,23 @@ class Index:
         twin.pools = {key: pool.copy() for key, pool in self.pools.items()}
         return twin
 
+    def scratch(self) -> Index:
+        """A copy that is soon made, on which work may come and go and nodes may be seen or not. It shares who owns
+        what, and limits: they stay as they are, here and in this index, as long as it is read.
+        """
+        twin = Index.__new__(Index)
+        twin.plant = self.plant
+        twin.short = Exhausted(self.plant)
+        twin.free = self.free.copy()
+        twin.owner = self.owner
+        twin.usable = self.usable.copy()
+        twin.pool_of = self.pool_of
+        twin.limit_w = self.limit_w
+        twin.load_w = self.load_w.copy()
+        twin.reserved_w = self.reserved_w.copy()
+        twin.pools = _Pools(self.pools)
+        return twin
+
     # The plant grows.
 
     def add_feed(self, feed: supply.Feed) -> None:
@@ -332,6 +373,7 @@ class Index:
         groups = self._groups(rack)
         for group in groups:
             plant.group_racks[group] |= 1 << number
+            plant.racks_of_group[group].append(number)
         plant.groups_of_rack.append(groups)
         self._extend(rack, sku, groups, above[-1])
         mask = (1 << sku.gpus_per_node) - 1
@@ -421,6 +463,7 @@ class Index:
                 number = plant.number_of_group[key] = len(plant.group_racks)
                 plant.group_name.append(key[1])
                 plant.group_racks.append(0)
+                plant.racks_of_group.append([])
                 plant.groups_at.setdefault((key[0], rack.site), []).append(number)
             found.append(number)
         if not rack.spine and found[0] not in plant.groups_at.setdefault((Level.BLOCK, rack.site), []):
@@ -607,6 +650,11 @@ class Index:
             if pool.racks_by_free[partial]:
                 return pool.whole * gpus_per_node + partial
         return pool.whole * gpus_per_node
+
+    def whole(self, key: PoolKey) -> int:
+        """Wholly free nodes of a pool."""
+        pool = self.pools.get(key)
+        return 0 if pool is None else pool.whole
 
     def room(self, owner: str, sku: SkuId, site: SiteId) -> Vacancy:
         """What is free in a pool, in numbers."""

@@ -1,11 +1,11 @@
 """May a gang take the place of others? Of its own tenant's, of lower classes, on its own capacity, where a class may.
 
 Asked at the end of a pass, of those who wait in their order: who has a class that preempts, is over no cap, and does
-not fit even when all that is leaving anyway has left. Its victims are gangs of its tenant of later classes, on the
-same tranche, or on demand where it is on demand itself. The cheapest go, by the work that is lost: GPUs times the
-time since the last checkpoint, or since the start where there is none; of equals the latest placed. They are added
-one by one until the gang fits; then, the most expensive first, each without which it fits as well is left out. Where
-it does not fit with all of them gone, nobody goes.
+not fit now, nor when all that is leaving anyway has left. (Who fits now waits for its turn, and that is all.) Its
+victims are gangs of its tenant of later classes, on the same tranche, or on demand where it is on demand itself. The
+cheapest go, by the work that is lost: GPUs times the time since the last checkpoint, or since the start where there
+is none; of equals the latest placed. They are added one by one until the gang fits; then, the most expensive first,
+each without which it fits as well is left out. Where it does not fit with all of them gone, nobody goes.
 
 Victims are asked to stop, keep their grace, and are queued again. The gang goes in front from then on, so that nobody
 else takes what they leave. A lower class never takes the place of a higher one: nothing comes back and forth.
@@ -48,7 +48,7 @@ def _may(desk: Desk, gang: Gang) -> bool:
 
 
 def _make_room(desk: Desk, lane: Lane, waiting: list[Gang]) -> None:
-    scratch = desk.derived.index.copy()
+    scratch = desk.derived.index.scratch()
     held = holding(desk)
     for other in held:
         if other.phase is Phase.STOPPING or other.returns_at:
@@ -62,7 +62,8 @@ def _make_room(desk: Desk, lane: Lane, waiting: list[Gang]) -> None:
     hopeless: set[Shape] = set()
     for gang in waiting:
         shape = shape_of(gang.spec)
-        if shape in hopeless:
+        # Who fits now waits for its turn: nothing is counted on for it, and nobody goes.
+        if shape in hopeless or isinstance(find(desk, gang), Fit):
             continue
         found, victims = _victims(desk, scratch, gang, staying)
         if not isinstance(found, Fit):

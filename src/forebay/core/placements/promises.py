@@ -31,6 +31,7 @@ def bring_up_to_date(desk: Desk) -> None:
         ends.outlooks.clear()
         ends.pools.clear()
         ends.moved = False
+        ends.moves += 1
         ends.powered = _all_powered(desk.derived.index.plant) and not desk.supplied.curtailments
         index, ahead = desk.derived.index, [turn.at for turn in turns_of(desk)[:1]]
         ahead += [step.at for step in limit_changes(index, desk.supplied.curtailments, desk.at)[:1]]

@@ -105,7 +105,7 @@ def _call_back(desk: Desk, name: TrancheId) -> bool:
 
 def without(desk: Desk, leaving: list[Gang]) -> Index:
     """The index as it will be once those have left who leave anyway and are not late."""
-    scratch = desk.derived.index.copy()
+    scratch = desk.derived.index.scratch()
     for loan in leaving:
         if loan.reclaim_at >= 0 or loan.returns_at:
             scratch.release(loan.runs, desk.supplied.skus[loan.spec.sku].gpu_w)

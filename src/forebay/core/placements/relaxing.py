@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from forebay.core.placements import easing
 from forebay.core.placements.gang import LEVELS, Gang, Spec, Tier
 from forebay.core.placements.schedule import Desk, Fit, find
 from forebay.core.placements.search import Misfit
@@ -67,6 +68,8 @@ def _fits(desk: Desk, gang: Gang, **otherwise: Any) -> bool:
     spec = replace(gang.spec, **otherwise)
     if LEVELS.index(spec.near) > LEVELS.index(spec.within):
         spec = replace(spec, near=spec.within)
+    if easing.short(desk.derived.index, easing.roots_of(desk, spec)):
+        return False
     return isinstance(find(desk, gang._replace(spec=spec)), Fit)
 
 

@@ -42,6 +42,7 @@ from forebay.core.placements.queue import TIER_RANK, Lane
 from forebay.core.placements.returning import expected_back
 from forebay.core.placements.search import Misfit, Want
 from forebay.core.placements.sheddings import Shed, grace_s
+from forebay.core.placements.unheard import learn_start
 from forebay.core.supply import Emit
 from forebay.core.timeline import Due
 from forebay.core.units import SECOND_US, counted
@@ -309,7 +310,7 @@ def report_started(desk: Desk, report: gangs.ReportGangStarted) -> Answer | Refu
     """All ranks are up. Refuses: unknown_gang, stale_generation. The same news twice changes nothing."""
     gang = _current(desk, report.gang, report.generation)
     if isinstance(gang, Refusal):
-        return gang
+        return learn_start(desk.state.unheard, report, desk.emit) or gang
     if gang.started_at:
         return {"gang": report.gang, "changed": False}
     since = min(max(report.effective_at, gang.placed_at), desk.at)

@@ -35,6 +35,8 @@ from forebay.core.placements.index import Index
 from forebay.core.placements.projects import PlaceTaken, whose_of
 from forebay.core.placements.queue import Queue
 from forebay.core.placements.sheddings import CURTAILED, GangShed, Shed, Shedding, SheddingEvent
+from forebay.core.placements.unheard import GangStartLearned, Unheard, note_unheard, record_learned
+from forebay.core.placements.vacancies import Vacancies
 from forebay.core.supply import CurtailedLevel
 from forebay.core.timeline import Due, Dues
 from forebay.core.units import SECOND_US
@@ -75,6 +77,8 @@ class State:
     past_campaigns: dict[CampaignId, Campaign] = field(default_factory=dict)
     #: Which engines there are, and which are silent.
     engines: heartbeats.Engines = field(default_factory=heartbeats.Engines)
+    #: Generations that ended in the open period before anybody heard that they had started.
+    unheard: dict[GangId, Unheard] = field(default_factory=dict)
 
     def fork(self) -> State:
         """A copy whose containers are its own."""
@@ -82,7 +86,7 @@ class State:
             self.gangs.copy(), self.policy, self.spent.copy(), self.holds.copy(), self.progress.copy(),
             self.chains.fork(), self.lending.copy(), self.sheddings.copy(), self.shed.copy(), self.ramps.copy(),
             self.sharing.fork(), self.learned.fork(), self.commons and self.commons.fork(),
-            self.campaigns.copy(), self.past_campaigns.copy(), self.engines.copy(),
+            self.campaigns.copy(), self.past_campaigns.copy(), self.engines.copy(), self.unheard.copy(),
         )  # fmt: skip
 
 
@@ -114,6 +118,7 @@ GangEvent = (
     | GangCheckpointed
     | gangs.NodeWiped
     | estimates.GangOverran
+    | GangStartLearned
 )
 EVENTS: tuple[type[Event], ...] = (*get_args(GangEvent), *get_args(SheddingEvent))
 
@@ -164,7 +169,7 @@ class Derived:
 
     __slots__ = (
         "arrivals", "awaiting", "backoff", "barred", "borrowed", "bounds", "dues", "ends", "held", "held_back",
-        "index", "kept", "lent", "most", "promised", "queue", "stirred",
+        "index", "kept", "lent", "most", "promised", "queue", "stirred", "vacancies",
     )  # fmt: skip
 
     def __init__(self, held: Held) -> None:
@@ -173,6 +178,7 @@ class Derived:
         self.dues = Dues()
         #: When what is held comes free, at the latest; kept up once backfill asked for it.
         self.ends = Ends()
+        self.vacancies = Vacancies()
         self.held = held
         #: Tranche -> gangs that hold capacity it lent, those included whose nodes are still being wiped.
         self.lent: dict[TrancheId, set[GangId]] = {}
@@ -368,6 +374,8 @@ def _record_ended(
     if not again:
         state.learned.late.pop(name, None)
         _over(state, held, was.spec, reason)
+    if not was.started_at:
+        note_unheard(state.unheard, was, event)
     kept = state.lending
     if kept.checkpoints or kept.evicted:
         kept.forget_start(name, over=not again)
@@ -488,6 +496,7 @@ RECORDED: dict[type[Event], Callable[[State, Held, supply.State, Any, int, int],
     gangs.NodeWiped: _record_wiped,
     GangShed: sheddings.record_shed,
     estimates.GangOverran: estimates.record_overran,
+    GangStartLearned: record_learned,
 }
 
 
@@ -570,9 +579,11 @@ _FORESEEING = frozenset({gangs.Order.EASY, gangs.Order.EASY_DEPTH, gangs.Order.C
 def _after_stopping(
     derived: Derived, state: State, supplied: supply.State, event: gangs.GangStopping | gangs.ReclaimOverdue
 ) -> None:
-    # Its owner may wait for it: then its deadline runs from now on, or others leave in its place. And whoever counts
-    # on its end may start sooner.
-    derived.stirred |= bool(state.gangs[event.gang].lender) or state.policy.order in _FORESEEING
+    # Its owner may wait for it: then its deadline runs from now on, or others leave in its place. Whoever counts on
+    # its end may start sooner, and who may take the place of others needs fewer of them.
+    preempts = any(division.preempts for division in derived.held.divisions.values())
+    stirs = preempts or bool(state.gangs[event.gang].lender) or state.policy.order in _FORESEEING
+    derived.stirred |= stirs
 
 
 def _after_ended(derived: Derived, state: State, supplied: supply.State, event: gangs.GangEnded) -> None:

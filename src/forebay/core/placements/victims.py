@@ -18,6 +18,7 @@ Only reads: a book of borrowers, and an index as it will be when all that leave 
 from __future__ import annotations
 
 import heapq
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import accumulate, combinations, islice
@@ -29,11 +30,14 @@ from forebay.core.placements.borrowers import Borrower, LoanBook
 from forebay.core.placements.gang import Level
 from forebay.core.placements.index import Index, Pool, PoolKey, bits, each_node
 from forebay.core.placements.search import Misfit, Want
+from forebay.core.timeline import INSTANT_MAX
 
 #: Gangs on several racks in one cluster of racks, up to which all their sets are tried.
 SPANNING_MAX = 10
 #: Racks that are looked into, one by one, for a shape that takes a part of each; for one at least so many.
 RACKS_MAX = 64
+#: So many racks are looked at in one go, by what they cost as far as is known.
+AT_ONCE = 512
 #: Rows or halls that are held against each other for a shape that lies within one of them.
 #: As many as these, and no more once so many nodes were found in all.
 GROUPS_MAX, GROUPS_NODES_MAX = 8, 256
@@ -44,6 +48,9 @@ LAST_MAX = 64
 #: Up to so many nodes, what was found greedily is held against all sets of ways that were come upon, and so many
 #: gangs more are looked at for them.
 SETS_NODES_MAX, SETS_GANGS_MAX = 32, 256
+#: Bits below a cost that say which rack.
+RACK_BITS = 24
+_RACK = (1 << RACK_BITS) - 1
 #: More than anything costs.
 _NEVER = 1 << 200
 
@@ -235,37 +242,51 @@ def _in_scope(
     if scope != -1:
         order = sorted((book.least(rack, at), rack) for rack in bits(scope) if rack in book.racks)
     parts_max = max(RACKS_MAX, needed + needed // 8)
-    in_parts = nodes not in set(rack_nodes)
+    in_parts = nodes not in rack_nodes
     #: The cheapest racks that share nobody with others, and those that a slice takes a part of, the dearest on top.
     single: list[tuple[int, int]] = []
     partial: list[tuple[int, int]] = []
     spanned: list[tuple[int, int]] = []
     limit = part_limit = _NEVER
-    looked = 0
-    for least, rack in order:
-        if least > limit or (in_parts and least > part_limit):
+    looked, spanning = 0, book.spanned
+    for begin in range(0, len(order), AT_ONCE):
+        # Most are too dear by the limit that holds by then: they are passed over without a further look.
+        most = part_limit if in_parts else limit
+        some = [
+            (place, least, rack, share)
+            for place, (least, rack) in enumerate(order[begin : begin + AT_ONCE], begin)
+            if (share := shares[rack])[0] * at - share[1] <= most or at >= share[2] or rack in spanning
+        ]
+        for place, least, rack, (rate, weight, until) in some:
+            if least > limit or (in_parts and least > part_limit):
+                break
+            looked = place + 1
+            cost = rate * at - weight if at < until else book.share(rack, at)
+            if cost > limit and rack not in spanning:
+                continue
+            mark = (-cost, -rack)
+            if rack_nodes[rack] != nodes:
+                if len(partial) < parts_max:
+                    heapq.heappush(partial, mark)
+                elif mark > partial[0]:
+                    heapq.heapreplace(partial, mark)
+                if len(partial) == parts_max:
+                    part_limit = -partial[0][0]
+            elif rack in spanning:
+                spanned.append((cost, rack))
+            elif (limit == _NEVER or mark > single[0]) and _whole(scene, pool, rack):
+                heapq.heappush(single, mark)
+                if len(single) > needed:
+                    heapq.heappop(single)
+                if len(single) == needed:
+                    limit = -single[0][0]
+        # From there on each costs more than the dearest of these, whenever somebody makes a checkpoint.
+        most = min(limit, part_limit) if in_parts else limit
+        end = min(begin + AT_ONCE, len(order))
+        if order[end - 1][0] > most:
+            looked = max(looked, bisect_right(order, (most, INSTANT_MAX), begin, end))
             break
-        looked += 1
-        rate, weight, until = shares[rack]
-        cost = rate * at - weight if at < until else book.share(rack, at)
-        if cost > limit and rack not in book.spanned:
-            continue
-        mark = (-cost, -rack)
-        if rack_nodes[rack] != nodes:
-            if len(partial) < parts_max:
-                heapq.heappush(partial, mark)
-            elif mark > partial[0]:
-                heapq.heapreplace(partial, mark)
-            if len(partial) == parts_max:
-                part_limit = -partial[0][0]
-        elif rack in book.spanned:
-            spanned.append((cost, rack))
-        elif (limit == _NEVER or mark > single[0]) and _whole(scene, pool, rack):
-            heapq.heappush(single, mark)
-            if len(single) > needed:
-                heapq.heappop(single)
-            if len(single) == needed:
-                limit = -single[0][0]
+        looked = end
     single.sort(reverse=True)
     singles = [_Way(1, -cost, tuple(book.racks[-rack].local.values())) for cost, rack in single]
     others = (
@@ -347,12 +368,15 @@ def _known(scene: Scene, pool: Pool, shares: list[tuple[int, int]], singles: lis
 
 def _whole(scene: Scene, pool: Pool, rack: int) -> bool:
     """Whether all of a rack is the owner's as soon as its borrowers are gone."""
+    nodes = scene.index.plant.rack_nodes[rack]
+    if pool.by_free[0].get(rack, 0).bit_count() == nodes:
+        return nodes * pool.gpus_per_node == scene.book.racks[rack].gpus
     seen = taken = 0
     for free, by_rack in enumerate(pool.by_free):
         count = by_rack.get(rack, 0).bit_count()
         seen += count
         taken += count * (pool.gpus_per_node - free)
-    return seen == scene.index.plant.rack_nodes[rack] and taken == scene.book.racks[rack].gpus
+    return seen == nodes and taken == scene.book.racks[rack].gpus
 
 
 def _tables(scene: Scene, racks: list[int]) -> list[list[_Way]]:
@@ -529,24 +553,26 @@ def _ranked(scene: Scene, pool: Pool, groups: list[int], whole: int) -> Iterator
     called back whole; with the racks that are lent.
     """
     plant, book, at = scene.index.plant, scene.book, scene.at
-    racks_of: dict[int, list[tuple[int, int]]] = {group: [] for group in groups}
-    for rack, (rate, weight, until) in book.shares.items():
-        cost = rate * at - weight if at < until else book.share(rack, at)
-        for group in plant.groups_of_rack[rack]:
-            if group in racks_of:
-                racks_of[group].append((cost, rack))
-    ranked = []
-    for group, racks in racks_of.items():
+    shares, rack_nodes = book.shares, plant.rack_nodes
+    ranked, racks_of = [], dict[int, list[int]]()
+    for group in groups:
+        racks_of[group] = racks = [rack for rack in plant.racks_of_group[group] if rack in shares]
+        # One number for (what it costs, rack): they are put in order more quickly.
+        costs = []
+        for rack in racks:
+            rate, weight, until = shares[rack]
+            costs.append((rate * at - weight if at < until else book.share(rack, at)) << RACK_BITS | rack)
+        costs.sort()
         left, about = whole - pool.whole_in.get(group, 0), 0
-        for cost, rack in sorted(racks):
+        for mark in costs:
             if left <= 0:
                 break
-            left -= plant.rack_nodes[rack]
-            about += cost
+            left -= rack_nodes[mark & _RACK]
+            about += mark >> RACK_BITS
         if left <= 0 and racks:
             ranked.append((about, plant.group_name[group], group))
     for _, _, group in sorted(ranked):
-        yield group, [rack for _, rack in racks_of[group]]
+        yield group, racks_of[group]
 
 
 def _young(scene: Scene, borrowers: Iterable[Borrower]) -> list[Borrower]:
@@ -721,8 +747,7 @@ class _Taking:
     def _spared(self, gone: dict[GangId, Borrower]) -> list[Borrower]:
         """Without those that are not needed after all, the dearest first; nobody where they are not enough."""
         scene, kept = self._scene, dict(gone)
-        nodes = {node for each in gone.values() for node, _ in each_node(each.runs) if self._may(node)}
-        freed = {node for node in nodes if self._is_freed(node, gone)}
+        freed = self._freed_without(gone)
         if len(freed) < self._needed:
             return []
         for borrower in sorted(gone.values(), key=scene.cost, reverse=True):
@@ -732,10 +757,12 @@ class _Taking:
                 freed -= held
         return list(kept.values())
 
-    def _is_freed(self, node: int, gone: dict[GangId, Borrower]) -> bool:
-        index = self._scene.index
-        free = index.free[node]
-        for each in self._scene.on(node):
-            if each.gang in gone:
-                free |= next(mask for other, mask in each_node(each.runs) if other == node)
-        return free == index.plant.full_mask[node]
+    def _freed_without(self, gone: dict[GangId, Borrower]) -> set[int]:
+        """Nodes that are wholly free when these are gone."""
+        index, free = self._scene.index, dict[int, int]()
+        for each in gone.values():
+            for first, count, mask in each.runs:
+                for node in range(first, first + count):
+                    free[node] = free.get(node, index.free[node]) | mask
+        full = index.plant.full_mask
+        return {node for node, mask in free.items() if mask == full[node] and self._may(node)}

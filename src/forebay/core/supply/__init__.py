@@ -81,6 +81,7 @@ from forebay.core.supply.plant import (
     room_w,
     standing,
 )
+from forebay.core.supply.reported import NodeHealthLearned
 
 __all__ = [
     "EVENTS",
@@ -117,6 +118,7 @@ __all__ = [
     "NodeCordoned",
     "NodeDegraded",
     "NodeHealthChanged",
+    "NodeHealthLearned",
     "NodeQuarantined",
     "NodeReleased",
     "NodeTicketed",

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from forebay.core.ids import NodeIndex, RackId, SiteId, SwitchId
+from forebay.core.supply.reported import Fact
 
 
 class DomainKind(StrEnum):
@@ -107,6 +108,8 @@ class PlantHealth:
     switches_of: dict[RackId, tuple[SwitchId, ...]] = field(default_factory=dict)
     #: Nodes that are out for maintenance, and since when.
     planned: dict[NodeIndex, int] = field(default_factory=dict)
+    #: What was reported of each node that ever failed, or was said to, by when it took effect.
+    reported: dict[NodeIndex, tuple[Fact, ...]] = field(default_factory=dict)
 
     def fork(self) -> PlantHealth:
         """A copy whose containers are its own."""
@@ -114,5 +117,5 @@ class PlantHealth:
             self.own.copy(), self.out.copy(), self.domain_since.copy(), self.quarantined.copy(),
             self.missing.copy(), self.degraded.copy(), self.cordoned.copy(), self.decided.copy(),
             self.failures.copy(), self.tickets.copy(), self.switches.copy(), self.switches_of.copy(),
-            self.planned.copy(),
+            self.planned.copy(), self.reported.copy(),
         )  # fmt: skip

@@ -25,16 +25,18 @@ from forebay.core.ids import (
     SiteId,
     SwitchId,
 )
-from forebay.core.supply import plant
+from forebay.core.supply import plant, reported
 from forebay.core.supply.condition import (
     FAILURES_MAX,
     DomainKind,
     FaultDomain,
     NodeCondition,
     NodeTurn,
+    PlantHealth,
     RepairTicket,
 )
 from forebay.core.supply.plant import Emit, Rack, State
+from forebay.core.supply.reported import NodeHealthLearned
 from forebay.core.units import SECOND_US, counted
 
 # Commands
@@ -42,7 +44,7 @@ from forebay.core.units import SECOND_US, counted
 
 @dataclass(slots=True)
 class ReportNodeHealth(Command):
-    """A node failed, or is well again, since `effective_at`."""
+    """A node failed, or is well again, since `effective_at`; 0 where it is seen to be so now."""
 
     node: NodeIndex
     healthy: bool
@@ -223,6 +225,7 @@ class NodeUncordoned(Event):
 
 EVENTS: tuple[type[Event], ...] = (
     NodeHealthChanged,
+    NodeHealthLearned,
     DomainHealthChanged,
     NodeDegraded,
     NodeChecked,
@@ -354,18 +357,19 @@ def out_since(state: State, node: NodeIndex) -> int:
 def report_health(
     state: State, command: ReportNodeHealth, rules: Rules, at: int, emit: Emit
 ) -> Answer | Refusal:
-    """A node failed or is well again. Refuses: unknown_node, future_fact. The same
-    news twice, and news that is older than what is known, change nothing."""
-    node, since = command.node, command.effective_at
+    """A node failed or is well again. Refuses: unknown_node, future_fact. The same news twice changes nothing; news
+    that is older than what is known says how the node was, not how it is."""
+    node, since = command.node, command.effective_at or at
     no = _refuse_node(state, node)
     if no is not None:
         return no
     if since > at:
         return Refusal("future_fact", "a fact cannot take effect after it is reported", "effective_at")
-    if command.healthy is (node not in state.health.own):
+    same = command.healthy is (node not in state.health.own)
+    if since < reported.latest_fact(state.health.reported, node) or (same and command.effective_at):
+        return _learn(state, command, emit)
+    if same:
         return {"node": node, "changed": False}
-    if since < state.health_since.get(node, 0):
-        return {"node": node, "changed": False}  # older than what is known already
     checks = rules.checks if command.healthy else ()
     emit(NodeHealthChanged(node, command.healthy, command.reason, since, checks))
     if not command.healthy and rules.lemon_failures and node not in state.health.quarantined:
@@ -375,6 +379,20 @@ def report_health(
             told = f"it failed {len(lately)} times within {counted(rules.lemon_window_s, 'second')}"
             emit(NodeQuarantined(node, told, lately, at))
     return {"node": node, "changed": True}
+
+
+def _learn(state: State, command: ReportNodeHealth, emit: Emit) -> Answer:
+    """News of how a node was: what it changes lies behind us."""
+    node, since, health = command.node, command.effective_at, state.health
+    rack = plant.rack_of(state, node)
+    above = domains_of(state, rack)
+    not_before = max(health.decided.get(node, 0), *(health.domain_since.get(each, 0) for each in above))
+    beside = node in health.quarantined or any(each in health.out for each in above)
+    fact = NodeHealthLearned(node, command.healthy, command.reason, since, since, since)
+    learned = reported.learn_fact(health.reported.get(node, ()), fact, not_before, out_beside=beside)
+    if learned is not None:
+        emit(learned)
+    return {"node": node, "changed": learned is not None and learned.since_at < learned.until_at}
 
 
 def report_domain(state: State, command: ReportDomainHealth, at: int, emit: Emit) -> Answer | Refusal:
@@ -499,6 +517,7 @@ def apply_health(state: State, event: Event) -> list[NodeTurn]:
         case NodeHealthChanged():
             node = event.node
             state.health_since[node] = event.effective_at
+            _note_fact(health, event)
             if event.healthy:
                 del health.own[node]
                 health.degraded.pop(node, None)
@@ -537,10 +556,18 @@ def apply_health(state: State, event: Event) -> list[NodeTurn]:
             del health.quarantined[event.node]
             health.failures.pop(event.node, None)
             return _decided(state, event.node, event.effective_at)
+        case NodeHealthLearned():
+            _note_fact(health, event)
+            return []
         case plant.RackAdded() if health.out:
             return _settled_racks(state, [state.racks[event.rack]], 0)
         case _:
             return _apply_rest(state, event)
+
+
+def _note_fact(health: PlantHealth, event: NodeHealthChanged | NodeHealthLearned) -> None:
+    fact = reported.Fact(event.effective_at, event.healthy)
+    health.reported[event.node] = reported.noted(health.reported.get(event.node, ()), fact)
 
 
 def _apply_rest(state: State, event: Event) -> list[NodeTurn]:
